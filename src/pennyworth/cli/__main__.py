@@ -1,0 +1,5 @@
+import sys
+
+from pennyworth.cli import main
+
+sys.exit(main())
