@@ -39,7 +39,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name, summary in COMMANDS.items():
         module = importlib.import_module(f"pennyworth.cli.{name}") if name == asked else None
         subparser = subparsers.add_parser(
-            name, help=summary, description=module.__doc__ if module else summary,
+            name,
+            help=summary,
+            description=module.__doc__ if module else summary,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         if module:

@@ -70,8 +70,20 @@ def clean_environ() -> dict[str, str]:
 
     Settings that reach a registry (proxies, certificates, index and its credentials) are kept.
     """
-    dropped = {"VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH", "UV_PYTHON", "UV_PROJECT_ENVIRONMENT", "UV_SYSTEM_PYTHON",
-               "UV_TARGET", "UV_REQUIRE_HASHES", "PIP_TARGET", "PIP_PREFIX", "PIP_USER", "PIP_REQUIRE_VIRTUALENV"}
+    dropped = {
+        "VIRTUAL_ENV",
+        "PYTHONHOME",
+        "PYTHONPATH",
+        "UV_PYTHON",
+        "UV_PROJECT_ENVIRONMENT",
+        "UV_SYSTEM_PYTHON",
+        "UV_TARGET",
+        "UV_REQUIRE_HASHES",
+        "PIP_TARGET",
+        "PIP_PREFIX",
+        "PIP_USER",
+        "PIP_REQUIRE_VIRTUALENV",
+    }
     environ = {name: value for name, value in os.environ.items() if name not in dropped}
     environ.setdefault("UV_CACHE_DIR", str(made("cache", "uv")))
     environ.setdefault("UV_NO_PROGRESS", "1")
@@ -89,18 +101,48 @@ def _make_with_venv(lock: Path, home: Path, python: str) -> None:
             f"{(made_.stdout + made_.stderr).strip()}"
         )
     _install(
-        [str(home / "bin" / "python"), "-m", "pip", "install", "--quiet", "--no-cache-dir", "--require-hashes",
-         "--only-binary", ":all:", "-r", str(lock)], lock)
+        [
+            str(home / "bin" / "python"),
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--no-cache-dir",
+            "--require-hashes",
+            "--only-binary",
+            ":all:",
+            "-r",
+            str(lock),
+        ],
+        lock,
+    )
 
 
 def _make_with_uv(lock: Path, home: Path, python: str) -> None:
-    made_ = _call([str(uv()), "venv", "--quiet", "--no-project", "--no-config", "--python", python, str(home)])
+    made_ = _call(
+        [str(uv()), "venv", "--quiet", "--no-project", "--no-config", "--python", python, str(home)]
+    )
     if made_.returncode:
         raise EnvironmentUnavailable(f"no environment with {python}:\n{made_.stderr.strip()}")
     _install(
-        [str(uv()), "pip", "install", "--quiet", "--no-config", "--require-hashes", "--link-mode", "copy",
-         "--compile-bytecode", *(["--no-deps"] if lock.stem in WITHOUT_DEPENDENCIES else []),
-         "--python", str(home / "bin" / "python"), "-r", str(lock)], lock)
+        [
+            str(uv()),
+            "pip",
+            "install",
+            "--quiet",
+            "--no-config",
+            "--require-hashes",
+            "--link-mode",
+            "copy",
+            "--compile-bytecode",
+            *(["--no-deps"] if lock.stem in WITHOUT_DEPENDENCIES else []),
+            "--python",
+            str(home / "bin" / "python"),
+            "-r",
+            str(lock),
+        ],
+        lock,
+    )
 
 
 def _install(command: list[str], lock: Path) -> None:
@@ -115,7 +157,11 @@ def _install(command: list[str], lock: Path) -> None:
 def _call(command: list[str]) -> "subprocess.CompletedProcess[str]":
     with tempfile.TemporaryDirectory(dir=made("tmp")) as scratch:
         return subprocess.run(
-            command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
+            command,
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
             env={**clean_environ(), "TMPDIR": scratch},
         )
 

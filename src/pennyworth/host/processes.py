@@ -40,7 +40,11 @@ class Child:
         with log.open("wb") as sink:
             self._guard = subprocess.Popen(
                 [sys.executable, "-S", "-E", str(Path(__file__)), *map(str, command)],
-                stdin=subprocess.PIPE, stdout=sink, stderr=subprocess.STDOUT, env=dict(env or os.environ), cwd=cwd,
+                stdin=subprocess.PIPE,
+                stdout=sink,
+                stderr=subprocess.STDOUT,
+                env=dict(env or os.environ),
+                cwd=cwd,
                 start_new_session=True,
             )
 
