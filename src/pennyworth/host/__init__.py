@@ -1,1 +1,1 @@
-"""This machine: the environments that the project makes for itself, its child processes, its progress lines."""
+"""This machine: the project's own environments, its child processes, its progress lines, its places."""

@@ -1,27 +1,31 @@
 """The project's own Python environments: one for each lock in requirements/, made when first needed.
 
-They lie in the project's folder, are named by what they hold (so a changed lock or interpreter makes a new one), and
-are complete or absent: an interrupted build leaves nothing that looks usable.
+They lie in the project's folder, are named by what they hold (so a changed lock, interpreter or folder makes a new
+one), and are complete or absent: an interrupted build leaves nothing that looks usable.
 """
 
 import fcntl
 import hashlib
 import os
+import re
 import shutil
-import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from pennyworth.host.places import ROOT, made
+from pennyworth.host.places import ROOT, made, work_dir
+from pennyworth.host.processes import Child
 from pennyworth.host.progress import say, step
 
 LOCKS = ROOT / "requirements"
 
 # locks that name only what is used of a package, so that what it would pull in stays away
 WITHOUT_DEPENDENCIES = frozenset({"model"})
+
+_COMPLETE = ".complete"
+"""The file in a finished environment; holds the interpreter's identity."""
 
 
 class EnvironmentUnavailable(RuntimeError):
@@ -40,23 +44,22 @@ def environment(name: str, python: str | None = None) -> Path:
         EnvironmentUnavailable: the packages can't be had or the interpreter can't make environments.
     """
     lock = LOCKS / f"{name}.txt"
-    python = python or sys.executable
-    key = hashlib.sha256(lock.read_bytes() + _identity(python).encode()).hexdigest()[:12]
+    identity = _identity(python or sys.executable)
+    # scripts in bin/ name their interpreter by its full path: a moved checkout needs new ones
+    key = hashlib.sha256(lock.read_bytes() + f"{identity} {work_dir().resolve()}".encode()).hexdigest()[:12]
     home = made("env") / f"{name}-{key}"
-    ready = home / ".complete"
-    if ready.exists():
+    if _made_with(home) == identity:
         return home / "bin"
     with _locked(made("env") / f"{name}.lock"):
-        if not ready.exists():
+        if _made_with(home) is None:
             with step(f"making the environment '{name}' (first time only)") as detail:
                 shutil.rmtree(home, ignore_errors=True)
-                (_make_with_venv if name == "uv" else _make_with_uv)(lock, home, python)
-                ready.touch()
-                detail(f"{lock.read_text().count('==')} packages")
+                (_make_with_venv if name == "uv" else _make_with_uv)(lock, home, python or sys.executable)
+                (home / _COMPLETE).write_text(identity)
+                detail(f"{len(re.findall(r'^[^ #]+==', lock.read_text(), re.MULTILINE))} packages")
             for old in home.parent.glob(f"{name}-*"):
-                if old != home and _identity(python) == _made_with(old):
+                if old != home and _made_with(old) in (identity, None):
                     shutil.rmtree(old, ignore_errors=True)
-            (home / ".python").write_text(_identity(python))
     return home / "bin"
 
 
@@ -94,76 +97,52 @@ def clean_environ() -> dict[str, str]:
 
 def _make_with_venv(lock: Path, home: Path, python: str) -> None:
     """The first environment: the standard library's venv, and pip into it."""
-    made_ = _call([python, "-m", "venv", str(home)])
-    if made_.returncode:
-        raise EnvironmentUnavailable(
-            f"{python} can't make a virtual environment. On Debian and Ubuntu: apt install python3-venv.\n"
-            f"{(made_.stdout + made_.stderr).strip()}"
-        )
-    _install(
-        [
-            str(home / "bin" / "python"),
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--no-cache-dir",
-            "--require-hashes",
-            "--only-binary",
-            ":all:",
-            "-r",
-            str(lock),
-        ],
-        lock,
+    _call(
+        [python, "-m", "venv", home],
+        f"{python} can't make a virtual environment. On Debian and Ubuntu: apt install python3-venv.",
     )
+    pip = [
+        home / "bin" / "python",
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-cache-dir",
+        "--only-binary",
+        ":all:",
+    ]
+    _call([*pip, "--require-hashes", "-r", lock], _not_installed(lock))
 
 
 def _make_with_uv(lock: Path, home: Path, python: str) -> None:
-    made_ = _call(
-        [str(uv()), "venv", "--quiet", "--no-project", "--no-config", "--python", python, str(home)]
+    """Every other one: uv, which takes a tenth of pip's time."""
+    _call(
+        [uv(), "venv", "--quiet", "--no-project", "--no-config", "--python", python, home],
+        f"no environment could be made with {python}.",
     )
-    if made_.returncode:
-        raise EnvironmentUnavailable(f"no environment with {python}:\n{made_.stderr.strip()}")
-    _install(
-        [
-            str(uv()),
-            "pip",
-            "install",
-            "--quiet",
-            "--no-config",
-            "--require-hashes",
-            "--link-mode",
-            "copy",
-            "--compile-bytecode",
-            *(["--no-deps"] if lock.stem in WITHOUT_DEPENDENCIES else []),
-            "--python",
-            str(home / "bin" / "python"),
-            "-r",
-            str(lock),
-        ],
-        lock,
+    install = [uv(), "pip", "install", "--quiet", "--no-config", "--compile-bytecode", "--require-hashes"]
+    dependencies = ["--no-deps"] if lock.stem in WITHOUT_DEPENDENCIES else []
+    _call([*install, *dependencies, "--python", home / "bin" / "python", "-r", lock], _not_installed(lock))
+
+
+def _not_installed(lock: Path) -> str:
+    return (
+        f"the packages of requirements/{lock.name} could not be installed. Behind a proxy, set HTTPS_PROXY;"
+        " with a package index of your own, PIP_INDEX_URL and UV_DEFAULT_INDEX."
     )
 
 
-def _install(command: list[str], lock: Path) -> None:
-    done = _call(command)
-    if done.returncode:
-        raise EnvironmentUnavailable(
-            f"the packages of {lock.relative_to(ROOT)} could not be installed. Behind a proxy, set HTTPS_PROXY; with a"
-            f" package index of your own, PIP_INDEX_URL and UV_DEFAULT_INDEX.\n{(done.stdout + done.stderr).strip()}"
-        )
+def _call(command: Sequence[str | Path], trouble: str) -> None:
+    """Run a tool to its end.
 
-
-def _call(command: list[str]) -> "subprocess.CompletedProcess[str]":
+    Raises:
+        EnvironmentUnavailable: it failed; says `trouble`, then what the tool said.
+    """
     with tempfile.TemporaryDirectory(dir=made("tmp")) as scratch:
-        return subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            check=False,
-            stdin=subprocess.DEVNULL,
-            env={**clean_environ(), "TMPDIR": scratch},
-        )
+        log = Path(scratch, "log")
+        with Child(command, log=log, env={**clean_environ(), "TMPDIR": scratch}) as child:
+            if child.wait():
+                raise EnvironmentUnavailable(f"{trouble}\n{log.read_text(errors='replace').strip()}")
 
 
 def _identity(python: str) -> str:
@@ -174,8 +153,9 @@ def _identity(python: str) -> str:
 
 
 def _made_with(home: Path) -> str | None:
+    """The identity of the interpreter that an environment was made with; None: it is absent or half made."""
     try:
-        return (home / ".python").read_text()
+        return (home / _COMPLETE).read_text()
     except OSError:
         return None
 

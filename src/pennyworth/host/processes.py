@@ -1,7 +1,8 @@
 """Child processes that never outlive the command that started them.
 
-Each runs in a session of its own behind a small guard, which ends the whole group when its standard input closes. The
-kernel closes it whatever happens to the parent: return, error, closed terminal or SIGKILL.
+Each runs behind a small guard in a session of its own, and the guard ends the program and all that it
+started when the guard's standard input closes. The kernel closes it whatever happens to the parent: return,
+error, closed terminal or SIGKILL.
 """
 
 import os
@@ -9,11 +10,14 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
 _GRACE_SECONDS = 5.0
+_NOT_FOUND = 127  # as the shell has it
 
 
 class Child:
@@ -39,11 +43,11 @@ class Child:
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("wb") as sink:
             self._guard = subprocess.Popen(
-                [sys.executable, "-S", "-E", str(Path(__file__)), *map(str, command)],
+                [sys.executable, "-I", "-S", __file__, *map(str, command)],
                 stdin=subprocess.PIPE,
                 stdout=sink,
                 stderr=subprocess.STDOUT,
-                env=dict(env or os.environ),
+                env=None if env is None else dict(env),
                 cwd=cwd,
                 start_new_session=True,
             )
@@ -52,19 +56,28 @@ class Child:
         """Whether the program still runs."""
         return self._guard.poll() is None
 
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait until the program has ended, and what it left behind with it.
+
+        Args:
+            timeout: how long at most, in seconds; for ever by default.
+        Returns:
+            its exit status as a shell gives it: 128 + N where signal N ended it, 127 where it could not be
+            started.
+        Raises:
+            subprocess.TimeoutExpired: it still runs.
+        """
+        return self._guard.wait(timeout)
+
     def tail(self, lines: int = 20) -> str:
-        """The last lines of its output."""
+        """The last lines of its log."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
     def stop(self) -> None:
         """End it and all that it started, and wait until they are gone."""
         if self._guard.stdin:
             self._guard.stdin.close()
-        try:
-            self._guard.wait(_GRACE_SECONDS + 2)
-        except subprocess.TimeoutExpired:
-            os.killpg(self._guard.pid, signal.SIGKILL)
-            self._guard.wait()
+        self._guard.wait()  # bounded: the guard kills what does not end
 
     def __enter__(self) -> "Child":
         return self
@@ -84,24 +97,37 @@ def raise_on_signals() -> None:
 
 
 def _guard(command: list[str]) -> int:
-    """Run a command until it ends or standard input closes, then end its whole group."""
-    program = subprocess.Popen(command, stdin=subprocess.DEVNULL)  # noqa: S603
+    """Run a command until it ends or standard input closes, then end what is left of its process group."""
+    try:
+        program = subprocess.Popen(command, stdin=subprocess.DEVNULL, process_group=0)
+    except OSError as error:
+        print(f"{command[0]}: {error.strerror}", file=sys.stderr)
+        return _NOT_FOUND
 
     def watch() -> None:
         while os.read(0, 4096):
             pass
-        program.terminate()
-        try:
-            program.wait(_GRACE_SECONDS)
-        except subprocess.TimeoutExpired:
-            program.kill()
+        _end_group(program.pid)
 
+    # whoever signals the guard means the program; ending the guard first would leave it alone
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: program.terminate())
     threading.Thread(target=watch, daemon=True).start()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which closes standard input
     code = program.wait()
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    os.killpg(0, signal.SIGTERM)  # what the program left behind
+    _end_group(program.pid)
     return code if code >= 0 else 128 - code
+
+
+def _end_group(group: int) -> None:
+    """Ask every process of a group to end, and kill those that have not within the grace period."""
+    deadline = time.monotonic() + _GRACE_SECONDS
+    # macOS answers EPERM for a group that holds nothing but a process not yet reaped
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, signal.SIGTERM)
+        while time.monotonic() < deadline:
+            time.sleep(0.02)
+            os.killpg(group, 0)
+        os.killpg(group, signal.SIGKILL)
 
 
 if __name__ == "__main__":

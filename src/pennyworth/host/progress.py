@@ -5,10 +5,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+_unfinished = False
+"""Whether the terminal's last line announces a step and waits to be replaced by its result."""
+
 
 def say(text: str) -> None:
     """Print a line at once."""
-    print(text, file=sys.stderr, flush=True)
+    _print(text)
 
 
 @contextmanager
@@ -21,14 +24,20 @@ def step(title: str) -> Iterator[Callable[[str], None]]:
         a function that adds a detail to the closing line, such as a version or a size.
     """
     details: list[str] = []
-    interactive = sys.stderr.isatty()
     began = time.monotonic()
-    print(f"  · {title} ...", end="" if interactive else "\n", file=sys.stderr, flush=True)
+    _print(f"  · {title} ...", unfinished=sys.stderr.isatty())
     mark = "✗"
     try:
         yield details.append
         mark = "✓"
     finally:
         tail = f" ({', '.join(details)})" if details else ""
-        line = f"  {mark} {title}{tail} {time.monotonic() - began:.1f} s"
-        print(f"\r\033[K{line}" if interactive else line, file=sys.stderr, flush=True)
+        _print(f"  {mark} {title}{tail} {time.monotonic() - began:.1f} s", replace=True)
+
+
+def _print(line: str, *, unfinished: bool = False, replace: bool = False) -> None:
+    """Write a line below, or in place of, an announcement that still stands there."""
+    global _unfinished
+    before = ("\r\033[K" if replace else "\n") if _unfinished else ""
+    print(f"{before}{line}", end="" if unfinished else "\n", file=sys.stderr, flush=True)
+    _unfinished = unfinished
