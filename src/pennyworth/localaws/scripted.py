@@ -1,0 +1,278 @@
+"""An OpenAI-compatible upstream that answers exactly as told: text, pace and faults. Standard library only.
+
+    with ScriptedUpstream(Answer(text="Hello.", pace=0.05)) as upstream:
+        upstream.then(Answer(status=429, message="slow down"))   # the next request alone
+        ...                                                      # call upstream.base_url
+        upstream.requests[0].payload                             # what arrived
+
+It listens on loopback. Once closed, nothing listens at its address: an upstream that refuses connections.
+"""
+
+import json
+import select
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Literal
+
+NAME = "scripted"
+
+Fault = Literal["cut", "silence", "event"]
+"""The connection is cut, nothing more is sent, or a stream carries an error event and ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How a request for a chat completion is answered."""
+
+    text: str = "The capital of France is Paris."
+    """The message. Streamed one word a chunk."""
+    delay: float = 0.0
+    """Seconds until the status line."""
+    pace: float = 0.0
+    """Seconds before each chunk of a stream."""
+    status: int = 200
+    message: str = ""
+    """What an error says, where the status is one or the fault is an event."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """Further response headers, such as Retry-After."""
+    fault: Fault | None = None
+    after: int | None = None
+    """What goes out before the fault: chunks of a stream, bytes of a plain answer. None: not the status line."""
+
+
+@dataclass(slots=True)
+class Received:
+    """A request as it arrived."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    """By name in lower case."""
+    raw: bytes
+    payload: Any = None
+    """The body's JSON, where it is any."""
+    finished: threading.Event = field(default_factory=threading.Event)
+    """Set when it was answered, in whole or in part."""
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    """Set when the client hung up before the answer's end."""
+
+
+class ScriptedUpstream:
+    """The upstream, from `with` to the end of it."""
+
+    name = NAME
+    """The model that /v1/models lists. Any other is answered as well."""
+
+    def __init__(self, answer: Answer | None = None, *, key: str | None = None) -> None:
+        """
+        Args:
+            answer: how it answers; may be set anew at any time.
+            key: the bearer token that it asks for; none by default.
+        """
+        self.answer = answer or Answer()
+        self.key = key
+        self.requests: list[Received] = []
+        self.closing = threading.Event()
+        self._next: deque[Answer] = deque()
+        upstream = self
+
+        class Handler(_Handler):
+            script = upstream
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.base_url = f"http://127.0.0.1:{self._server.server_port}/v1"
+        """Its OpenAI base URL, ending in /v1."""
+
+    def then(self, *answers: Answer) -> None:
+        """Answer the next requests so, one each, before `answer` holds again."""
+        self._next.extend(answers)
+
+    def take(self) -> Answer:
+        """The answer for the request at hand."""
+        try:
+            return self._next.popleft()
+        except IndexError:
+            return self.answer
+
+    def __enter__(self) -> "ScriptedUpstream":
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.closing.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class _Stop(Exception):
+    """The connection ends here."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    script: ScriptedUpstream
+    received: Received
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+    def do_GET(self) -> None:
+        self._receive()
+        if self.path.rstrip("/").endswith("/models"):
+            model = {"id": self.script.name, "object": "model", "created": 0, "owned_by": "pennyworth"}
+            self._json(200, {"object": "list", "data": [model]})
+        else:
+            self._error(404, f"no such path: {self.path}")
+
+    def do_POST(self) -> None:
+        self._receive()
+        answer = self.script.take()
+        if self.script.key and self.headers.get("Authorization") != f"Bearer {self.script.key}":
+            self._error(401, "Incorrect API key provided.")
+            return
+        try:
+            self._wait(answer.delay)
+            if answer.after is None:
+                self._fail(answer)
+            if answer.status != 200:
+                self._error(answer.status, answer.message, answer.headers)
+            elif isinstance(self.received.payload, dict) and self.received.payload.get("stream"):
+                self._stream(answer)
+            else:
+                self._plain(answer)
+        except _Stop:
+            self.close_connection = True
+        except OSError:
+            self.received.cancelled.set()
+            self.close_connection = True
+        finally:
+            self.received.finished.set()
+
+    def _receive(self) -> None:
+        raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self.received = Received(self.command, self.path, headers, raw)
+        try:
+            self.received.payload = json.loads(raw)
+        except ValueError:
+            self.received.payload = None
+        self.script.requests.append(self.received)
+
+    def _plain(self, answer: Answer) -> None:
+        message = {"role": "assistant", "content": answer.text}
+        choice = {"index": 0, "message": message, "finish_reason": "stop"}
+        body = self._object("chat.completion", [choice], usage=self._usage(answer))
+        encoded = json.dumps(body).encode()
+        self._head(
+            200, [("Content-Type", "application/json"), ("Content-Length", str(len(encoded)))], answer.headers
+        )
+        if answer.after is not None:
+            self.wfile.write(encoded[: answer.after])
+            self._fail(answer)
+            encoded = encoded[answer.after :]
+        self.wfile.write(encoded)
+
+    def _stream(self, answer: Answer) -> None:
+        self._head(
+            200, [("Content-Type", "text/event-stream"), ("Transfer-Encoding", "chunked")], answer.headers
+        )
+        for sent, event in enumerate(self._events(answer)):
+            if sent == answer.after:
+                self._fail(answer)
+            self._wait(answer.pace)
+            self._chunk(f"data: {event}\n\n")
+        self._chunk("")
+
+    def _events(self, answer: Answer) -> Iterator[str]:
+        deltas: list[tuple[dict[str, str], str | None]] = [({"role": "assistant", "content": ""}, None)]
+        deltas += [({"content": word}, None) for word in _words(answer.text)]
+        deltas.append(({}, "stop"))
+        for delta, reason in deltas:
+            choice = {"index": 0, "delta": delta, "finish_reason": reason}
+            yield json.dumps(self._object("chat.completion.chunk", [choice]))
+        if (self.received.payload.get("stream_options") or {}).get("include_usage"):
+            yield json.dumps(self._object("chat.completion.chunk", [], usage=self._usage(answer)))
+        yield "[DONE]"
+
+    def _object(self, kind: str, choices: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
+        model = (self.received.payload or {}).get("model") or self.script.name
+        return {
+            "id": "chatcmpl-scripted",
+            "object": kind,
+            "created": 0,
+            "model": model,
+            "choices": choices,
+            **more,
+        }
+
+    def _usage(self, answer: Answer) -> dict[str, int]:
+        prompt, completion = len(self.received.raw.split()), len(_words(answer.text))
+        return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
+
+    def _fail(self, answer: Answer) -> None:
+        """Do what the answer's fault says, if it has one."""
+        match answer.fault:
+            case "silence":
+                self._wait(float("inf"))
+                raise _Stop
+            case "cut":
+                # a reset, not a clean end: the client must not take it for the body's end
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+                self.connection.close()
+                raise _Stop
+            case "event":
+                self._chunk(f"data: {json.dumps(_error(answer.status, answer.message))}\n\n")
+                self._chunk("")
+                raise _Stop
+
+    def _wait(self, seconds: float) -> None:
+        """Wait, unless the client hangs up or the upstream is closed meanwhile."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            if self.script.closing.is_set():
+                raise _Stop
+            readable, _, _ = select.select([self.connection], [], [], min(left, 0.05))
+            if readable and not self.connection.recv(1, socket.MSG_PEEK):
+                self.received.cancelled.set()
+                raise _Stop
+            if readable:
+                time.sleep(min(left, 0.05))  # the next request is there already
+
+    def _error(self, status: int, message: str, headers: tuple[tuple[str, str], ...] = ()) -> None:
+        self._json(status, _error(status, message), headers)
+        self.received.finished.set()
+
+    def _json(self, status: int, body: Any, headers: tuple[tuple[str, str], ...] = ()) -> None:
+        encoded = json.dumps(body).encode()
+        self._head(
+            status, [("Content-Type", "application/json"), ("Content-Length", str(len(encoded)))], headers
+        )
+        self.wfile.write(encoded)
+
+    def _head(self, status: int, headers: list[tuple[str, str]], more: tuple[tuple[str, str], ...]) -> None:
+        self.send_response(status)
+        for name, value in [*headers, *more]:
+            self.send_header(name, value)
+        self.end_headers()
+
+    def _chunk(self, text: str) -> None:
+        data = text.encode()
+        self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+
+
+def _words(text: str) -> list[str]:
+    """The text in pieces that join to it again."""
+    first, *rest = text.split(" ")
+    return [first, *(f" {word}" for word in rest)]
+
+
+def _error(status: int, message: str) -> dict[str, Any]:
+    kind = "invalid_request_error" if 400 <= status < 500 else "server_error"
+    return {"error": {"message": message or "scripted error", "type": kind, "param": None, "code": None}}
