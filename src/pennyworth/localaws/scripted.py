@@ -42,7 +42,7 @@ class Answer:
     """Further response headers, such as Retry-After."""
     fault: Fault | None = None
     after: int | None = None
-    """What goes out before the fault: chunks of a stream, bytes of a plain answer. None: not the status line."""
+    """What still goes out: chunks of a stream, bytes of a plain answer. None: not the status line."""
 
 
 @dataclass(slots=True)
