@@ -1,7 +1,7 @@
 """The project's own Python environments: one for each lock in requirements/, made when first needed.
 
-They lie in the project's folder, are named by what they hold (so a changed lock, interpreter or folder makes a new
-one), and are complete or absent: an interrupted build leaves nothing that looks usable.
+They lie in the project's folder, are named by what they hold (so a changed lock, interpreter or folder makes a
+new one), and are complete or absent: an interrupted build leaves nothing that looks usable.
 """
 
 import fcntl
@@ -101,7 +101,7 @@ def _make_with_venv(lock: Path, home: Path, python: str) -> None:
         [python, "-m", "venv", home],
         f"{python} can't make a virtual environment. On Debian and Ubuntu: apt install python3-venv.",
     )
-    pip = [
+    pip: list[str | Path] = [
         home / "bin" / "python",
         "-m",
         "pip",
@@ -120,7 +120,15 @@ def _make_with_uv(lock: Path, home: Path, python: str) -> None:
         [uv(), "venv", "--quiet", "--no-project", "--no-config", "--python", python, home],
         f"no environment could be made with {python}.",
     )
-    install = [uv(), "pip", "install", "--quiet", "--no-config", "--compile-bytecode", "--require-hashes"]
+    install: list[str | Path] = [
+        uv(),
+        "pip",
+        "install",
+        "--quiet",
+        "--no-config",
+        "--compile-bytecode",
+        "--require-hashes",
+    ]
     dependencies = ["--no-deps"] if lock.stem in WITHOUT_DEPENDENCIES else []
     _call([*install, *dependencies, "--python", home / "bin" / "python", "-r", lock], _not_installed(lock))
 
