@@ -1,1 +1,4 @@
-"""What runs in Lambda, and anywhere else: a synchronous WSGI application with two lanes. Imports nothing from its siblings."""
+"""What runs in Lambda, and anywhere else: a synchronous WSGI application with two lanes.
+
+Imports nothing from its siblings.
+"""

@@ -1,10 +1,35 @@
-"""The configuration: LiteLLM's own config.yaml, read as it is, or one provider named by the environment."""
+"""The configuration: LiteLLM's own config.yaml, read as it is, or one provider named by the environment.
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+Format: https://docs.litellm.ai/docs/proxy/configs.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal
 
+from pennyworth.gateway.errors import ApiError
+from pennyworth.gateway.providers import AZURE_V1, PROVIDERS, WELL_KNOWN_PREFIXES, Provider
+
 LaneName = Literal["direct", "litellm"]
+
+_REFERENCE = "os.environ/"
+
+# What is honoured; anything else in these sections is named in `Config.ignored`, never dropped in silence.
+_HONOURED = {
+    "": {"model_list", "litellm_settings", "router_settings", "general_settings", "environment_variables"},
+    "litellm_settings": {"request_timeout", "drop_params"},
+    "router_settings": {"model_group_alias", "timeout"},
+    "general_settings": {"master_key"},
+}
+
+_SECRET_WORDS = ("key", "secret", "token", "password", "credential", "authorization")
+
+
+class ConfigError(ValueError):
+    """The configuration can't be used; the message names the place and the mend."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,9 +39,295 @@ class Deployment:
     name: str
     """The client's name for it (`model_name`); may hold a `*`."""
     provider: str
-    """LiteLLM's name of the provider: `openai`, `anthropic`, `bedrock` ..."""
+    """LiteLLM's name of the provider: `openai`, `anthropic`, `bedrock` ...; empty where the request names it."""
     model: str
-    """The upstream's own name for the model, without the provider's prefix; may be or end in `*`."""
+    """The upstream's own name for the model, without the provider's prefix; may hold a `*`."""
     lane: LaneName
     params: Mapping[str, Any] = field(default_factory=dict)
     """`litellm_params` as they stand, `os.environ/NAME` already replaced, without `model`."""
+    missing: tuple[str, ...] = ()
+    """Environment variables that `params` name and that are not set."""
+
+    def endpoint(self) -> Provider:
+        """How a direct call reaches the provider."""
+        if self.provider == "azure":
+            return AZURE_V1
+        return PROVIDERS.get(self.provider) or PROVIDERS["openai_like"]
+
+    def secrets(self) -> list[str]:
+        """The values in `params` that must never reach a client or a log."""
+        return list(_secrets(self.params))
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What the gateway serves."""
+
+    deployments: tuple[Deployment, ...]
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    """`router_settings.model_group_alias`: further names of models."""
+    keys: tuple[str, ...] = ()
+    """Keys that the configuration itself gives: `general_settings.master_key`."""
+    timeout: float = 600.0
+    """Seconds that an answer may take where neither the model nor the platform says less."""
+    drop_params: bool = False
+    """`litellm_settings.drop_params`, for the LiteLLM lane."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """`environment_variables`: what the providers' own libraries read from the process."""
+    ignored: tuple[str, ...] = ()
+    """Settings that stand in the file and are not honoured."""
+
+    def needs_litellm(self) -> bool:
+        """Whether any model goes the LiteLLM lane."""
+        return any(deployment.lane == "litellm" for deployment in self.deployments)
+
+    def resolve(self, name: str) -> Deployment:
+        """The deployment for a client's model name: exact names first, then the most specific wildcard.
+
+        Several deployments of one name share its requests at random, by their `weight` where one is given.
+
+        Raises:
+            ApiError: 404 `model_not_found`.
+        """
+        name = self.aliases.get(name, name)
+        matches = [d for d in self.deployments if d.name == name] or self._wildcards(name)
+        if not matches:
+            raise ApiError(
+                404,
+                f"The model '{name}' does not exist here. GET /v1/models lists those that do.",
+                code="model_not_found",
+                param="model",
+            )
+        if len(matches) == 1:
+            return matches[0]
+        import random  # only where there is a choice: it costs start-up time
+
+        weights = [float(d.params.get("weight") or 1) for d in matches]
+        return random.choices(matches, weights)[0]  # noqa: S311  # balances load, guards nothing
+
+    def _wildcards(self, name: str) -> list[Deployment]:
+        best: list[Deployment] = []
+        for deployment in self.deployments:
+            prefix, star, suffix = deployment.name.partition("*")
+            fits = star and name.startswith(prefix) and name.endswith(suffix)
+            if not fits or len(name) <= len(prefix) + len(suffix):
+                continue
+            if best and len(deployment.name) < len(best[0].name):
+                continue
+            if best and len(deployment.name) > len(best[0].name):
+                best = []
+            captured = name[len(prefix) : len(name) - len(suffix) or None]
+            concrete = _concrete(deployment, captured)
+            if concrete:
+                best.append(concrete)
+        return best
+
+
+def load(path: Path | None, environ: Mapping[str, str]) -> Config:
+    """Read the configuration.
+
+    Args:
+        path: a LiteLLM config file, YAML or (as the build leaves it in a package) JSON; None without one.
+        environ: the environment variables that it may refer to, and that stand in for it.
+    Returns:
+        the configuration. A variable that is not set fails only the models that need it.
+    Raises:
+        ConfigError: no file and no provider, or a file that can't be understood.
+    """
+    if path:
+        return parse(read(path), environ)
+    provider = environ.get("LITELLM_MODEL_PROVIDER", "").strip()
+    if not provider:
+        raise ConfigError(
+            "No models are configured. Give a LiteLLM config file (PENNYWORTH_CONFIG or --config), or name a"
+            " provider in LITELLM_MODEL_PROVIDER and set its usual key, such as OPENAI_API_KEY."
+        )
+    return parse({"model_list": [{"model_name": "*", "litellm_params": {"model": f"{provider}/*"}}]}, environ)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """A config file's mapping.
+
+    Raises:
+        ConfigError: it can't be read, is no YAML, or holds no mapping.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror or error}") from None
+    document = _json(path, text) if path.suffix == ".json" else _yaml(path, text)
+    if not isinstance(document, dict):
+        raise ConfigError(f"{path}: a mapping with model_list is expected at the top")
+    return document
+
+
+def _json(path: Path, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise ConfigError(f"{path}: not valid JSON: {error}") from None
+
+
+def _yaml(path: Path, text: str) -> Any:
+    import yaml  # not on the cold path: a package holds JSON
+
+    try:
+        return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  # both are safe
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not valid YAML: {error}") from None
+
+
+def parse(document: Mapping[str, Any], environ: Mapping[str, str]) -> Config:
+    """A configuration from a config file's mapping.
+
+    Args:
+        document: the file's content.
+        environ: the environment variables that it may refer to.
+    Raises:
+        ConfigError: an entry can't be understood.
+    """
+    own = {
+        str(k): _resolved(str(v), environ, []) or ""
+        for k, v in _mapping(document, "environment_variables").items()
+    }
+    environ = {**environ, **own}
+    settings = {name: _mapping(document, name) for name in _HONOURED if name}
+    entries = document.get("model_list")
+    if not isinstance(entries, list) or not entries:
+        raise ConfigError("model_list: a list with at least one model is expected")
+    master_key = _resolved(settings["general_settings"].get("master_key"), environ, [])
+    return Config(
+        deployments=tuple(_deployment(index, entry, environ) for index, entry in enumerate(entries)),
+        aliases=_aliases(settings["router_settings"].get("model_group_alias")),
+        keys=(str(master_key),) if master_key else (),
+        timeout=_seconds(
+            settings["litellm_settings"].get(
+                "request_timeout", settings["router_settings"].get("timeout", 600)
+            ),
+            "litellm_settings.request_timeout",
+        ),
+        drop_params=bool(settings["litellm_settings"].get("drop_params", False)),
+        environment=own,
+        ignored=tuple(_ignored(document, settings)),
+    )
+
+
+def _deployment(index: int, entry: Any, environ: Mapping[str, str]) -> Deployment:
+    place = f"model_list[{index}]"
+    if not isinstance(entry, Mapping):
+        raise ConfigError(f"{place}: a mapping with model_name and litellm_params is expected")
+    name = entry.get("model_name")
+    params = entry.get("litellm_params")
+    if not isinstance(name, str) or not name:
+        raise ConfigError(f"{place}.model_name: a name is expected")
+    place = f"{place} ({name})"
+    if not isinstance(params, Mapping) or not isinstance(params.get("model"), str):
+        raise ConfigError(f"{place}: litellm_params.model is expected, such as openai/gpt-5")
+    missing: list[str] = []
+    values = {str(key): _resolved(value, environ, missing) for key, value in params.items() if key != "model"}
+    provider, model = _split(params["model"], values.get("custom_llm_provider"), place)
+    info = entry.get("model_info") or {}
+    lane = info.get("lane") if isinstance(info, Mapping) else None
+    if lane not in (None, "direct", "litellm"):
+        raise ConfigError(f"{place}: model_info.lane is either direct or litellm, not {lane!r}")
+    return Deployment(name, provider, model, lane or _lane(provider, values), values, tuple(missing))
+
+
+def _concrete(deployment: Deployment, captured: str) -> Deployment | None:
+    """A wildcard deployment for one model's name, or None where that name can't be told to a provider."""
+    model = deployment.model.replace("*", captured, 1)
+    provider = deployment.provider
+    if provider:
+        return replace(deployment, model=model.removeprefix(f"{provider}/"))
+    try:
+        provider, model = _split(model, None, deployment.name)
+    except ConfigError:
+        return None
+    return replace(deployment, provider=provider, model=model, lane=_lane(provider, deployment.params))
+
+
+def _split(model: str, provider: Any, place: str) -> tuple[str, str]:
+    """A provider and its model from LiteLLM's `provider/model`."""
+    if provider:
+        return str(provider), model.removeprefix(f"{provider}/")
+    if model == "*":
+        return "", "*"
+    head, slash, tail = model.partition("/")
+    if slash:
+        return head, tail
+    for prefix, known in WELL_KNOWN_PREFIXES.items():
+        if model.startswith(prefix):
+            return known, model
+    raise ConfigError(f"{place}: '{model}' names no provider. Write provider/model, such as openai/{model}")
+
+
+def _lane(provider: str, params: Mapping[str, Any]) -> LaneName:
+    """Direct wherever the upstream itself speaks the client's protocol."""
+    if provider == "azure":
+        dated = str(params.get("api_version") or "") not in ("v1", "latest", "preview")
+        base = str(params.get("api_base") or params.get("base_url") or "").rstrip("/")
+        return "litellm" if dated and not base.endswith("/openai/v1") else "direct"
+    return "direct" if provider in PROVIDERS else "litellm"
+
+
+def _resolved(value: Any, environ: Mapping[str, str], missing: list[str]) -> Any:
+    """A value with every `os.environ/NAME` in it replaced; names that are not set are added to `missing`."""
+    if isinstance(value, str) and value.startswith(_REFERENCE):
+        name = value.removeprefix(_REFERENCE)
+        if name not in environ:
+            missing.append(name)
+        return environ.get(name)
+    if isinstance(value, Mapping):
+        return {str(key): _resolved(item, environ, missing) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_resolved(item, environ, missing) for item in value]
+    return value
+
+
+def _mapping(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = document.get(name) or {}
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"{name}: a mapping is expected")
+    return value
+
+
+def _aliases(value: Any) -> dict[str, str]:
+    # an alias may be a mapping, {model: NAME, hidden: true}
+    return {
+        str(name): str(target["model"] if isinstance(target, Mapping) else target)
+        for name, target in (value or {}).items()
+    }
+
+
+def _seconds(value: Any, place: str) -> float:
+    try:
+        seconds = float(value)
+    except (TypeError, ValueError):
+        raise ConfigError(f"{place}: a number of seconds is expected, not {value!r}") from None
+    if seconds <= 0:
+        raise ConfigError(f"{place}: more than 0 seconds are expected, not {value!r}")
+    return seconds
+
+
+def _ignored(document: Mapping[str, Any], settings: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    yield from (str(name) for name in document if name not in _HONOURED[""])
+    for section, honoured in _HONOURED.items():
+        if section:
+            yield from (f"{section}.{name}" for name in settings[section] if name not in honoured)
+
+
+def _secrets(value: Any, name: str = "") -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            # below a name such as extra_headers or vertex_credentials, anything may be one
+            yield from _secrets(item, f"{name}.{key}".lower())
+    elif isinstance(value, str) and len(value) > 5 and any(word in name for word in _SECRET_WORDS):
+        yield value
+
+
+def find(environ: Mapping[str, str]) -> Path | None:
+    """The config file: where PENNYWORTH_CONFIG says, else config.json or config.yaml beside the application."""
+    if named := environ.get("PENNYWORTH_CONFIG"):
+        return Path(named)
+    folder = Path(environ.get("LAMBDA_TASK_ROOT") or os.curdir)
+    return next((path for name in ("config.json", "config.yaml") if (path := folder / name).is_file()), None)

@@ -1,14 +1,17 @@
-"""The two ways to an upstream, behind one interface. Each lane is a module here; `choose` imports only the one it needs.
+"""The two ways to an upstream, behind one interface.
 
-A lane turns a `Call` into a `Reply`, or raises `ApiError` while nothing has been sent to the client yet. Everything
-that both lanes need (keys, errors, deadlines, the client's going away) is done by their caller.
+Each lane is a module here; `choose` imports only the one that is needed.
+
+A lane turns a `Call` into a `Reply`, or raises `ApiError` while nothing has been sent to the client yet. What both
+lanes need (keys, routes, errors on their way out, logging) is their caller's.
 """
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from importlib import import_module
+from typing import Any, Protocol, cast
 
-from pennyworth.gateway.config import Deployment
+from pennyworth.gateway.config import Config, Deployment, LaneName
 
 Body = Generator[bytes, None, None]
 
@@ -44,6 +47,9 @@ class Reply:
 class Lane(Protocol):
     """A way to an upstream."""
 
+    def prepare(self, config: Config) -> None:
+        """Do, or begin in the background, what the first call would otherwise wait for."""
+
     def chat(self, call: Call) -> Reply:
         """Answer `POST /v1/chat/completions`.
 
@@ -57,3 +63,8 @@ class Lane(Protocol):
 
 class ClientGone(Exception):
     """The client hung up: nobody is left to answer. Raised by a lane that notices it while waiting."""
+
+
+def choose(name: LaneName) -> Lane:
+    """The lane of that name, imported when first asked for."""
+    return cast(Lane, import_module(f"{__name__}.{name}"))

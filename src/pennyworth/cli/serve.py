@@ -1,0 +1,48 @@
+"""Serve the gateway on this machine: the very application that runs in Lambda.
+
+    pennyworth serve --config config.yaml
+    LITELLM_MODEL_PROVIDER=openai OPENAI_API_KEY=... LITELLM_API_KEYS=my-key pennyworth serve
+
+The configuration is LiteLLM's own format. Clients present one of the keys in LITELLM_API_KEYS (comma-separated);
+without any, every call is refused.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help="a LiteLLM config.yaml (default: PENNYWORTH_CONFIG)"
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=4000, metavar="N", help="the port (default: %(default)s)")
+    parser.add_argument(
+        "--threads",
+        type=int,
+        default=64,
+        metavar="N",
+        help="requests answered at a time (default: %(default)s)",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until interrupted."""
+    try:
+        from pennyworth.gateway.config import ConfigError
+        from pennyworth.gateway.server import serve
+
+        serve(options.host, options.port, os.environ, config=options.config, threads=options.threads)
+    except ModuleNotFoundError as error:
+        print(
+            f"pennyworth serve: the package '{error.name}' is missing: pip install pennyworth",
+            file=sys.stderr,
+        )
+        return 1
+    except (ConfigError, OSError) as error:
+        print(f"pennyworth serve: {error}", file=sys.stderr)
+        return 1
+    return 0

@@ -1,0 +1,5 @@
+import sys
+
+from pennyworth.gateway.server import main
+
+sys.exit(main())

@@ -1,0 +1,104 @@
+"""What an API user is told when an upstream fails: the same words on both lanes, and never a credential."""
+
+import json
+import os
+from collections.abc import Iterable
+from typing import Any
+
+from pennyworth.gateway.config import Deployment
+from pennyworth.gateway.errors import ApiError
+
+# Upstream's headers that help a client to do better next time.
+_KEPT_HEADERS = ("retry-after", "x-request-id", "x-ratelimit-", "request-id")
+
+
+def unreachable(deployment: Deployment, reason: str) -> ApiError:
+    """No connection to the upstream, or none that lasted until it answered."""
+    return ApiError(
+        502,
+        scrubbed(
+            f"The upstream provider '{deployment.provider}' of the model '{deployment.name}' can't be reached:"
+            f" {reason}."
+            " Try again; if it stays so, ask whoever runs this gateway to check the model's address.",
+            deployment,
+        ),
+        code="upstream_unreachable",
+    )
+
+
+def timed_out(deployment: Deployment) -> ApiError:
+    """The upstream had not finished its answer by the deadline."""
+    return ApiError(
+        504,
+        f"The upstream provider '{deployment.provider}' of the model '{deployment.name}' did not finish its answer in"
+        " time. Try again, ask for a shorter answer, or stream it.",
+        code="upstream_timeout",
+        type="timeout_error",
+    )
+
+
+def upstream_error(
+    deployment: Deployment, status: int, headers: Iterable[tuple[str, str]], body: bytes
+) -> ApiError:
+    """An upstream's refusal, with its own status and message.
+
+    Args:
+        deployment: where the request went.
+        status: the upstream's HTTP status.
+        headers: its response headers.
+        body: its response body, or the beginning of it.
+    """
+    kept = [
+        (name, scrubbed(value, deployment))
+        for name, value in headers
+        if name.lower().startswith(_KEPT_HEADERS)
+    ]
+    message, code, param, type_ = _read(body)
+    if status < 400:
+        return unreachable(deployment, f"it answers with a redirect ({status}), which is not followed")
+    if status in (401, 403):
+        # else the client would look for the fault in its own key
+        message = (
+            f"The upstream provider '{deployment.provider}' refused the gateway's credentials: {message}"
+        )
+    return ApiError(
+        status,
+        scrubbed(
+            message or f"The upstream provider '{deployment.provider}' answered with status {status}.",
+            deployment,
+        ),
+        code=code and scrubbed(code, deployment),
+        param=param and scrubbed(param, deployment),
+        type=type_ and scrubbed(type_, deployment),
+        headers=kept,
+    )
+
+
+def scrubbed(text: str, deployment: Deployment) -> str:
+    """A text without the deployment's credentials, wherever they came from."""
+    variables = deployment.endpoint().key_variables if deployment.lane == "direct" else ()
+    for secret in (*deployment.secrets(), *(os.environ.get(name, "") for name in variables)):
+        if len(secret) > 5:
+            text = text.replace(secret, "***")
+    return text
+
+
+def _read(body: bytes) -> tuple[str, str | None, str | None, str | None]:
+    """Message, code, param and type out of the shapes that upstreams give their errors."""
+    text = body.decode(errors="replace").strip()
+    try:
+        document: Any = json.loads(text)
+    except ValueError:
+        return text[:1000], None, None, None
+    if isinstance(document, list) and document:
+        document = document[0]
+    error = document.get("error", document) if isinstance(document, dict) else document
+    if not isinstance(error, dict):
+        return str(error)[:1000], None, None, None
+
+    def text_of(name: str) -> str | None:
+        value = error.get(name)
+        return None if value is None else str(value)
+
+    message = text_of("message") or text_of("detail") or text[:1000]
+    return message, text_of("code"), text_of("param"), text_of("type")
