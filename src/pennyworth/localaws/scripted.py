@@ -21,8 +21,8 @@ from typing import Any, Literal
 
 NAME = "scripted"
 
-Fault = Literal["cut", "silence", "event"]
-"""The connection is cut, nothing more is sent, or a stream carries an error event and ends."""
+Fault = Literal["cut", "silence", "event", "buffer"]
+"""The connection is cut, nothing more is sent, a stream carries an error event and ends, or comes in one piece."""
 
 
 @dataclass(frozen=True, slots=True)

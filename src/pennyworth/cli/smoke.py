@@ -1,0 +1,96 @@
+"""Try an OpenAI-compatible endpoint as its users would.
+
+The key comes from PENNYWORTH_API_KEY, else OPENAI_API_KEY, unless --key gives it; it is never printed. Each check is
+reported as it runs, on standard error; --json and --markdown print the results on standard output. The exit
+status is 1 where a check failed.
+"""
+
+import argparse
+import os
+import sys
+
+from pennyworth.host.progress import say
+from pennyworth.pipeline import smoke
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this command's options."""
+    add = parser.add_argument
+    names = ", ".join(check.name for check in smoke.CHECKS)
+    add("url", metavar="URL", help="the base URL, such as https://api.example.com/v1")
+    add("--key", help="the API key (visible to other users of this machine while it runs)")
+    add("--model", action="append", default=[], help="a model to ask; repeatable; default: those it lists")
+    add("--limit", type=int, default=5, metavar="N", help="of the listed models, ask at most N (default: 5)")
+    add(
+        "--skip", action="append", default=[], metavar="CHECK", help=f"leave a check out; repeatable: {names}"
+    )
+    add("--ask", default=smoke.QUESTION, metavar="TEXT", help=f"the question (default: {smoke.QUESTION})")
+    add(
+        "--expect",
+        default=smoke.EXPECTED,
+        metavar="TEXT",
+        help="what must stand in the answer (default: Paris)",
+    )
+    add("--origin", default="https://example.com", help="the origin of the web pages that call it, for CORS")
+    add(
+        "--connect",
+        type=_address,
+        metavar="HOST:PORT",
+        help="connect there, whatever the URL's name resolves to",
+    )
+    add(
+        "--wait",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="go on trying until it answers: for a new domain",
+    )
+    add("--timeout", type=float, default=60.0, metavar="SECONDS", help="without a byte (default: 60)")
+    output = parser.add_mutually_exclusive_group()
+    output.add_argument("--json", action="store_true", help="print the results as JSON")
+    output.add_argument("--markdown", action="store_true", help="print the results as a Markdown table")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the checks and report them."""
+    unknown = set(options.skip) - {check.name for check in smoke.CHECKS}
+    if unknown:
+        say(f"pennyworth smoke: no such check: {', '.join(sorted(unknown))}")
+        return 2
+    key = options.key or os.environ.get("PENNYWORTH_API_KEY") or os.environ.get("OPENAI_API_KEY")
+    try:
+        endpoint = smoke.Endpoint(options.url, key, connect=options.connect, timeout=options.timeout)
+    except ValueError as error:
+        say(f"pennyworth smoke: {error}")
+        return 2
+    results = smoke.run(
+        endpoint,
+        models=options.model,
+        limit=options.limit,
+        skip=options.skip,
+        question=options.ask,
+        expected=options.expect,
+        origin=options.origin,
+        wait=options.wait,
+        report=report,
+    )
+    if options.json:
+        print(smoke.as_json(results))
+    if options.markdown:
+        print(smoke.as_markdown(results))
+    sys.stdout.flush()
+    return 0 if smoke.passed(results) else 1
+
+
+def report(result: smoke.Result) -> None:
+    """Print a result as a progress line."""
+    title = next(check.title for check in smoke.CHECKS if check.name == result.check)
+    model = f" [{result.model}]" if result.model else ""
+    say(f"  {smoke.MARKS[result.status]} {title}{model}: {result.detail or 'yes'} {result.seconds:.1f} s")
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit():
+        raise argparse.ArgumentTypeError(f"HOST:PORT is expected, not {text}")
+    return host.strip("[]"), int(port)
