@@ -1,0 +1,49 @@
+"""Run a step in the environment that it needs, time it, and report it on the run's page."""
+
+import importlib
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from pennyworth.host.environments import environment
+from pennyworth.pipeline import workflow
+
+
+def main(name: str) -> int:
+    """Run a step.
+
+    Args:
+        name: its module's name, with hyphens for underscores.
+    Returns:
+        the exit status.
+    """
+    tools = environment("tools")
+    if Path(sys.prefix).resolve() != tools.parent.resolve():
+        python = tools / "python"
+        # the same program again, where its libraries are
+        os.execv(python, [str(python), "-m", "pennyworth.pipeline.steps", name])  # noqa: S606
+    step = importlib.import_module(f"pennyworth.pipeline.steps.{name.replace('-', '_')}")
+    run: Callable[[dict[str, str]], str] = step.run
+    began = time.monotonic()
+    try:
+        report = run(dict(os.environ))
+    except workflow.StepFailed as failure:
+        workflow.error(failure.title, f"{failure.message}\n{failure.detail}".strip())
+        detail = f"\n\n```text\n{failure.detail}\n```" if failure.detail else ""
+        workflow.summary(
+            f"### ❌ {step.TITLE} ({_duration(began)})\n\n**{failure.title}.** {failure.message}{detail}"
+        )
+        return 1
+    workflow.summary(f"### ✅ {step.TITLE} ({_duration(began)})\n\n{report}")
+    return 0
+
+
+def _duration(began: float) -> str:
+    minutes, seconds = divmod(time.monotonic() - began, 60)
+    return f"{minutes:.0f} min {seconds:.0f} s" if minutes else f"{seconds:.1f} s"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

@@ -1,0 +1,162 @@
+"""Deploy the stack with `sam deploy`, and say what changed and where it runs."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pennyworth.host.places import made
+from pennyworth.pipeline import workflow
+from pennyworth.pipeline.stack import Change, Stack
+
+TITLE = "Deployed"
+
+PARAMETER = "PARAMETER_"
+"""What stands before a stack parameter's name in the environment."""
+
+SECRETS = ("PARAMETER_ApiKeys", "PARAMETER_ProviderCredentials")
+
+_UNESCAPED_BY_SAM = re.compile(r"""\\(?=[ "'])""")
+
+_SHORTEST_SECRET = 8  # a shorter value is a setting: masking it would blank half the log
+
+
+def run(environ: dict[str, str]) -> str:
+    """Deploy.
+
+    Args:
+        environ: TEMPLATE, the built template's path; STACK_NAME; AWS_REGION; PARAMETER_* for the stack's
+            parameters. One that is empty or absent is the template's default, so that what is removed from the
+            settings is removed from the stack.
+    Returns:
+        what changed and where it runs.
+    Raises:
+        StepFailed: with the first cause.
+    """
+    for name in SECRETS:
+        for secret in secret_values(environ.get(name, "")):
+            workflow.mask(secret)
+    template = Path(workflow.required(environ, "TEMPLATE"))
+    stack = Stack(workflow.required(environ, "STACK_NAME"), workflow.required(environ, "AWS_REGION"))
+    recovered = stack.make_deployable()
+    existed = stack.status() not in {None, "REVIEW_IN_PROGRESS"}
+    marker = stack.last_event()
+    said = _sam_deploy(stack.name, template, parameters(template, environ), environ)
+    events = stack.events_since(marker)
+    if said is not None:
+        raise workflow.StepFailed(
+            "The deployment failed",
+            "CloudFormation has put the stack back to what it was before."
+            if existed
+            else "Nothing of it is left running; what remains of it is deleted by the next run.",
+            stack.first_cause(events) or said,
+        )
+    changes = stack.changes(events)
+    workflow.output("changed", "true" if changes else "false")
+    return _report(stack.outputs(), changes, existed, recovered)
+
+
+def parameters(template: Path, environ: Mapping[str, str]) -> dict[str, str]:
+    """A value for each of a template's parameters, from the environment or its default."""
+    document = yaml.load(template.read_text(), Loader=_TemplateLoader)  # noqa: S506 - it is a safe loader
+    declared: dict[str, dict[str, Any]] = document.get("Parameters", {})
+    values = {}
+    for name, declaration in declared.items():
+        given = environ.get(PARAMETER + name) or declaration.get("Default")
+        if given is None:
+            raise workflow.StepFailed(f"{name} is not set", "The template has no default for it.")
+        values[name] = str(given)
+    return values
+
+
+def secret_values(text: str) -> list[str]:
+    """The secrets in a list of keys (comma-separated) or of credentials (dotenv, one NAME=value a line)."""
+    found = []
+    for line in text.splitlines():
+        name, equals, value = line.partition("=")
+        entry = equals and re.fullmatch(r"\s*(export\s+)?\w+\s*", name)
+        for part in [value] if entry else line.split(","):
+            secret = part.strip().strip("'\"")
+            if len(secret) >= _SHORTEST_SECRET:
+                found.append(secret)
+    return found
+
+
+def _sam_deploy(stack: str, template: Path, values: dict[str, str], environ: Mapping[str, str]) -> str | None:
+    """Run `sam deploy`; what it said last where it failed.
+
+    The parameters go by a file that only this user can read: arguments can be read by every process.
+    """
+    handle, path = tempfile.mkstemp(suffix=".yaml", dir=environ.get("RUNNER_TEMP") or made("tmp"))
+    try:
+        with os.fdopen(handle, "w") as file:
+            json.dump({name: _quoted(value) for name, value in values.items()}, file, ensure_ascii=False)
+        command = [
+            *(f"{sys.prefix}/bin/sam", "deploy", "--template-file", str(template), "--stack-name", stack),
+            *("--parameter-overrides", f"file://{path}", "--capabilities", "CAPABILITY_IAM", "--resolve-s3"),
+            *("--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar"),
+        ]
+        with (
+            workflow.group("sam deploy"),
+            subprocess.Popen(
+                command,
+                env={name: value for name, value in environ.items() if not name.startswith(PARAMETER)}
+                | {"SAM_CLI_TELEMETRY": "0", "AWS_REGION": environ["AWS_REGION"]},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            ) as sam,
+        ):
+            assert sam.stdout  # noqa: S101 - asked for above
+            lines = []
+            for line in sam.stdout:
+                workflow.say(line.rstrip("\n"))
+                lines.append(line)
+        return "".join(lines[-20:]) if sam.returncode else None
+    finally:
+        Path(path).unlink()
+
+
+def _quoted(value: str) -> str:
+    """A value as sam's reader of parameters wants it: it takes off quotes, and backslashes before some characters."""
+    return '"' + _UNESCAPED_BY_SAM.sub(r"\\\\", value) + '"'
+
+
+def _report(outputs: Mapping[str, str], changes: list[Change], existed: bool, recovered: bool) -> str:
+    what = (
+        "Nothing had changed: the stack is as it was."
+        if not changes
+        else f"{'Updated' if existed else 'Created'}: {len(changes)} resources changed."
+    )
+    if recovered:
+        what += " The remains of an earlier, failed first deployment were deleted before."
+    base = outputs.get("CustomDomainUrl") or outputs.get("ApiUrl", "")
+    where = workflow.table(
+        ("", ""),
+        [
+            ("Base URL", f"`{base}`"),
+            ("Function", f"`{outputs.get('FunctionName', '')}`"),
+            ("Log group", f"`{outputs.get('LogGroupName', '')}`"),
+        ],
+    )
+    report = f"{what}\n\n{where}"
+    if changes:
+        rows = [(change.action, change.resource, change.type) for change in changes]
+        listed = workflow.table(("", "resource", "type"), rows)
+        report += f"\n\n<details><summary>What changed</summary>\n\n{listed}\n\n</details>"
+    return report
+
+
+class _TemplateLoader(yaml.SafeLoader):
+    """Reads a template's parameters; what CloudFormation's own tags stand for is of no interest here."""
+
+
+_TemplateLoader.add_multi_constructor("!", lambda _loader, _suffix, _node: None)

@@ -1,0 +1,100 @@
+"""What a step tells GitHub: https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands.
+
+Away from GitHub the same lines are merely printed, and outputs and summaries go nowhere.
+"""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+_DETAIL_CHARACTERS = 4000
+
+
+class StepFailed(Exception):
+    """A step can't go on."""
+
+    def __init__(self, title: str, message: str, detail: str = "") -> None:
+        """
+        Args:
+            title: what went wrong, in few words.
+            message: what to do next. Neither holds a secret.
+            detail: what a program said, line by line.
+        """
+        super().__init__(message)
+        self.title = title
+        self.message = message
+        self.detail = detail.strip()[-_DETAIL_CHARACTERS:]
+
+
+def required(environ: Mapping[str, str], name: str) -> str:
+    """A setting that the step can't do without.
+
+    Raises:
+        StepFailed: it is missing or empty.
+    """
+    if value := environ.get(name, "").strip():
+        return value
+    raise StepFailed(
+        f"{name} is not set",
+        f"Set {name} in the repository under Settings → Secrets and variables → Actions. Then run this again.",
+    )
+
+
+def say(text: str) -> None:
+    """Print a line at once, in order with what programs print that a step runs."""
+    print(text, flush=True)
+
+
+def error(title: str, message: str) -> None:
+    """Show an error on the run's page."""
+    say(f"::error title={_escaped(title, ':,')}::{_escaped(message)}")
+
+
+def mask(value: str) -> None:
+    """Have a value, each of its lines, replaced by *** in everything that the job prints from here on."""
+    for line in value.splitlines():
+        if line.strip():
+            say(f"::add-mask::{_escaped(line.strip())}")
+
+
+@contextmanager
+def group(title: str) -> Iterator[None]:
+    """Fold what is printed meanwhile under a title."""
+    say(f"::group::{title}")
+    try:
+        yield
+    finally:
+        say("::endgroup::")
+
+
+def output(name: str, value: str) -> None:
+    """Set one of the step's outputs, a single line."""
+    _append("GITHUB_OUTPUT", f"{name}={value}\n")
+
+
+def summary(markdown: str) -> None:
+    """Add a paragraph to the job's summary, on the run's page."""
+    _append("GITHUB_STEP_SUMMARY", f"{markdown.rstrip()}\n\n")
+
+
+def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    """A Markdown table."""
+    return "\n".join(_row(cells) for cells in (head, ("---",) * len(head), *rows))
+
+
+def _row(cells: tuple[str, ...]) -> str:
+    return f"| {' | '.join(' '.join(cell.split()).replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def _append(variable: str, text: str) -> None:
+    if path := os.environ.get(variable):
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(text)
+
+
+def _escaped(text: str, more: str = "") -> str:
+    """Percent-encode what would end a command's line or one of its properties."""
+    for character in "%\r\n" + more:
+        text = text.replace(character, f"%{ord(character):02X}")
+    return text
