@@ -1,7 +1,7 @@
 """The project's own Python environments: one for each lock in requirements/, made when first needed.
 
-They lie in the project's folder, are named by what they hold (so a changed lock, interpreter or folder makes a
-new one), and are complete or absent: an interrupted build leaves nothing that looks usable.
+They lie in the project's folder, are named by what they hold (so a changed lock, interpreter or folder makes
+a new one), and are complete or absent: an interrupted build leaves nothing that looks usable.
 """
 
 import fcntl

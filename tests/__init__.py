@@ -1,0 +1,1 @@
+"""What must hold. `python3 -m tests` runs it; see __main__.py."""
