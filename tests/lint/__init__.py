@@ -1,11 +1,11 @@
 """What reads the project's own files: a table of checks, each a program over the files that it understands."""
 
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 from pennyworth.host.environments import environment
 from pennyworth.host.places import ROOT
-from pennyworth.pipeline.selfref import tracked_files
 
 _FILES = "{files}"
 
@@ -28,7 +28,7 @@ class Check:
         """What to run, from the checkout's root; None: there is nothing to read."""
         files = [
             name
-            for name in tracked_files(*self.files)
+            for name in _tracked(*self.files)
             if not self.containing or self.containing in (ROOT / name).read_text(errors="replace")
         ]
         if not files:
@@ -38,6 +38,23 @@ class Check:
         for argument in arguments:
             command += files if argument == _FILES else [argument]
         return command
+
+
+def _tracked(*pathspecs: str) -> list[Path]:
+    """What git tracks or would track, relative to the checkout's root.
+
+    Args:
+        pathspecs: https://git-scm.com/docs/gitglossary#def_pathspec
+    """
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *pathspecs],
+        cwd=ROOT,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    ).stdout
+    names = {Path(name) for name in listed.split("\0") if name}
+    return sorted(name for name in names if (ROOT / name).is_file())
 
 
 _PYTHON = ("*.py",)
