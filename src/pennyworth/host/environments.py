@@ -97,7 +97,7 @@ def clean_environ() -> dict[str, str]:
 
 def _make_with_venv(lock: Path, home: Path, python: str) -> None:
     """The first environment: the standard library's venv, and pip into it."""
-    _call(
+    call(
         [python, "-m", "venv", home],
         f"{python} can't make a virtual environment. On Debian and Ubuntu: apt install python3-venv.",
     )
@@ -111,12 +111,12 @@ def _make_with_venv(lock: Path, home: Path, python: str) -> None:
         "--only-binary",
         ":all:",
     ]
-    _call([*pip, "--require-hashes", "-r", lock], _not_installed(lock))
+    call([*pip, "--require-hashes", "-r", lock], _not_installed(lock))
 
 
 def _make_with_uv(lock: Path, home: Path, python: str) -> None:
     """Every other one: uv, which takes a tenth of pip's time."""
-    _call(
+    call(
         [uv(), "venv", "--quiet", "--no-project", "--no-config", "--python", python, home],
         f"no environment could be made with {python}.",
     )
@@ -130,7 +130,7 @@ def _make_with_uv(lock: Path, home: Path, python: str) -> None:
         "--require-hashes",
     ]
     dependencies = ["--no-deps"] if lock.stem in WITHOUT_DEPENDENCIES else []
-    _call([*install, *dependencies, "--python", home / "bin" / "python", "-r", lock], _not_installed(lock))
+    call([*install, *dependencies, "--python", home / "bin" / "python", "-r", lock], _not_installed(lock))
 
 
 def _not_installed(lock: Path) -> str:
@@ -140,9 +140,12 @@ def _not_installed(lock: Path) -> str:
     )
 
 
-def _call(command: Sequence[str | Path], trouble: str) -> None:
-    """Run a tool to its end.
+def call(command: Sequence[str | Path], trouble: str) -> None:
+    """Run one of these tools to its end.
 
+    Args:
+        command: program and arguments.
+        trouble: what to say where it fails; the tool's own words follow.
     Raises:
         EnvironmentUnavailable: it failed; says `trouble`, then what the tool said.
     """
