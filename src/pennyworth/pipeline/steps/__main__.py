@@ -28,7 +28,8 @@ def main(name: str) -> int:
     run: Callable[[dict[str, str]], str] = step.run
     began = time.monotonic()
     try:
-        report = run(dict(os.environ))
+        # what led to these modules is not for the programs that a step runs
+        report = run({name: value for name, value in os.environ.items() if name != "PYTHONPATH"})
     except workflow.StepFailed as failure:
         workflow.error(failure.title, f"{failure.message}\n{failure.detail}".strip())
         detail = f"\n\n```text\n{failure.detail}\n```" if failure.detail else ""

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+from pennyworth.host.places import ROOT
 from pennyworth.pipeline import workflow
 
 TITLE = "Template valid"
@@ -12,13 +13,14 @@ def run(environ: dict[str, str]) -> str:
     """Check a template.
 
     Args:
-        environ: TEMPLATE, the template's path; AWS_REGION, whose resource types it may use.
+        environ: TEMPLATE, the template's path, the project's own by default; AWS_REGION, whose resource types it
+            may use.
     Returns:
         what was checked.
     Raises:
         StepFailed: with what was found.
     """
-    template = workflow.required(environ, "TEMPLATE")
+    template = environ.get("TEMPLATE") or str(ROOT / "template.yaml")
     region = workflow.required(environ, "AWS_REGION")
     tools = f"{sys.prefix}/bin"
     checks = {

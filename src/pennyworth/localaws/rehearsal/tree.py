@@ -1,0 +1,63 @@
+"""A copy of the checkout that act and actionlint understand: neither knows GitHub's newest syntax yet."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from pennyworth.host.places import ROOT, work_dir
+
+_REWRITTEN = (".github/workflows/*.y*ml", "actions/*/action.y*ml")
+
+_REWRITES = (
+    # this repository at the commit that runs: the same as ./ once the workflow has checked it out. See
+    # https://github.blog/changelog/2026-07-30-reference-same-repository-actions-with-self-repository-syntax/
+    (re.compile(r"^(\s*(?:-\s+)?uses:\s*['\"]?)\$/", re.MULTILINE), r"\g<1>./"),
+    # how many runs may wait in a concurrency group, which is of no consequence on one machine. See
+    # https://github.blog/changelog/2026-05-07-github-actions-concurrency-groups-now-allow-larger-queues/
+    (re.compile(r"^(\s+)(queue:\s*(?:max|single)\b)", re.MULTILINE), r"\g<1># \g<2>"),
+)
+
+
+def rewritten_tree(dest: Path, source: Path = ROOT) -> Path:
+    """Copy the checkout as it is now, uncommitted changes included.
+
+    In its workflows and actions each `uses: $/` is `uses: ./` and `concurrency.queue` a comment. Once the repository
+    is checked out they do what they did, and the line numbers stay.
+
+    Args:
+        dest: the copy's folder; made if need be.
+        source: the tree to copy.
+    Returns:
+        dest.
+    """
+    for path in _files(source):
+        if (source / path).is_file():
+            (dest / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source / path, dest / path)
+    for place in _REWRITTEN:
+        for file in dest.glob(place):
+            text = file.read_text()
+            for pattern, replacement in _REWRITES:
+                text = pattern.sub(replacement, text)
+            file.write_text(text)
+    return dest
+
+
+def _files(source: Path) -> Iterator[Path]:
+    """Every file that git knows or would add; where there is no git, every file but those that we made."""
+    listed = subprocess.run(
+        ["git", "-C", str(source), "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if listed.returncode == 0:
+        yield from map(Path, filter(None, listed.stdout.split("\0")))
+        return
+    ours = {work_dir(), source / ".git"}
+    for folder, folders, files in os.walk(source):
+        folders[:] = [name for name in folders if Path(folder, name) not in ours]
+        yield from (Path(folder, name).relative_to(source) for name in files)
