@@ -84,6 +84,7 @@ class Gateway:
             response = self._answer(request)
         except lanes.ClientGone:
             response = Response(499, [], [])
+            request.facts["error"] = "client_disconnected"
         except ApiError as error:
             response = _failed(error)
             request.facts["error"] = error.code or error.message
@@ -252,34 +253,31 @@ class _Body:
 
     def _run(self) -> Iterator[bytes]:
         facts = self._request.facts
-        count = 0
-        for chunk in self._guarded():
-            if not count:
-                facts["first_ms"] = _since(self._request.began)
-            count += len(chunk)
-            facts["bytes"] = count
-            yield chunk
-        facts["complete"] = True
-
-    def _guarded(self) -> Iterator[bytes]:
+        facts["bytes"] = 0
+        # overwritten below unless the server stops asking because the client has gone
+        outcome = facts.pop("error", None)
+        facts["error"] = "client_disconnected"
         try:
-            yield from self._response.body
+            for chunk in self._response.body:
+                if not facts["bytes"]:
+                    facts["first_ms"] = _since(self._request.began)
+                facts["bytes"] += len(chunk)
+                yield chunk
         except lanes.ClientGone:
             return
         except ApiError as error:
-            self._request.facts["error"] = error.code or error.message
-            if not self._request.facts.get("stream"):
+            facts["error"] = error.code or error.message
+            if not facts.get("stream"):
                 raise
             yield error.event()
+        else:
+            facts["error"] = outcome
 
     def close(self) -> None:
         close = getattr(self._response.body, "close", None)
         if close:
             close()
-        request, facts = self._request, self._request.facts
-        complete = facts.pop("complete", False)
-        if not complete:
-            facts.setdefault("error", "client_disconnected")
+        request = self._request
         log(
             "info",
             "request",
@@ -288,7 +286,7 @@ class _Body:
             path=request.path,
             status=self._response.status,
             ms=_since(request.began),
-            **facts,
+            **{name: value for name, value in request.facts.items() if value is not None},
         )
 
 

@@ -252,8 +252,8 @@ def _split(model: str, provider: Any, place: str) -> tuple[str, str]:
         return str(provider), model.removeprefix(f"{provider}/")
     if model == "*":
         return "", "*"
-    head, slash, tail = model.partition("/")
-    if slash:
+    head, _, tail = model.partition("/")
+    if head and tail:
         return head, tail
     for prefix, known in WELL_KNOWN_PREFIXES.items():
         if model.startswith(prefix):

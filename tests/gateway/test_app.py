@@ -1,0 +1,234 @@
+"""Routes, keys, CORS and the errors that the gateway itself gives, over real sockets."""
+
+import json
+from typing import Any
+
+import openai
+import pytest
+from tests.gateway.conftest import KEY, UPSTREAM_KEY, RunningGateway, Start
+from tests.gateway.test_direct import QUESTION, plain
+
+from pennyworth import __version__
+from pennyworth.localaws.scripted import ScriptedUpstream
+
+CHAT = "/v1/chat/completions"
+ANONYMOUS = {"Authorization": ""}
+
+
+def error(body: bytes) -> dict[str, Any]:
+    document = json.loads(body)
+    assert set(document) == {"error"}
+    assert set(document["error"]) == {"message", "type", "param", "code"}
+    return dict(document["error"])
+
+
+@pytest.mark.parametrize("prefix", ["/v1", ""])
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [("/health", {"status": "ok"}), ("/version", {"name": "pennyworth", "version": __version__})],
+)
+def test_health_and_version_need_no_key(
+    gateway: RunningGateway, prefix: str, path: str, expected: Any
+) -> None:
+    status, _, body = plain(gateway, "GET", prefix + path, headers=ANONYMOUS)
+    assert (status, json.loads(body)) == (200, expected)
+
+
+def test_health_touches_nothing(gateway: RunningGateway, upstream: ScriptedUpstream) -> None:
+    plain(gateway, "GET", "/health")
+    assert upstream.requests == []
+
+
+@pytest.mark.parametrize("prefix", ["/v1", ""])
+def test_models(gateway: RunningGateway, prefix: str) -> None:
+    client = gateway.client(base_url=gateway.address + prefix)
+    (model,) = client.models.list().data
+    assert (model.id, model.object, model.owned_by) == ("smart", "model", "openai")
+    assert client.models.retrieve("smart") == model
+    with pytest.raises(openai.NotFoundError) as caught:
+        client.models.retrieve("dumb")
+    assert caught.value.code == "model_not_found"
+
+
+@pytest.mark.parametrize("path", [CHAT, "/chat/completions", "/v1/chat/completions/"])
+def test_chat_with_and_without_v1(gateway: RunningGateway, path: str) -> None:
+    body = json.dumps({"model": "smart", "messages": QUESTION}).encode()
+    assert plain(gateway, "POST", path, body)[0] == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Authorization": f"Bearer {KEY}"}, {"Authorization": f"bearer {KEY}"}, {**ANONYMOUS, "x-api-key": KEY}],
+)
+def test_a_key_opens(gateway: RunningGateway, headers: dict[str, str]) -> None:
+    assert plain(gateway, "GET", "/v1/models", headers=headers)[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "code"),
+    [
+        (ANONYMOUS, "missing_api_key"),
+        ({"Authorization": KEY}, "missing_api_key"),
+        ({"Authorization": f"Basic {KEY}"}, "missing_api_key"),
+        ({"Authorization": "Bearer wrong"}, "invalid_api_key"),
+        ({"Authorization": f"Bearer {KEY}x"}, "invalid_api_key"),
+        ({"Authorization": f"Bearer {KEY[:-1]}"}, "invalid_api_key"),
+        ({**ANONYMOUS, "x-api-key": "wrong"}, "invalid_api_key"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/v1/models", "/v1/nowhere"])
+def test_no_key_or_a_wrong_one(
+    gateway: RunningGateway, headers: dict[str, str], code: str, path: str
+) -> None:
+    status, answered, body = plain(gateway, "GET", path, headers=headers)
+    assert (status, error(body)["code"], error(body)["type"]) == (401, code, "authentication_error")
+    assert answered["www-authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize("keys", ["", " , ,"])
+@pytest.mark.parametrize("presented", ["", "Bearer ", "Bearer x", f"Bearer {KEY}"])
+def test_without_keys_every_call_is_refused(start_gateway: Start, keys: str, presented: str) -> None:
+    gateway = start_gateway(None, env={"LITELLM_API_KEYS": keys, "LITELLM_MODEL_PROVIDER": "openai"})
+    status, _, body = plain(gateway, "GET", "/v1/models", headers={"Authorization": presented})
+    assert (status, error(body)["code"]) == (401, "no_api_keys_configured")
+
+
+def test_the_official_client_raises_its_own_error(gateway: RunningGateway) -> None:
+    with pytest.raises(openai.AuthenticationError) as caught:
+        gateway.client(api_key="wrong").models.list()
+    assert caught.value.code == "invalid_api_key"
+
+
+def test_several_keys_and_the_config_s_master_key(start_gateway: Start, upstream: ScriptedUpstream) -> None:
+    params = {"model": "openai/m", "api_base": upstream.base_url, "api_key": UPSTREAM_KEY}
+    config = {
+        "model_list": [{"model_name": "smart", "litellm_params": params}],
+        "general_settings": {"master_key": "os.environ/MASTER"},
+    }
+    gateway = start_gateway(config, env={"LITELLM_API_KEYS": "first, second", "MASTER": "third"})
+    for key, status in [("first", 200), ("second", 200), ("third", 200), ("first, second", 401)]:
+        assert plain(gateway, "GET", "/v1/models", headers={"Authorization": f"Bearer {key}"})[0] == status
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code", "param"),
+    [
+        (b'{"model": "smart"', 400, "invalid_json", None),
+        (b"", 400, "invalid_json", None),
+        (b"\xff\xfe\xfa", 400, "invalid_json", None),
+        (b"[" * 100_000, 400, "invalid_json", None),
+        (b'["smart"]', 400, "invalid_json", None),
+        (b'{"messages": []}', 400, "missing_required_parameter", "model"),
+        (b'{"model": 7}', 400, "missing_required_parameter", "model"),
+        (b'{"model": "dumb"}', 404, "model_not_found", "model"),
+    ],
+)
+def test_a_bad_request_body(
+    gateway: RunningGateway, body: bytes, status: int, code: str, param: str | None
+) -> None:
+    answered, _, content = plain(gateway, "POST", CHAT, body)
+    assert (answered, error(content)["code"], error(content)["param"]) == (status, code, param)
+
+
+@pytest.mark.parametrize(
+    "kind", ["text/plain", "multipart/form-data; boundary=x", "application/x-www-form-urlencoded"]
+)
+def test_a_wrong_content_type(gateway: RunningGateway, kind: str) -> None:
+    status, _, body = plain(gateway, "POST", CHAT, b"{}", {"Content-Type": kind})
+    assert (status, error(body)["code"]) == (415, "unsupported_content_type")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("GET", CHAT, "POST"),
+        ("DELETE", CHAT, "POST"),
+        ("POST", "/v1/models", "GET"),
+        ("PUT", "/health", "GET"),
+    ],
+)
+def test_a_wrong_method(gateway: RunningGateway, method: str, path: str, allowed: str) -> None:
+    status, headers, body = plain(gateway, method, path)
+    assert (status, error(body)["code"], headers["allow"]) == (405, "method_not_allowed", allowed)
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/v1", "/v1/", "/v2/models", "/v1/embeddings", "/v1//models", "/%00", "/..%2f"]
+)
+def test_an_unknown_path(gateway: RunningGateway, path: str) -> None:
+    status, _, body = plain(gateway, "GET", path)
+    assert (status, error(body)["code"]) == (404, "unknown_url")
+
+
+def test_a_credential_that_is_not_set_fails_only_its_model(
+    start_gateway: Start, upstream: ScriptedUpstream
+) -> None:
+    params = {"model": "openai/m", "api_base": upstream.base_url, "api_key": UPSTREAM_KEY}
+    config = {
+        "model_list": [
+            {"model_name": "smart", "litellm_params": params},
+            {"model_name": "lost", "litellm_params": {**params, "api_key": "os.environ/NOT_SET"}},
+        ]
+    }
+    gateway = start_gateway(config)
+    with pytest.raises(openai.InternalServerError, match="NOT_SET") as caught:
+        gateway.client().chat.completions.create(model="lost", messages=QUESTION)
+    assert caught.value.code == "gateway_misconfigured"
+    assert gateway.client().chat.completions.create(model="smart", messages=QUESTION).choices
+
+
+def test_a_browser_s_preflight_needs_no_key(gateway: RunningGateway) -> None:
+    headers = {
+        **ANONYMOUS,
+        "Origin": "https://app.example",
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization, x-stainless-os",
+    }
+    status, answered, body = plain(gateway, "OPTIONS", CHAT, headers=headers)
+    assert (status, body) == (204, b"")
+    assert answered["access-control-allow-origin"] == "*"
+    assert answered["access-control-allow-headers"] == "authorization, x-stainless-os"
+    assert "POST" in answered["access-control-allow-methods"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "key", "status"),
+    [("GET", "/v1/models", KEY, 200), ("GET", "/v1/models", "wrong", 401), ("GET", "/v1/nowhere", KEY, 404)],
+)
+def test_a_browser_may_read_answers_and_errors(
+    gateway: RunningGateway, method: str, path: str, key: str, status: int
+) -> None:
+    headers = {"Origin": "https://app.example", "Authorization": f"Bearer {key}"}
+    answered, headers, _ = plain(gateway, method, path, headers=headers)
+    assert (answered, headers["access-control-allow-origin"]) == (status, "*")
+
+
+def test_only_the_configured_origins_may_call(start_gateway: Start) -> None:
+    gateway = start_gateway(
+        None,
+        env={
+            "LITELLM_MODEL_PROVIDER": "openai",
+            "CORS_ALLOW_ORIGINS": "https://a.example, https://b.example",
+        },
+    )
+    for origin, allowed in [("https://b.example", "https://b.example"), ("https://c.example", None)]:
+        headers = plain(gateway, "GET", "/health", headers={"Origin": origin})[1]
+        assert headers.get("access-control-allow-origin") == allowed
+        assert headers["vary"] == "Origin"
+
+
+def test_each_request_is_logged_once_without_its_content(gateway: RunningGateway) -> None:
+    list(gateway.client().chat.completions.create(model="smart", messages=QUESTION, stream=True))
+    line = gateway.logged(lambda line: line.get("message") == "request")
+    assert {k: line[k] for k in ("method", "path", "status", "model", "provider", "lane", "stream")} == {
+        "method": "POST",
+        "path": CHAT,
+        "status": 200,
+        "model": "smart",
+        "provider": "openai",
+        "lane": "direct",
+        "stream": True,
+    }
+    assert line["first_ms"] <= line["ms"]
+    assert "France" not in "".join(gateway.output)
+    assert KEY not in "".join(gateway.output)

@@ -1,0 +1,219 @@
+"""LiteLLM's config.yaml as users have it: what becomes of each entry, and what is said of those that make no sense."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pennyworth.gateway.config import Config, ConfigError, Deployment, find, load, parse
+from pennyworth.gateway.errors import ApiError
+from pennyworth.gateway.server import spread
+
+# what LiteLLM's own documentation shows its users
+CONFIG = """
+model_list:
+  - model_name: gpt-4o                      # a name of the user's choice
+    litellm_params:
+      model: azure/gpt-4o-eu
+      api_base: os.environ/AZURE_API_BASE
+      api_key: "os.environ/AZURE_API_KEY"
+      api_version: "2024-10-21"
+      rpm: 6
+  - model_name: gpt-4o
+    litellm_params: {model: gpt-4o, api_key: os.environ/OPENAI_API_KEY, weight: 3}
+  - model_name: claude
+    litellm_params:
+      model: anthropic/claude-sonnet-4-5
+      extra_headers: {anthropic-beta: x, authorization: os.environ/BETA_TOKEN}
+  - model_name: "groq/*"
+    litellm_params: {model: "groq/*", api_key: os.environ/GROQ_API_KEY}
+  - model_name: "*"
+    litellm_params: {model: "*"}
+litellm_settings: {drop_params: true, request_timeout: 30, success_callback: [langfuse]}
+router_settings: {model_group_alias: {gpt-4: gpt-4o, old: {model: claude, hidden: true}}, routing_strategy: x}
+general_settings: {master_key: os.environ/MASTER, database_url: x}
+environment_variables: {REGION: eu, COPIED: os.environ/OPENAI_API_KEY}
+"""
+
+ENVIRON = {
+    "AZURE_API_BASE": "https://x.openai.azure.com",
+    "AZURE_API_KEY": "azure-key",
+    "OPENAI_API_KEY": "openai-key",
+    "BETA_TOKEN": "beta-token",
+    "MASTER": "sk-master",
+}
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    path = tmp_path / "config.yaml"
+    path.write_text(CONFIG)
+    return load(path, ENVIRON)
+
+
+def test_entries(config: Config) -> None:
+    azure, openai, claude, groq, anything = config.deployments
+    assert (azure.provider, azure.model, azure.lane) == ("azure", "gpt-4o-eu", "litellm")
+    assert azure.params["api_key"] == "azure-key"
+    assert (openai.provider, openai.model, openai.lane) == ("openai", "gpt-4o", "direct")
+    assert (claude.provider, claude.model, claude.lane) == ("anthropic", "claude-sonnet-4-5", "litellm")
+    assert claude.params["extra_headers"]["authorization"] == "beta-token"
+    assert (groq.lane, groq.missing) == ("direct", ("GROQ_API_KEY",))
+    assert anything.provider == ""
+
+
+def test_settings(config: Config) -> None:
+    assert (config.timeout, config.drop_params, config.keys) == (30, True, ("sk-master",))
+    assert config.aliases == {"gpt-4": "gpt-4o", "old": "claude"}
+    assert config.environment == {"REGION": "eu", "COPIED": "openai-key"}
+    assert set(config.ignored) == {
+        "litellm_settings.success_callback",
+        "router_settings.routing_strategy",
+        "general_settings.database_url",
+    }
+    assert config.needs_litellm()
+
+
+@pytest.mark.parametrize(
+    ("asked", "provider", "model", "lane"),
+    [
+        ("claude", "anthropic", "claude-sonnet-4-5", "litellm"),
+        ("old", "anthropic", "claude-sonnet-4-5", "litellm"),
+        ("groq/llama-3.3-70b", "groq", "llama-3.3-70b", "direct"),
+        ("mistral/small", "mistral", "small", "direct"),
+        ("anthropic/claude-x", "anthropic", "claude-x", "litellm"),
+        ("openrouter/meta/llama", "openrouter", "meta/llama", "direct"),
+        ("claude-x", "anthropic", "claude-x", "litellm"),
+    ],
+)
+def test_a_name_leads_to_a_deployment(
+    config: Config, asked: str, provider: str, model: str, lane: str
+) -> None:
+    found = config.resolve(asked)
+    assert (found.provider, found.model, found.lane) == (provider, model, lane)
+
+
+def test_deployments_of_one_name_share_its_requests_by_weight(config: Config) -> None:
+    providers = [config.resolve("gpt-4").provider for _ in range(400)]
+    assert 220 < providers.count("openai") < 380
+
+
+@pytest.mark.parametrize("asked", ["nonsense", "groq/", ""])
+def test_a_name_that_leads_nowhere(config: Config, asked: str) -> None:
+    with pytest.raises(ApiError) as caught:
+        config.resolve(asked)
+    assert (caught.value.status, caught.value.code) == (404, "model_not_found")
+
+
+@pytest.mark.parametrize(
+    ("params", "lane"),
+    [
+        (
+            {"model": "azure/x", "api_base": "https://x.openai.azure.com", "api_version": "2024-10-21"},
+            "litellm",
+        ),
+        ({"model": "azure/x", "api_base": "https://x.openai.azure.com"}, "litellm"),
+        ({"model": "azure/x", "api_base": "https://x.openai.azure.com", "api_version": "v1"}, "direct"),
+        ({"model": "azure/x", "api_base": "https://x.openai.azure.com/openai/v1/"}, "direct"),
+        ({"model": "bedrock/anthropic.claude-x"}, "litellm"),
+        ({"model": "gemini/gemini-x"}, "litellm"),
+        ({"model": "cohere/command-a"}, "litellm"),
+        ({"model": "ollama/llama3"}, "direct"),
+        ({"model": "x", "custom_llm_provider": "hosted_vllm"}, "direct"),
+    ],
+)
+def test_the_lane_follows_from_the_provider(params: dict[str, Any], lane: str) -> None:
+    assert only({"litellm_params": params}).lane == lane
+
+
+@pytest.mark.parametrize("lane", ["direct", "litellm"])
+@pytest.mark.parametrize("model", ["openai/x", "anthropic/x"])
+def test_the_lane_may_be_forced(model: str, lane: str) -> None:
+    assert only({"litellm_params": {"model": model}, "model_info": {"lane": lane}}).lane == lane
+
+
+def test_secrets_are_known_wherever_they_stand() -> None:
+    deployment = only(
+        {
+            "litellm_params": {
+                "model": "bedrock/x",
+                "api_key": "sk-secret",
+                "aws_secret_access_key": "aws-secret",
+                "extra_headers": {"Authorization": "Bearer hidden"},
+                "vertex_credentials": {"private_id": "vertex-secret"},
+                "api_base": "https://public.example",
+                "region_name": "eu-west-1",
+            }
+        }
+    )
+    assert set(deployment.secrets()) == {"sk-secret", "aws-secret", "Bearer hidden", "vertex-secret"}
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "a mapping with model_list"),
+        ("- a", "a mapping with model_list"),
+        ("model_list: [", "not valid YAML"),
+        ("model_list: []", "at least one model"),
+        ("model_list: {a: b}", "at least one model"),
+        ("model_list: [x]", r"model_list\[0\]: a mapping"),
+        ("model_list: [{litellm_params: {model: openai/x}}]", r"model_list\[0\].model_name"),
+        ("model_list: [{model_name: a}]", r"model_list\[0\] \(a\): litellm_params.model"),
+        (
+            "model_list: [{model_name: a, litellm_params: {model: llama}}]",
+            "names no provider. Write provider/model",
+        ),
+        (
+            "model_list: [{model_name: a, litellm_params: {model: openai/x}, model_info: {lane: fast}}]",
+            "either direct or litellm, not 'fast'",
+        ),
+        (
+            "model_list: [{model_name: a, litellm_params: {model: openai/x}}]\nlitellm_settings: [x]",
+            "litellm_settings",
+        ),
+        (
+            "model_list: [{model_name: a, litellm_params: {model: openai/x}}]\n"
+            "litellm_settings: {request_timeout: soon}",
+            "a number of seconds",
+        ),
+    ],
+)
+def test_what_makes_no_sense_is_said_with_its_place(tmp_path: Path, text: str, says: str) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=says):
+        load(path, {})
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"missing\.yaml: No such file"):
+        load(tmp_path / "missing.yaml", {})
+
+
+def test_without_a_file_and_a_provider_the_message_says_what_to_do() -> None:
+    with pytest.raises(ConfigError, match="LITELLM_MODEL_PROVIDER"):
+        load(None, {})
+
+
+def test_where_the_file_is_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert find({}) is None
+    (tmp_path / "config.yaml").touch()
+    assert find({}) == Path("config.yaml")
+    (tmp_path / "config.json").touch()
+    assert find({"LAMBDA_TASK_ROOT": str(tmp_path)}) == tmp_path / "config.json"
+    assert find({"PENNYWORTH_CONFIG": "elsewhere.yaml"}) == Path("elsewhere.yaml")
+
+
+def test_credentials_in_one_variable_are_spread() -> None:
+    environ = {
+        "A": "kept",
+        "PROVIDER_CREDENTIALS": "A=lost\n# no\n\nexport B='two words'\nC=x=y\nbroken\nD=\"q\"\n",
+    }
+    spread(environ)
+    assert environ == {"A": "kept", "B": "two words", "C": "x=y", "D": "q"}
+
+
+def only(entry: dict[str, Any]) -> Deployment:
+    return parse({"model_list": [{"model_name": "m", **entry}]}, {}).deployments[0]
