@@ -2,40 +2,30 @@
 
     python3 -m tests [PART or CHECK ...] [pytest's options]
 
-A part is a folder of tests, or `lint`; a check is one of the linters, by name. With options for pytest (`-k stream`)
-lint is left out unless it is named. Needs nothing but Python: what else is needed is installed into the project's
-folder.
+A part is a folder of tests, or `lint`; a check is one of the linters. With options for pytest (`-k stream`) lint is
+left out unless it is named; `lint --fix` mends what the linters can mend. Needs nothing but Python: what else is
+needed is installed into the project's folder.
 """
 
-import os
-import re
 import shlex
-import subprocess
 import sys
 import tempfile
-import threading
 import time
-import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from itertools import dropwhile, takewhile
 from pathlib import Path
 
 from pennyworth.host.environments import EnvironmentUnavailable, environment
 from pennyworth.host.places import ROOT, made
-from pennyworth.host.processes import Child, raise_on_signals
+from pennyworth.host.processes import raise_on_signals
 from pennyworth.host.progress import say
-from tests.lint import CHECKS, Check
+from tests.lint import CHECKS
+from tests.runner import Outcome, Runner
 
 TESTS = ROOT / "tests"
 LANES = 2
 """How many parts run side by side."""
-LIMIT_SECONDS = 15 * 60
-"""How long a part or a check may take."""
-HEARTBEAT_SECONDS = 20
-
 # The environments that a part needs are made before anything runs, so that no test waits for them. Parts begin in
 # this order, the longest first; a folder that is not named here comes last.
 ENVIRONMENTS = {
@@ -46,140 +36,6 @@ ENVIRONMENTS = {
     "gateway": ("test",),
     "template": ("test", "tools"),
 }
-
-# What would lead a test to somebody's account, or make it pass on one machine only
-FOREIGN = re.compile(
-    r"(AWS_(?!CA_BUNDLE)|LITELLM_|CORS_|GITHUB_|ACTIONS_|PROVIDER_CREDENTIALS)|.*_API_(KEY|BASE)$|PYTHON"
-)
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What became of a part, or of a check."""
-
-    name: str
-    passed: int = 0
-    failed: list[str] = field(default_factory=list)
-    """Names of what failed."""
-    skipped: list[str] = field(default_factory=list)
-    """Reasons, one for each skipped test."""
-    seconds: float = 0.0
-
-    def counts(self) -> str:
-        """Such as `12 passed, 0 failed, 1 skipped`."""
-        skipped = f", {len(self.skipped)} skipped" if self.skipped else ""
-        return f"{self.passed} passed, {len(self.failed)} failed{skipped}"
-
-    def mark(self) -> str:
-        return "✗" if self.failed else "✓"
-
-
-class Runner:
-    """Runs programs side by side, none of which outlives it."""
-
-    def __init__(self, scratch: Path, *, follow: bool) -> None:
-        """
-        Args:
-            scratch: the folder for logs and temporary files.
-            follow: show pytest's output as it comes.
-        """
-        self._scratch = scratch
-        self._follow = follow
-        self._environ = environ(scratch)
-        self._running: dict[str, Child] = {}
-        self._lock = threading.Lock()
-        self._stopping = False
-
-    def check(self, check: Check) -> Outcome:
-        """Run a linter."""
-        began = time.monotonic()
-        outcome = Outcome(f"lint: {check.name}")
-        command = check.command()
-        code, log = self._run(outcome.name, command) if command else (0, None)
-        if code:
-            outcome.failed.append(outcome.name)
-        else:
-            outcome.passed = 1
-        return self._done(outcome, began, log)
-
-    def pytest(self, part: str, options: Sequence[str]) -> Outcome:
-        """Run a folder of tests."""
-        began = time.monotonic()
-        outcome = Outcome(part)
-        report = self._scratch / f"{part}.xml"
-        python = str(environment("test") / "python")
-        paths = [] if any(option.startswith("tests/") for option in options) else [f"tests/{part}"]
-        settings = ["-o", f"cache_dir={made('cache', 'pytest', part)}", f"--junitxml={report}"]
-        colour = ["--color=yes"] if self._follow and sys.stderr.isatty() else []
-        command = [python, "-m", "pytest", "-q", *settings, *colour, *paths, *options]
-        code, log = self._run(part, command, follow=self._follow)
-        _read_report(report, outcome)
-        selecting = any(
-            option.startswith(("-k", "-m", "--lf", "--last-failed", "tests/")) for option in options
-        )
-        nothing_asked_for = (
-            code == 5 and selecting
-        )  # https://docs.pytest.org/en/stable/reference/exit-codes.html
-        if code and not outcome.failed and not nothing_asked_for:
-            outcome.failed.append(f"{part}: pytest ended with status {code}")
-        return self._done(outcome, began, None if self._follow else log)
-
-    def stop(self) -> None:
-        """End what runs, and begin nothing more."""
-        with self._lock:
-            self._stopping = True
-            running = list(self._running.values())
-        for child in running:
-            child.stop()
-
-    @contextmanager
-    def heartbeat(self) -> Iterator[None]:
-        """Say every now and then how far the running parts are."""
-        over = threading.Event()
-        began = time.monotonic()
-
-        def beat() -> None:
-            while not over.wait(HEARTBEAT_SECONDS):
-                with self._lock:
-                    running = {name: child.tail(3) for name, child in self._running.items()}
-                parts = [
-                    f"{name} {percent[-1]} %" if (percent := re.findall(r"\[ *(\d+)%\]", tail)) else name
-                    for name, tail in running.items()
-                ]
-                if parts and not self._follow:
-                    say(f"    {time.monotonic() - began:.0f} s: running {', '.join(parts)}")
-
-        thread = threading.Thread(target=beat, daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            over.set()
-            thread.join()
-
-    def _run(self, name: str, command: Sequence[str | Path], *, follow: bool = False) -> tuple[int, Path]:
-        """Run a program to its end; its exit status and its log."""
-        log = self._scratch / f"{re.sub(r'[^a-z0-9]+', '-', name)}.log"
-        with self._lock:
-            if self._stopping:
-                raise KeyboardInterrupt
-            child = self._running[name] = Child(command, log=log, env=self._environ, cwd=ROOT)
-        with child:
-            code = _wait(child, log, follow=follow)
-        with self._lock:
-            del self._running[name]
-        return code, log
-
-    def _done(self, outcome: Outcome, began: float, log: Path | None) -> Outcome:
-        outcome.seconds = time.monotonic() - began
-        if self._stopping:
-            return outcome
-        output = log.read_text(errors="replace").rstrip() if log and outcome.failed else ""
-        rule = "─" * 100
-        shown = f"\n{rule}\n{output}\n{rule}" if output else ""
-        detail = "" if outcome.name.startswith("lint: ") else f"  {outcome.counts()}"
-        say(f"  {outcome.mark()} {outcome.name}{detail}  {outcome.seconds:.1f} s{shown}")
-        return outcome
 
 
 def main(words: Sequence[str]) -> int:
@@ -194,33 +50,35 @@ def main(words: Sequence[str]) -> int:
     asked = list(takewhile(lambda word: not word.startswith("-"), words))
     options = [word for word in dropwhile(lambda word: not word.startswith("-"), words) if word != "--"]
     if {"-h", "--help"} & set(options):
-        print(f"{__doc__}\nParts: {', '.join(known)}\nChecks: {', '.join(check.name for check in CHECKS)}")
+        print(__doc__)
         return 0
-    checks = [check for check in CHECKS if check.name in asked or check.name.replace(" ", "-") in asked]
-    names = {name for check in checks for name in (check.name, check.name.replace(" ", "-"))}
-    chosen = [part for part in known if part in asked]
-    unknown = [word for word in asked if word not in known and word not in names]
-    if unknown:
-        say(f"no such part: {', '.join(unknown)}. There are: {', '.join(known)}")
+    fix = "--fix" in options
+    options = [option for option in options if option != "--fix"]
+    checks = {check.name.replace(" ", "-"): check for check in CHECKS}
+    if unknown := [word for word in asked if word not in (*known, *checks)]:
+        say(
+            f"nothing is called {', '.join(unknown)}. Parts: {', '.join(known)}. Checks: {', '.join(checks)}."
+        )
         return 2
     if not asked:
-        chosen = [part for part in known if part != "lint" or not options]
-    if "lint" in chosen:
-        checks = list(CHECKS)
-    folders = [part for part in chosen if part != "lint"]
+        asked = [part for part in known if part != "lint" or not options]
+    folders = [part for part in known if part in asked and part != "lint"]
+    linters = [check for name, check in checks.items() if name in asked]
+    if "lint" in asked and not linters:
+        linters = list(CHECKS)
 
     began = time.monotonic()
     try:
-        for name in _needed([*folders, *(["lint"] if checks else [])]):
+        for name in _needed([*folders, *(["lint"] if linters else [])]):
             environment(name)
     except EnvironmentUnavailable as error:
         say(str(error))
         return 1
     with tempfile.TemporaryDirectory(dir=made("tmp")) as scratch:
-        runner = Runner(Path(scratch), follow=not checks and len(folders) == 1)
+        runner = Runner(Path(scratch), follow=not linters and len(folders) == 1)
         jobs: list[Callable[[], Outcome]] = [
             *(lambda part=part: runner.pytest(part, options) for part in folders),
-            *(lambda check=check: runner.check(check) for check in checks),
+            *(lambda check=check: runner.check(check, fix=fix) for check in linters),
         ]
         with ThreadPoolExecutor(LANES) as pool, runner.heartbeat():
             futures = [pool.submit(job) for job in jobs]
@@ -240,67 +98,9 @@ def parts() -> list[str]:
     return ["lint", *ordered, *sorted(folders - set(ordered))]
 
 
-def environ(scratch: Path) -> dict[str, str]:
-    """The environment for tests and linters: this process's, without keys and with every cache in the project.
-
-    Args:
-        scratch: the folder for temporary files.
-    """
-    kept = {name: value for name, value in os.environ.items() if not FOREIGN.match(name)}
-    return kept | {
-        "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}",
-        "TMPDIR": str(scratch),
-        "XDG_CACHE_HOME": str(made("cache")),
-        "MYPY_CACHE_DIR": str(made("cache", "mypy")),
-        "RUFF_CACHE_DIR": str(made("cache", "ruff")),
-        "UV_CACHE_DIR": os.environ.get("UV_CACHE_DIR") or str(made("cache", "uv")),
-        "npm_config_cache": str(made("cache", "npm")),
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "SAM_CLI_TELEMETRY": "0",
-        "__SAM_CLI_APP_DIR": str(made("sam")),
-    }
-
-
 def _needed(chosen: Sequence[str]) -> list[str]:
     """The environments of the chosen parts, each once."""
     return list(dict.fromkeys(name for part in chosen for name in ENVIRONMENTS.get(part, ("test",))))
-
-
-def _wait(child: Child, log: Path, *, follow: bool) -> int:
-    """Wait for a child; its exit status. Shows its log meanwhile if asked to."""
-    deadline = time.monotonic() + LIMIT_SECONDS
-    with log.open("rb") as output:
-        while True:
-            try:
-                code = child.wait(0.2)
-            except subprocess.TimeoutExpired:
-                code = None
-            if follow:
-                sys.stderr.buffer.write(output.read())
-                sys.stderr.flush()
-            if code is not None:
-                return code
-            if time.monotonic() > deadline:
-                child.stop()
-                with log.open("a") as note:
-                    note.write(f"\nended after {LIMIT_SECONDS} s\n")
-
-
-def _read_report(report: Path, outcome: Outcome) -> None:
-    """Take what pytest reports (JUnit's XML) into an outcome."""
-    if not report.exists():
-        return
-    for case in ElementTree.parse(report).iter("testcase"):  # noqa: S314 pytest wrote it just now
-        name = f"{case.get('classname', '')}::{case.get('name')}"
-        skipped = case.find("skipped")
-        if case.find("failure") is not None or case.find("error") is not None:
-            outcome.failed.append(name)
-        elif skipped is not None:
-            outcome.skipped.append(f"{name}: {skipped.get('message', 'without a reason')}")
-        else:
-            outcome.passed += 1
 
 
 def _summary(outcomes: Sequence[Outcome], seconds: float) -> int:

@@ -23,9 +23,15 @@ class Check:
     """Only files that hold this text."""
     environment: str = "lint"
     """Which of the project's environments holds the program."""
+    fix: tuple[str, ...] = ()
+    """The same as `arguments`, to mend what is found; empty: it mends nothing."""
 
-    def command(self) -> list[str | Path] | None:
-        """What to run, from the checkout's root; None: there is nothing to read."""
+    def command(self, *, fix: bool = False) -> list[str | Path] | None:
+        """What to run, from the checkout's root; None: there is nothing to read.
+
+        Args:
+            fix: mend what is found, where the linter can.
+        """
         files = [
             name
             for name in _tracked(*self.files)
@@ -33,7 +39,7 @@ class Check:
         ]
         if not files:
             return None
-        program, *arguments = self.arguments
+        program, *arguments = (fix and self.fix) or self.arguments
         command: list[str | Path] = [environment(self.environment) / program]
         for argument in arguments:
             command += files if argument == _FILES else [argument]
@@ -64,8 +70,13 @@ _TEMPLATES = ("template.yaml", "policies/*.yaml")
 _ZIZMOR = ("--offline", "--persona", "pedantic", "--strict-collection", "--no-progress", "--quiet")
 
 CHECKS = (
-    Check("ruff check", ("ruff", "check", "--quiet", _FILES), _PYTHON),
-    Check("ruff format", ("ruff", "format", "--diff", "--quiet", _FILES), _PYTHON),
+    Check(
+        "ruff check",
+        ("ruff", "check", "--quiet", _FILES),
+        _PYTHON,
+        fix=("ruff", "check", "--quiet", "--fix", _FILES),
+    ),
+    Check("ruff format", ("ruff", "format", "--check", _FILES), _PYTHON, fix=("ruff", "format", _FILES)),
     Check("mypy", ("mypy", "-p", "pennyworth", "-p", "tests.lint", "-m", "tests.__main__"), _PYTHON),
     Check("actionlint", ("python", "-m", "tests.lint.actionlint"), _WORKFLOWS),
     Check("zizmor", ("zizmor", *_ZIZMOR, _FILES), (*_WORKFLOWS, *_ACTIONS, ".github/dependabot.yml")),
