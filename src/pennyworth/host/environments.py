@@ -50,7 +50,7 @@ def environment(name: str, python: str | None = None) -> Path:
     home = made("env") / f"{name}-{key}"
     if _made_with(home) == identity:
         return home / "bin"
-    with _locked(made("env") / f"{name}.lock"):
+    with locked(made("env") / f"{name}.lock"):
         if _made_with(home) is None:
             with step(f"making the environment '{name}' (first time only)") as detail:
                 shutil.rmtree(home, ignore_errors=True)
@@ -172,8 +172,8 @@ def _made_with(home: Path) -> str | None:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold a lock file, so that two commands at once make an environment once."""
+def locked(path: Path) -> Iterator[None]:
+    """Hold a lock file, so that two commands at once make a thing once. Its name says what."""
     with path.open("w") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -11,9 +11,10 @@ from enum import StrEnum
 from pathlib import Path
 
 from pennyworth import __version__
+from pennyworth.host.interpreters import interpreter
 from pennyworth.host.places import ROOT
 from pennyworth.host.progress import say, step
-from pennyworth.pipeline.package.bytecode import compile_all, interpreter
+from pennyworth.pipeline.package.bytecode import compile_all
 from pennyworth.pipeline.package.configuration import Configuration
 from pennyworth.pipeline.package.dependencies import dependencies, size
 from pennyworth.pipeline.package.target import Target

@@ -3,16 +3,16 @@
 A finished tree is kept by the hash of all that it is made from, so a change of the gateway alone builds quickly.
 """
 
-import fcntl
 import hashlib
 import shutil
 import tempfile
 from pathlib import Path
 
-from pennyworth.host.environments import LOCKS, clean_environ, uv
+from pennyworth.host.environments import LOCKS, clean_environ, locked, uv
+from pennyworth.host.interpreters import Interpreter
 from pennyworth.host.places import made
 from pennyworth.host.progress import step
-from pennyworth.pipeline.package.bytecode import Interpreter, compile_all
+from pennyworth.pipeline.package.bytecode import compile_all
 from pennyworth.pipeline.package.target import Target
 from pennyworth.pipeline.package.tools import output
 from pennyworth.pipeline.package.trim import entries, trim
@@ -36,8 +36,7 @@ def dependencies(target: Target, lock: str, compiler: Interpreter | None) -> Pat
     tree = kept / f"{lock}-{target.python}-{target.architecture}-{target.system}-{_key(lock, compiler)}"
     if tree.exists():
         return tree
-    with (kept / f"{lock}.lock").open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+    with locked(kept / f"{lock} packages.lock"):
         if not tree.exists():
             with tempfile.TemporaryDirectory(dir=kept) as scratch:
                 root = Path(scratch, "root")
@@ -65,7 +64,7 @@ def _make(root: Path, target: Target, lock: str, compiler: Interpreter | None) -
             "--python-version",
             target.python,
         ]
-        into = ["--link-mode", "copy", "--target", root]
+        into: list[str | Path] = ["--link-mode", "copy", "--target", root]
         output(
             [
                 uv(),

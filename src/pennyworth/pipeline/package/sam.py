@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from pennyworth.host.environments import LOCKS, clean_environ, environment
+from pennyworth.host.environments import LOCKS, clean_environ, environment, locked
 from pennyworth.host.places import ROOT, made
 from pennyworth.host.processes import Child
 from pennyworth.host.progress import say, step
@@ -36,35 +36,43 @@ def sam_build(target: Target, *, config: Path | None, litellm: bool | None, out:
     """
     choice = Choice.AUTO if litellm is None else Choice.YES if litellm else Choice.NO
     provider = os.environ.get("LITELLM_MODEL_PROVIDER", "")
-    inputs, folder = out / "inputs", out / "build"
     key = _key(target, config, choice, provider)
-    built = folder / "template.yaml"
-    if built.exists() and inputs.exists() and inputs.read_text() == key:
-        say(f"  ✓ the package for {target} is up to date")
-        return built
-    inputs.unlink(missing_ok=True)
-    environ = {
-        **clean_environ(),
-        **target.environ(),
-        "PENNYWORTH_CONFIG": str(config.resolve()) if config else "",
-        "PENNYWORTH_LITELLM": choice,
-        "PYTHON": sys.executable,
-        "SAM_CLI_TELEMETRY": "0",
-        "__SAM_CLI_APP_DIR": str(made("sam")),
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "TMPDIR": str(made("tmp")),
-    }
-    places = ["--template-file", TEMPLATE, "--build-dir", folder, "--cache-dir", made("cache", "sam")]
-    overrides = ["--parameter-overrides", *(f"{name}={value}" for name, value in target.parameters().items())]
-    command = [environment("tools") / "sam", "build", *places, *overrides]
-    with step(f"sam build for {target}"), Child(command, log=out / "log", env=environ, cwd=ROOT) as child:
-        for line in _lines(child):
-            if line.startswith(_OURS):
-                say(f"  {line}")
-        if child.wait():
-            raise BuildFailed(f"sam build failed:\n{child.tail(30)}")
-    inputs.write_text(key)
+    inputs, built = out / "inputs", out / "build" / "template.yaml"
+    out.mkdir(parents=True, exist_ok=True)
+    with locked(out / "package.lock"):
+        if built.exists() and inputs.exists() and inputs.read_text() == key:
+            say(f"  ✓ the package for {target} is up to date")
+            return built
+        inputs.unlink(missing_ok=True)
+        environ = {
+            **clean_environ(),
+            **target.environ(),
+            "PENNYWORTH_CONFIG": str(config.resolve()) if config else "",
+            "PENNYWORTH_LITELLM": choice,
+            "PYTHON": sys.executable,
+            "SAM_CLI_TELEMETRY": "0",
+            "__SAM_CLI_APP_DIR": str(made("sam")),
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "TMPDIR": str(made("tmp")),
+        }
+        with (
+            step(f"sam build for {target}"),
+            Child(_command(target, built.parent), log=out / "log", env=environ, cwd=ROOT) as child,
+        ):
+            for line in _lines(child):
+                if line.startswith(_OURS):
+                    say(f"  {line}")
+            if child.wait():
+                raise BuildFailed(f"sam build failed:\n{child.tail(30)}")
+        inputs.write_text(key)
     return built
+
+
+def _command(target: Target, folder: Path) -> list[str | Path]:
+    places: list[str | Path] = ["--template-file", TEMPLATE, "--build-dir", folder]
+    places += ["--cache-dir", made("cache", "sam")]
+    overrides = [f"{name}={value}" for name, value in target.parameters().items()]
+    return [environment("tools") / "sam", "build", *places, "--parameter-overrides", *overrides]
 
 
 def _lines(child: Child) -> Iterator[str]:
