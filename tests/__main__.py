@@ -7,7 +7,6 @@ left out unless it is named; `lint --fix` mends what the linters can mend. Needs
 needed is installed into the project's folder.
 """
 
-import shlex
 import sys
 import tempfile
 import time
@@ -25,7 +24,8 @@ from tests.runner import Outcome, Runner
 
 TESTS = ROOT / "tests"
 LANES = 2
-"""How many parts run side by side."""
+"""How many programs run side by side."""
+
 # The environments that a part needs are made before anything runs, so that no test waits for them. Parts begin in
 # this order, the longest first; a folder that is not named here comes last.
 ENVIRONMENTS = {
@@ -56,9 +56,7 @@ def main(words: Sequence[str]) -> int:
     options = [option for option in options if option != "--fix"]
     checks = {check.name.replace(" ", "-"): check for check in CHECKS}
     if unknown := [word for word in asked if word not in (*known, *checks)]:
-        say(
-            f"nothing is called {', '.join(unknown)}. Parts: {', '.join(known)}. Checks: {', '.join(checks)}."
-        )
+        say(f"nothing is called {', '.join(unknown)}. Parts: {', '.join(known)}; checks: {', '.join(checks)}")
         return 2
     if not asked:
         asked = [part for part in known if part != "lint" or not options]
@@ -77,10 +75,10 @@ def main(words: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory(dir=made("tmp")) as scratch:
         runner = Runner(Path(scratch), follow=not linters and len(folders) == 1)
         jobs: list[Callable[[], Outcome]] = [
-            *(lambda part=part: runner.pytest(part, options) for part in folders),
             *(lambda check=check: runner.check(check, fix=fix) for check in linters),
+            *(lambda part=part: runner.pytest(part, options) for part in folders),
         ]
-        with ThreadPoolExecutor(LANES) as pool, runner.heartbeat():
+        with ThreadPoolExecutor(1 if fix else LANES) as pool, runner.heartbeat():
             futures = [pool.submit(job) for job in jobs]
             try:
                 outcomes = [future.result() for future in as_completed(futures)]
@@ -124,7 +122,7 @@ def _summary(outcomes: Sequence[Outcome], seconds: float) -> int:
 if __name__ == "__main__":
     raise_on_signals()
     try:
-        sys.exit(main([word for given in sys.argv[1:] for word in shlex.split(given)]))
+        sys.exit(main(sys.argv[1:]))
     except KeyboardInterrupt:
         say("interrupted")
         sys.exit(130)

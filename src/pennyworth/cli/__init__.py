@@ -10,6 +10,8 @@ import sys
 from collections.abc import Sequence
 
 from pennyworth import __version__
+from pennyworth.host.environments import EnvironmentUnavailable
+from pennyworth.host.progress import say
 
 COMMANDS = {
     "serve": "serve the gateway on this machine",
@@ -50,5 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(words)
     try:
         return int(options.run(options))
+    except EnvironmentUnavailable as error:
+        say(str(error))
+        return 1
     except KeyboardInterrupt:
         return 130

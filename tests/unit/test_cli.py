@@ -1,0 +1,85 @@
+"""The command line: what it says of itself, and that it loads only what is asked for."""
+
+import subprocess
+import sys
+from types import ModuleType
+
+import pytest
+
+from pennyworth import __version__, cli
+from pennyworth.cli import COMMANDS
+from pennyworth.host.environments import EnvironmentUnavailable
+from pennyworth.host.places import ROOT
+
+
+def pennyworth(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "pennyworth.cli", *words],
+        env={"PYTHONPATH": str(ROOT / "src"), "COLUMNS": "120"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_help_lists_every_command_with_what_it_is_for() -> None:
+    done = pennyworth("--help")
+    assert done.returncode == 0
+    for name, summary in COMMANDS.items():
+        assert f"{name} " in done.stdout
+        assert summary in done.stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_explains_itself(command: str) -> None:
+    done = pennyworth(command, "--help")
+    assert done.returncode == 0, done.stderr
+    assert f"usage: pennyworth {command}" in done.stdout
+
+
+@pytest.mark.parametrize("words", [(), ("no-such-command",)], ids=["none", "unknown"])
+def test_a_wrong_call_says_what_there_is(words: tuple[str, ...]) -> None:
+    done = pennyworth(*words)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "usage: pennyworth" in done.stderr
+    if words:
+        assert "demo" in done.stderr
+
+
+def test_version() -> None:
+    assert pennyworth("--version").stdout == f"pennyworth {__version__}\n"
+
+
+def test_only_the_command_asked_for_is_loaded() -> None:
+    script = (
+        "import sys\n"
+        "from pennyworth.cli import COMMANDS, main\n"
+        "try:\n"
+        "    main(['smoke', '--help'])\n"
+        "except SystemExit:\n"
+        "    pass\n"
+        "print('LOADED', *(name for name in COMMANDS if f'pennyworth.cli.{name}' in sys.modules))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={"PYTHONPATH": str(ROOT / "src")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == "LOADED smoke"
+
+
+def test_an_environment_that_cannot_be_had_is_told_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(_options: object) -> int:
+        raise EnvironmentUnavailable("do this next")
+
+    command = ModuleType("pennyworth.cli.demo")
+    vars(command).update(arguments=lambda _parser: None, run=run)
+    monkeypatch.setitem(sys.modules, command.__name__, command)
+    assert cli.main(["demo"]) == 1
+    assert capsys.readouterr().err == "do this next\n"
