@@ -25,7 +25,8 @@ _HONOURED = {
     "general_settings": {"master_key"},
 }
 
-_SECRET_WORDS = ("key", "secret", "token", "password", "credential", "authorization")
+SECRET_WORDS = ("key", "secret", "token", "password", "credential", "authorization")
+"""What the names of credentials hold."""
 
 
 class ConfigError(ValueError):
@@ -321,7 +322,7 @@ def _secrets(value: Any, name: str = "") -> Iterator[str]:
         for key, item in value.items():
             # below a name such as extra_headers or vertex_credentials, anything may be one
             yield from _secrets(item, f"{name}.{key}".lower())
-    elif isinstance(value, str) and len(value) > 5 and any(word in name for word in _SECRET_WORDS):
+    elif isinstance(value, str) and len(value) > 5 and any(word in name for word in SECRET_WORDS):
         yield value
 
 

@@ -15,7 +15,7 @@ from pennyworth.gateway import upstream
 from pennyworth.gateway.config import Config, Deployment
 from pennyworth.gateway.errors import ApiError
 from pennyworth.gateway.lanes import Call, ClientGone, Reply
-from pennyworth.gateway.lanes.failures import timed_out, unreachable, upstream_error
+from pennyworth.gateway.lanes.failures import broken, timed_out, unreachable, upstream_error
 
 # What a response header of the upstream's is kept from the client for.
 _WITHHELD = frozenset(
@@ -138,7 +138,7 @@ def _forward(call: Call, path: str) -> Reply:
         content = response.read()
     except (http.client.HTTPException, OSError) as error:
         exchange.close()
-        raise _broken(deployment) from error
+        raise broken(deployment) from error
     except BaseException:
         exchange.close()
         raise
@@ -159,19 +159,11 @@ def _stream(exchange: upstream.Exchange, deployment: Deployment) -> Generator[by
             yield chunk
         # A body that ends with its connection may have been cut; only its own end mark tells.
         if response.will_close and not response.chunked and b"[DONE]" not in tail[-32:]:
-            raise _broken(deployment)
+            raise broken(deployment)
     except (http.client.HTTPException, OSError) as error:
-        raise _broken(deployment) from error
+        raise broken(deployment) from error
     finally:
         exchange.close()
-
-
-def _broken(deployment: Deployment) -> ApiError:
-    return ApiError(
-        502,
-        f"The upstream provider '{deployment.provider}' broke off in the middle of its answer. Try again.",
-        code="upstream_broken",
-    )
 
 
 def _body(call: Call) -> bytes:

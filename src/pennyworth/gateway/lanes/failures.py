@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
-from pennyworth.gateway.config import Deployment
+from pennyworth.gateway.config import SECRET_WORDS, Deployment
 from pennyworth.gateway.errors import ApiError
 
 # Upstream's headers that help a client to do better next time.
@@ -34,6 +34,15 @@ def timed_out(deployment: Deployment) -> ApiError:
         " time. Try again, ask for a shorter answer, or stream it.",
         code="upstream_timeout",
         type="timeout_error",
+    )
+
+
+def broken(deployment: Deployment) -> ApiError:
+    """The upstream's answer ended before its end."""
+    return ApiError(
+        502,
+        f"The upstream provider '{deployment.provider}' broke off in the middle of its answer. Try again.",
+        code="upstream_broken",
     )
 
 
@@ -76,11 +85,17 @@ def upstream_error(
 
 def scrubbed(text: str, deployment: Deployment) -> str:
     """A text without the deployment's credentials, wherever they came from."""
-    variables = deployment.endpoint().key_variables if deployment.lane == "direct" else ()
-    for secret in (*deployment.secrets(), *(os.environ.get(name, "") for name in variables)):
+    for secret in (*deployment.secrets(), *(os.environ[name] for name in _credential_variables(deployment))):
         if len(secret) > 5:
             text = text.replace(secret, "***")
     return text
+
+
+def _credential_variables(deployment: Deployment) -> list[str]:
+    if deployment.lane == "direct":
+        return [name for name in deployment.endpoint().key_variables if name in os.environ]
+    # which of them LiteLLM took is its own affair
+    return [name for name in os.environ if any(word in name.lower() for word in SECRET_WORDS)]
 
 
 def _read(body: bytes) -> tuple[str, str | None, str | None, str | None]:

@@ -1,0 +1,392 @@
+"""The LiteLLM lane: every provider whose API is not OpenAI's, translated by the LiteLLM SDK.
+
+The SDK takes seconds to import and there is no light way into it, so it is imported once, in the background, by
+`prepare`; requests that come meanwhile wait. SDK: https://docs.litellm.ai/docs/completion/input.
+"""
+
+import gc
+import importlib
+import importlib.util
+import json
+import os
+import re
+import socket
+import sys
+import threading
+import time
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pennyworth.gateway.config import Config, Deployment
+from pennyworth.gateway.errors import ApiError
+from pennyworth.gateway.lanes import Call, ClientGone, Reply
+from pennyworth.gateway.lanes.failures import broken, scrubbed, timed_out, unreachable, upstream_error
+from pennyworth.gateway.log import log
+
+if TYPE_CHECKING:
+    from pennyworth.gateway.lanes.watched import Watch
+
+# Read by LiteLLM while it is imported.
+_ENVIRONMENT = {
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # else it fetches its price table, and blocks where it can't
+    "LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS": "True",  # the same for a list of headers
+    "LITELLM_MODE": "PRODUCTION",  # else it reads a .env of its own
+}
+
+# Set on the module once it is imported.
+_SETTINGS = {
+    "telemetry": False,
+    "suppress_debug_info": True,  # prints advertisements to standard output upon errors
+    "disable_hf_tokenizer_download": True,  # blocks the process where HuggingFace can't be reached
+    "disable_streaming_logging": True,  # submits every chunk to a thread pool, for callbacks that there are none of
+}
+
+# Fields of request bodies that providers know beyond OpenAI's own. See `_fields`.
+_PROVIDER_FIELDS = frozenset(
+    [
+        *("thinking", "reasoning", "include_reasoning", "enable_thinking", "top_k", "top_a", "min_p"),
+        *("repetition_penalty", "safety_settings", "cached_content", "include_server_side_tool_invocations"),
+        *(
+            "guardrailConfig",
+            "performanceConfig",
+            "requestMetadata",
+            "documents",
+            "citation_options",
+            "safety_mode",
+        ),
+        *("strict_tools", "priority", "context_management", "chat_template_kwargs", "search_parameters"),
+    ]
+)
+
+# Meant for OpenAI's own stored completions; LiteLLM takes it for instructions to itself.
+_DROPPED_FIELDS = frozenset(["metadata"])
+
+# What goes into every call.
+_ALWAYS: dict[str, Any] = {
+    # retries are the gateway's to decide, where the deadline is known
+    "num_retries": 0,
+    "max_retries": 0,
+    # else a request with tools imports the proxy's MCP client, which is not installed
+    "_skip_mcp_handler": True,
+}
+
+# Providers whose first call loads further modules, with a model of theirs and how to call it.
+_WARM_UP: dict[str, tuple[str, dict[str, str]]] = {
+    "anthropic": ("claude", {"api_base": "{address}", "api_key": "-"}),
+    "azure": ("gpt", {"api_base": "{address}", "api_key": "-", "api_version": "2024-10-21"}),
+    "bedrock": (
+        "converse/anthropic.claude",
+        {
+            "aws_bedrock_runtime_endpoint": "{address}",
+            "aws_access_key_id": "-",
+            "aws_secret_access_key": "-",
+            "aws_region_name": "us-east-1",
+        },
+    ),
+    "cohere": ("command", {"api_base": "{address}", "api_key": "-"}),
+    "gemini": ("gemini", {"api_base": "{address}", "api_key": "-"}),
+}
+
+_TICK_SECONDS = 0.25
+_TURN_SECONDS = 0.0005
+
+
+class _Sdk:
+    """LiteLLM, imported once in a thread of its own."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._started = False
+        self._done = threading.Event()
+        self._module: Any = None
+
+    def start(self, config: Config) -> None:
+        """Begin, unless that was done before."""
+        with self._lock:
+            if self._started:
+                return
+            self._started = True
+        threading.Thread(target=self._run, args=(config,), name="import litellm", daemon=True).start()
+
+    def get(self, call: Call) -> Any:
+        """The module, as soon as it is there."""
+        while not self._done.wait(_TICK_SECONDS):
+            if call.gone():
+                raise ClientGone
+            if time.monotonic() > call.deadline:
+                raise ApiError(
+                    504, "The gateway had not finished starting in time. Try again.", code="gateway_starting"
+                )
+        if self._module is None:
+            raise ApiError(
+                500,
+                f"The model '{call.deployment.name}' can't be served: the gateway could not load LiteLLM. Its log says"
+                " why.",
+                code="gateway_misconfigured",
+            )
+        return self._module
+
+    def _run(self, config: Config) -> None:
+        # Collection off: it would scan, again and again, modules that stay. Short turns: whoever answers requests
+        # meanwhile would else wait a full one for the import each time it has read or written.
+        collecting, turn = gc.isenabled(), sys.getswitchinterval()
+        began = time.monotonic()
+        gc.disable()
+        sys.setswitchinterval(_TURN_SECONDS)
+        try:
+            self._module = _load(config)
+            log("info", "litellm loaded", ms=round((time.monotonic() - began) * 1000))
+        except BaseException:
+            log("error", "LiteLLM could not be loaded; its models answer with an error", exception=True)
+        finally:
+            gc.freeze()
+            sys.setswitchinterval(turn)
+            if collecting:
+                gc.enable()
+            self._done.set()
+
+
+_sdk = _Sdk()
+
+
+def prepare(config: Config) -> None:
+    """Begin to import the SDK in the background. See `Lane.prepare`."""
+    _sdk.start(config)
+
+
+def chat(call: Call) -> Reply:
+    """Answer `POST /chat/completions` by way of the SDK. See `Lane.chat`."""
+    litellm = _sdk.get(call)
+    from pennyworth.gateway.lanes.watched import Interrupted, Watch
+
+    deployment = call.deployment
+    arguments = _arguments(litellm, call)
+
+    def check() -> None:
+        if call.gone():
+            raise ClientGone
+
+    watch = Watch(check, call.deadline, lambda: timed_out(deployment))
+    try:
+        with watch:
+            answer = litellm.completion(**arguments)
+            # A status can be told only while nothing has been sent, and some providers fail with their first event.
+            first = next(answer, None) if call.stream else None
+    except Interrupted as interrupted:
+        raise interrupted.reason from None
+    except Exception as error:
+        raise _failure(error, deployment) from error
+    if not call.stream:
+        return Reply(200, [("Content-Type", "application/json")], _whole(answer))
+    headers = [("Content-Type", "text/event-stream; charset=utf-8"), ("Cache-Control", "no-cache")]
+    return Reply(200, headers, _stream(answer, first, watch, deployment))
+
+
+def models(deployment: Deployment) -> list[str]:
+    """The provider's chat models in LiteLLM's own price table, read as a file. See `Lane.models`."""
+    spec = importlib.util.find_spec("litellm")
+    if spec is None or not spec.submodule_search_locations:
+        return []
+    table = Path(spec.submodule_search_locations[0]) / "model_prices_and_context_window_backup.json"
+    try:
+        entries = json.loads(table.read_bytes())
+    except (OSError, ValueError):
+        return []
+    names = {
+        name.removeprefix(f"{deployment.provider}/")
+        for name, entry in entries.items()
+        if entry.get("mode") == "chat" and _provider(entry["litellm_provider"]) == deployment.provider
+    }
+    return sorted(names)
+
+
+def _provider(entry: str) -> str:
+    """A provider's name as a model carries it, from the finer one that the price table has."""
+    if entry.startswith("vertex_ai-"):
+        return "vertex_ai"
+    return {"bedrock_converse": "bedrock", "cohere_chat": "cohere"}.get(entry, entry)
+
+
+def _load(config: Config) -> Any:
+    for variable, text in _ENVIRONMENT.items():
+        os.environ.setdefault(variable, text)
+    litellm: Any = importlib.import_module("litellm")
+    for name, value in _SETTINGS.items():
+        setattr(litellm, name, value)
+    litellm.drop_params = config.drop_params
+    importlib.import_module("pennyworth.gateway.lanes.watched").install()
+    _warm_up(litellm, {d.provider for d in config.deployments if d.lane == "litellm" and d.provider})
+    return litellm
+
+
+def _warm_up(litellm: Any, providers: set[str]) -> None:
+    """Do once what the first call would otherwise do: load the modules that LiteLLM leaves for later."""
+    messages = [{"role": "user", "content": "-"}]
+    mocked = {"model": "anthropic/warm-up", "messages": messages, "mock_response": "-"}
+    # A mock tells no usage, and counting its tokens would load tokenizers: 35 to 70 MB. Off for good, streams of
+    # providers that tell none would end with a usage of 0 tokens, which is wrong rather than absent; where a provider
+    # tells its usage, as all but a few do, they are never loaded.
+    litellm.disable_token_counter = True
+    try:
+        litellm.completion(**mocked)
+        for _ in litellm.completion(**mocked, stream=True):
+            pass
+    finally:
+        litellm.disable_token_counter = False
+    with (
+        socket.socket() as nobody
+    ):  # bound and not listening: refuses connections, so nothing leaves this machine
+        nobody.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+        for provider in sorted(providers & _WARM_UP.keys()):
+            model, connection = _WARM_UP[provider]
+            settings = {name: value.format(address=address) for name, value in connection.items()}
+            try:
+                litellm.completion(model=f"{provider}/{model}", messages=messages, **settings, **_ALWAYS)
+            except Exception as refused:
+                _ = refused  # as it must be
+
+
+def _arguments(litellm: Any, call: Call) -> dict[str, Any]:
+    deployment = call.deployment
+    return {
+        **deployment.params,
+        **_fields(litellm, call),
+        "model": f"{deployment.provider}/{deployment.model}",
+        "stream": call.stream,
+        **_ALWAYS,
+    }
+
+
+def _fields(litellm: Any, call: Call) -> dict[str, Any]:
+    """What of the request goes to the SDK.
+
+    LiteLLM takes request fields, credentials, addresses and switches of its own through the same keywords, and each
+    provider's code takes further ones (`custom_endpoint`, `oci_endpoint_id` ...). A list of what must not pass would be
+    wrong with the next release, so what may pass is named: OpenAI's own fields, as its SDK's types give them, the
+    providers' fields that are reviewed above, and what the operator allows.
+
+    Raises:
+        ApiError: 400 for any other field, unless drop_params is set.
+    """
+    params = call.deployment.params
+    allowed = _openai_fields() | _PROVIDER_FIELDS | set(params.get("allowed_openai_params") or ())
+    given = {name: value for name, value in call.payload.items() if name not in _DROPPED_FIELDS}
+    unknown = sorted(given.keys() - allowed - {"stream"})
+    if unknown and not (litellm.drop_params or params.get("drop_params")):
+        raise ApiError(
+            400,
+            f"Unrecognized request argument supplied: {', '.join(unknown)}. Leave it out; whoever runs this gateway can"
+            " allow it (litellm_params.allowed_openai_params) or have such fields dropped"
+            " (litellm_settings.drop_params).",
+            code="unknown_parameter",
+            param=unknown[0],
+        )
+    return {name: value for name, value in given.items() if name in allowed}
+
+
+def _openai_fields() -> set[str]:
+    types = importlib.import_module("openai.types.chat.completion_create_params")
+    return set(types.CompletionCreateParamsBase.__annotations__)
+
+
+def _whole(answer: Any) -> Generator[bytes, None, None]:
+    document = answer.model_dump(exclude_none=True)
+    for choice in document["choices"]:
+        choice["message"].setdefault("content", None)  # OpenAI's clients expect it, null beside tool calls
+    yield json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+
+
+def _stream(
+    answer: Iterator[Any], first: Any, watch: "Watch", deployment: Deployment
+) -> Generator[bytes, None, None]:
+    from pennyworth.gateway.lanes.watched import Interrupted
+
+    chunk, done = first, False
+    try:
+        while chunk is not None:
+            if getattr(chunk, "usage", None):
+                chunk.choices = []  # as OpenAI's last chunk has it; LiteLLM leaves an empty choice there
+            yield b"data: %b\n\n" % chunk.model_dump_json(exclude_none=True, exclude_unset=True).encode()
+            with watch:
+                chunk = next(answer, None)
+        done = True
+        yield b"data: [DONE]\n\n"
+    except Interrupted as interrupted:
+        done = True
+        raise interrupted.reason from None
+    except Exception as error:
+        done = True
+        raise _failure(error, deployment) from error
+    finally:
+        if not done:
+            _cancel(answer, watch)
+
+
+def _cancel(answer: Iterator[Any], watch: "Watch") -> None:
+    """Close the provider's connection. The next read that the SDK tries fails, upon which httpcore closes it."""
+    from pennyworth.gateway.lanes.watched import Interrupted
+
+    watch.cancel()
+    try:
+        with watch:
+            for _ in answer:  # what had been read already comes first
+                pass
+    except (Interrupted, Exception):
+        return
+
+
+def _failure(error: Exception, deployment: Deployment) -> ApiError:
+    """What the client is told of an exception of the SDK's.
+
+    LiteLLM's own message is a last resort: it wraps the provider's in the names of its classes, and in tracebacks. What
+    happened stands at the bottom of the chain of causes.
+    """
+    httpx: Any = importlib.import_module("httpx")
+    chain = list(_causes(error))
+    for cause in reversed(chain):
+        if isinstance(cause, httpx.HTTPStatusError):
+            response = cause.response
+            return upstream_error(
+                deployment, response.status_code, response.headers.items(), response.content
+            )
+        if isinstance(cause, (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)):
+            return unreachable(deployment, str(cause))
+        if isinstance(cause, httpx.TransportError):
+            return broken(deployment)
+    for cause in reversed(chain):
+        status = getattr(cause, "status_code", None)
+        if type(cause).__module__.startswith("litellm.llms.") and isinstance(status, int) and status >= 400:
+            # an error that came within a stream
+            return upstream_error(deployment, status, (), _plain(str(cause)))
+        if type(cause).__module__.startswith("openai") and type(cause).__name__ == "APIError":
+            return upstream_error(deployment, 502, (), _plain(str(cause)))
+    status = getattr(error, "status_code", 500)
+    if status in (400, 404, 413, 422):
+        return upstream_error(deployment, status, (), _plain(str(error)))
+    log("error", "LiteLLM failed", model=deployment.name, reason=scrubbed(repr(error), deployment))
+    return ApiError(
+        500,
+        f"The model '{deployment.name}' could not be asked by way of LiteLLM, perhaps because the gateway lacks the"
+        f" credentials of '{deployment.provider}'. The gateway's log says more.",
+        code="gateway_misconfigured",
+    )
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An exception and what led to it, outermost first."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _plain(message: str) -> bytes:
+    """A provider's message out of LiteLLM's: without names of exceptions before it, and a JSON document by itself."""
+    message = re.sub(
+        r"^(litellm\.)?(\w+(Error|Exception)( \w+Error)?)(: | - | )", "", message.partition("\nTraceback")[0]
+    )
+    message = re.sub(r"\.? ?Handle with `litellm\.\w+`\.?", "", message)
+    return message.encode()
