@@ -4,7 +4,7 @@ PYTHON ?= python3
 ARGS ?=
 pennyworth = PYTHONPATH=src $(PYTHON) -m pennyworth.cli
 
-.PHONY: help demo test lint rehearse adapter lock clean
+.PHONY: help demo test lint rehearse bench adapter lock clean
 
 help: ## what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -20,6 +20,9 @@ lint: ## what reads the project's own files
 
 rehearse: ## the deployment workflow itself, against the local AWS
 	@$(pennyworth) rehearse $(ARGS)
+
+bench: ## what the gateway costs beside its peers (ARGS="--runs 9")
+	@PYTHONPATH=src $(PYTHON) -m bench $(ARGS)
 
 adapter: ## build the real Lambda Web Adapter with cargo
 	@$(pennyworth) adapter $(ARGS)

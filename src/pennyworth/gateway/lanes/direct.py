@@ -205,7 +205,7 @@ def _base_url(deployment: Deployment, required: bool = True) -> str:
 def _headers(deployment: Deployment) -> dict[str, str]:
     provider, params = deployment.endpoint(), deployment.params
     named = (os.environ[name] for name in provider.key_variables if os.environ.get(name))
-    key = str(params.get("api_key") or next(named, ""))
+    key = str(params.get("api_key") or next(named, "")).strip()  # a pasted secret often ends in a line break
     if not key and not provider.key_optional:
         raise ApiError(
             500,

@@ -1,0 +1,47 @@
+"""What each way to serve a stream costs: `make bench`, or `python3 -m bench [--runs N] [--streams N]`.
+
+From the built package: process start to the first streamed byte, peak memory, and processor time of a stream of 100
+chunks (all at once, and one each 3 ms), for both lanes, for LiteLLM's own proxy and for a bare pass-through.
+"""
+
+import sys
+import time
+
+from pennyworth.host.environments import clean_environ, environment
+from pennyworth.host.places import ROOT, made
+from pennyworth.host.processes import Child, raise_on_signals
+from pennyworth.host.progress import say
+from pennyworth.pipeline.package import FUNCTION, Target, sam_build
+
+
+def main() -> int:
+    """Build both packages, then measure in the environment that holds LiteLLM's proxy."""
+    raise_on_signals()
+    target = Target.here()
+    packages = {
+        name: sam_build(target, config=None, litellm=with_litellm, out=made("bench", name)).parent / FUNCTION
+        for name, with_litellm in (("direct", False), ("litellm", True))
+    }
+    log = made("bench") / "results.md"
+    command = [environment("bench") / "python", "-m", "bench.gateway", *sys.argv[1:]]
+    env = {
+        **clean_environ(),
+        "PYTHONPATH": f"{ROOT}:{ROOT / 'src'}",
+        "BENCH_PYTHON": sys.executable,
+        **{f"BENCH_{name.upper()}": str(path) for name, path in packages.items()},
+    }
+    with Child(command, log=log, env=env, cwd=ROOT) as child:
+        shown, running = 0, True
+        while running:
+            running = child.running()  # asked first, so that the last words are not missed
+            text = log.read_text()
+            print(text[shown:], end="", flush=True)
+            shown = len(text)
+            time.sleep(0.3)
+        code = child.wait()
+    say(f"kept in {log.relative_to(ROOT)}" if log.is_relative_to(ROOT) else f"kept in {log}")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
