@@ -72,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
         expected=options.expect,
         origin=options.origin,
         wait=options.wait,
-        report=report,
+        report=lambda result: say(f"  {smoke.line(result)}"),
     )
     if options.json:
         print(smoke.as_json(results))
@@ -80,13 +80,6 @@ def run(options: argparse.Namespace) -> int:
         print(smoke.as_markdown(results))
     sys.stdout.flush()
     return 0 if smoke.passed(results) else 1
-
-
-def report(result: smoke.Result) -> None:
-    """Print a result as a progress line."""
-    title = next(check.title for check in smoke.CHECKS if check.name == result.check)
-    model = f" [{result.model}]" if result.model else ""
-    say(f"  {smoke.MARKS[result.status]} {title}{model}: {result.detail or 'yes'} {result.seconds:.1f} s")
 
 
 def _address(text: str) -> tuple[str, int]:

@@ -54,7 +54,7 @@ class LanguageModel:
         python = environment("model") / "python"
         self._child = Child(
             [python, "-m", __name__, str(self._parallel)],
-            log=made("log") / "model.log",
+            log=made("logs") / "model.log",
             env={
                 **os.environ,
                 "PYTHONPATH": str(Path(__file__).parents[2]),

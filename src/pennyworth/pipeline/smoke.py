@@ -413,6 +413,14 @@ def run(
     return results
 
 
+def line(result: Result) -> str:
+    """A result as a progress line."""
+    title = next(check.title for check in CHECKS if check.name == result.check)
+    model = f" [{result.model}]" if result.model else ""
+    detail = f": {result.detail}" if result.detail else ""
+    return f"{MARKS[result.status]} {title}{model}{detail} {result.seconds:.1f} s"
+
+
 def as_json(results: Sequence[Result]) -> str:
     """The results as a JSON document, for programs."""
     return json.dumps({"ok": passed(results), "results": [asdict(result) for result in results]}, indent=2)
@@ -494,7 +502,7 @@ def _explained(answer: Response) -> str:
         said = str(error["message"] if isinstance(error, dict) else error)
     except (ValueError, LookupError, AttributeError):
         pass
-    return f"HTTP {answer.status}{': ' if said else ''}{said}. {_NEXT.get(answer.status, '')}".strip()
+    return f"HTTP {answer.status}{': ' if said else ''}{said.rstrip('.')}. {_NEXT.get(answer.status, '')}".strip()
 
 
 def _shortened(text: str | bytes, length: int = 160) -> str:

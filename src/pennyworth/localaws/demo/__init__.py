@@ -1,0 +1,167 @@
+"""The demo: the whole product on this machine, from `sam build` to a model's answer through the deployed API.
+
+Nothing of it outlives the command, and nothing is written outside the project's folder: local AWS, functions and
+model are guarded child processes, and whatever the tools write goes below .pennyworth/.
+"""
+
+import os
+import secrets
+import socket
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pennyworth.host.environments import environment
+from pennyworth.host.places import made
+from pennyworth.host.progress import say, step
+from pennyworth.localaws.demo.deployment import Endpoint, deploy, function_log
+from pennyworth.localaws.demo.providers import PROVIDERS
+from pennyworth.localaws.server import LocalAws
+from pennyworth.pipeline import smoke
+from pennyworth.pipeline.package import Target, sam_build
+
+ENVIRONMENTS = ("uv", "tools", "localaws")
+_LOOK_SECONDS = 2.0
+_WAIT_SECONDS = 30.0  # for the function's first start
+
+
+class DemoFailed(RuntimeError):
+    """The demo can't go on; the message says why and what to do next."""
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """A deployed endpoint that answers."""
+
+    endpoint: Endpoint
+    key: str
+    models: tuple[tuple[str, str], ...]
+    """Each model's name, and how it is reached."""
+
+    def wait(self) -> None:
+        """Serve on.
+
+        Raises:
+            DemoFailed: the local AWS has ended by itself.
+        """
+        while True:
+            time.sleep(_LOOK_SECONDS)
+            try:
+                socket.create_connection((self.endpoint.host, self.endpoint.port), _WAIT_SECONDS).close()
+            except OSError as error:
+                raise DemoFailed(f"the local AWS has ended. The logs are in {made('logs')}.") from error
+
+
+@contextmanager
+def running(provider: str, model: str | None = None) -> Iterator[Demo]:
+    """Build and deploy the demo, and try it.
+
+    Args:
+        provider: who answers, by the name in PROVIDERS.
+        model: the model to ask; the provider's default where None.
+    Yields:
+        the endpoint, after its smoke tests; it serves until the block is left.
+    Raises:
+        RuntimeError: a step failed; the message is meant for people.
+    """
+    behind = PROVIDERS[provider]
+    name = model or behind.model
+    credentials = behind.variables()
+    with ExitStack() as stack:
+        stack.enter_context(_temporary_files())
+        for wanted in (*ENVIRONMENTS, *(["model"] if provider == "smollm2" else [])):
+            environment(wanted)
+        with step(f"starting {behind.title}") as detail:
+            variables = {**credentials, **stack.enter_context(behind.start())}
+            detail(name)
+        with step("starting the local AWS") as detail:
+            aws = stack.enter_context(LocalAws())
+            detail(aws.endpoint)
+        config = made("demo") / f"{provider}.yaml"
+        _write(config, behind.configuration(name))
+        target = Target.here()
+        template = sam_build(target, config=config, litellm=None, out=made("build") / f"demo-{provider}")
+        key = api_key()
+        parameters = {
+            **target.parameters(),
+            "ApiKeys": key,
+            "ProviderCredentials": "\n".join(f"{name}={value}" for name, value in variables.items()),
+        }
+        with step("sam deploy") as detail:
+            endpoint = deploy(aws, template, parameters)
+            detail(endpoint.domain_url)
+        models = _try(aws, endpoint, key)
+        yield Demo(endpoint, key, tuple((found, _lane(found)) for found in models))
+
+
+def api_key() -> str:
+    """The key that this machine's demo takes: made once, for this user's eyes."""
+    path = made("demo") / "api-key"
+    try:
+        return path.read_text().strip()
+    except FileNotFoundError:
+        key = f"sk-demo-{secrets.token_urlsafe(24)}"
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(f"{key}\n")
+        return key
+
+
+def offers(provider: str) -> list[str]:
+    """A line for each other provider whose credentials lie in the environment."""
+    return [
+        f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} set here:"
+        f" make demo ARGS='--provider {name}' asks {other.title}."
+        for name, other in PROVIDERS.items()
+        if name != provider and (names := other.credentials_here())
+    ]
+
+
+def _try(aws: LocalAws, endpoint: Endpoint, key: str) -> list[str]:
+    """Run the smoke tests through the custom domain.
+
+    Returns:
+        the models that answered.
+    """
+    say("  · smoke tests through the custom domain")
+    began = time.monotonic()
+    target = smoke.Endpoint(endpoint.domain_url, key, connect=(endpoint.host, endpoint.port))
+    results = smoke.run(target, wait=_WAIT_SECONDS, report=lambda result: say(f"  {smoke.line(result)}"))
+    if not smoke.passed(results):
+        failed = sum(result.status == "failed" for result in results)
+        raise DemoFailed(
+            f"{failed} smoke tests failed. What the function logged last:\n\n{function_log(aws, endpoint)}\n\n"
+            f"The other logs are in {made('logs')}."
+        )
+    say(f"  ✓ smoke tests through the custom domain {time.monotonic() - began:.1f} s")
+    return target.models
+
+
+def _lane(model: str) -> str:
+    # the providers' configurations name them so
+    return "through LiteLLM" if model.endswith("-litellm") else "directly"
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file at once: another demo may be reading it."""
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
+        file.write(text)
+    Path(file.name).replace(path)
+
+
+@contextmanager
+def _temporary_files() -> Iterator[None]:
+    """A folder for the temporary files of this process and all that it starts."""
+    before = os.environ.get("TMPDIR")
+    with tempfile.TemporaryDirectory(prefix="demo-", dir=made("tmp")) as folder:
+        os.environ["TMPDIR"] = tempfile.tempdir = folder
+        try:
+            yield
+        finally:
+            tempfile.tempdir = None
+            if before is None:
+                del os.environ["TMPDIR"]
+            else:
+                os.environ["TMPDIR"] = before

@@ -1,0 +1,38 @@
+"""What the demo asks of the local AWS itself. Run by the Python of environment `tools`, which has boto3.
+
+python aws.py zone DOMAIN       make a hosted zone for a domain, and print its id
+python aws.py outputs STACK     print a stack's outputs as JSON
+"""
+
+import json
+import sys
+import uuid
+
+import boto3
+
+
+def zone(domain: str) -> str:
+    """Make a hosted zone.
+
+    Returns:
+        its id, without /hostedzone/ before it.
+    """
+    made = boto3.client("route53").create_hosted_zone(Name=domain, CallerReference=uuid.uuid4().hex)
+    return str(made["HostedZone"]["Id"]).rpartition("/")[2]
+
+
+def outputs(stack: str) -> str:
+    """A stack's outputs by name, as JSON."""
+    found = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+    return json.dumps({output["OutputKey"]: output["OutputValue"] for output in found["Outputs"]})
+
+
+def log(group: str, lines: int = 20) -> str:
+    """The last lines of a log group."""
+    pages = boto3.client("logs").get_paginator("filter_log_events").paginate(logGroupName=group)
+    events = [event["message"].rstrip() for page in pages for event in page["events"]]
+    return "\n".join(events[-lines:])
+
+
+if __name__ == "__main__":
+    print({"zone": zone, "outputs": outputs, "log": log}[sys.argv[1]](sys.argv[2]))

@@ -1,0 +1,120 @@
+"""The demo's stack: `sam build` and an unmodified `sam deploy` onto a local AWS, with a custom domain."""
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pennyworth.host.environments import clean_environ, environment
+from pennyworth.host.places import made
+from pennyworth.host.processes import Child
+from pennyworth.localaws.server import LocalAws
+
+STACK = "pennyworth-demo"
+DOMAIN = "pennyworth.localhost"
+"""What many systems resolve to loopback by themselves: https://www.rfc-editor.org/rfc/rfc6761#section-6.3"""
+
+_DEPLOY_SECONDS = 300.0
+
+
+class DeployFailed(RuntimeError):
+    """The stack could not be deployed; the message holds sam's own words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where the deployed API answers on this machine. Both are OpenAI base URLs, ending in /v1."""
+
+    url: str
+    """The plain API URL, as the local AWS has it."""
+    domain_url: str
+    """The same at the custom domain, which not every system resolves."""
+    host: str
+    port: int
+    """What to connect to for either."""
+    log_group: str
+    """Where the function logs."""
+
+    @property
+    def domain(self) -> str:
+        """The custom domain's name."""
+        return str(urlsplit(self.domain_url).hostname)
+
+
+def deploy(aws: LocalAws, template: Path, parameters: Mapping[str, str]) -> Endpoint:
+    """Deploy the stack.
+
+    Args:
+        aws: where to.
+        template: the built template.
+        parameters: its parameters, but those of the domain.
+    Returns:
+        where it answers.
+    Raises:
+        DeployFailed: sam's own words say why.
+    """
+    zone = _ask(aws, "zone", DOMAIN)
+    parameters = {**parameters, "BaseDomain": DOMAIN, "Route53HostedZoneId": zone}
+    # a file that only this user may read, as other users see a command's words
+    values = made("demo") / f"parameters-{os.getpid()}.yaml"
+    try:
+        with os.fdopen(os.open(values, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            json.dump(parameters, file)  # which is YAML too
+        command: list[str | Path] = [
+            *(environment("tools") / "sam", "deploy", "--template-file", template, "--stack-name", STACK),
+            *(
+                "--parameter-overrides",
+                f"file://{values}",
+                "--capabilities",
+                "CAPABILITY_IAM",
+                "--resolve-s3",
+            ),
+            *("--no-confirm-changeset", "--no-progressbar"),
+        ]
+        log = made("logs") / "sam-deploy.log"
+        with Child(command, log=log, env=_environ(aws), cwd=template.parent) as sam:
+            try:
+                status = sam.wait(_DEPLOY_SECONDS)
+            except subprocess.TimeoutExpired:
+                status = None
+            if status != 0:
+                raise DeployFailed(f"sam deploy failed:\n{sam.tail(30)}")
+    finally:
+        values.unlink(missing_ok=True)
+    outputs = json.loads(_ask(aws, "outputs", STACK))
+    here = urlsplit(aws.endpoint)
+    api = str(urlsplit(outputs["ApiUrl"]).hostname).partition(".")[0]
+    domain = urlsplit(outputs["CustomDomainUrl"])
+    return Endpoint(
+        url=f"{aws.endpoint}/_aws/execute-api/{api}/v1",
+        domain_url=f"http://{domain.hostname}:{here.port}{domain.path}",
+        host=str(here.hostname),
+        port=int(here.port or 80),
+        log_group=outputs["LogGroupName"],
+    )
+
+
+def function_log(aws: LocalAws, endpoint: Endpoint) -> str:
+    """The last lines that the function logged."""
+    return _ask(aws, "log", endpoint.log_group)
+
+
+def _environ(aws: LocalAws) -> dict[str, str]:
+    return {**clean_environ(), **aws.environ()}
+
+
+def _ask(aws: LocalAws, *words: str) -> str:
+    done = subprocess.run(
+        [environment("tools") / "python", Path(__file__).with_name("aws.py"), *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=_environ(aws),
+        stdin=subprocess.DEVNULL,
+    )
+    if done.returncode:
+        raise DeployFailed(f"the local AWS refused: {done.stderr.strip()}")
+    return done.stdout.strip()
