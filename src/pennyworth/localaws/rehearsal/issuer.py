@@ -1,0 +1,150 @@
+"""GitHub's OIDC issuer, as a job sees it: a URL that hands out a token with the claims of this run.
+
+https://docs.github.com/actions/reference/security/oidc says which claims there are.
+
+The tokens name GitHub as their issuer but are signed with a key of our own (HS256, not GitHub's RS256): the local AWS
+judges the claims and no signature, and AWS itself would turn such a token down.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import secrets
+import threading
+import time
+import uuid
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+ISSUER = "https://token.actions.githubusercontent.com"
+
+_LIFETIME_SECONDS = 300
+_IDS = {"repository_id": "100200300", "repository_owner_id": "400500600", "actor_id": "400500600"}
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The workflow run that a token vouches for."""
+
+    repository: str
+    """OWNER/NAME."""
+    branch: str
+    event: str
+    """push or workflow_dispatch."""
+    workflow: str
+    """The workflow file's path."""
+    sha: str
+    """The commit."""
+
+    @property
+    def ref(self) -> str:
+        """The branch as git names it in full."""
+        return f"refs/heads/{self.branch}"
+
+    def subject(self, *, immutable: bool = False) -> str:
+        """The token's `sub`, on which the role's trust rests.
+
+        Args:
+            immutable: with the owner's and the repository's ids, as GitHub gives it to repositories that were made,
+                renamed or handed over since 15 July 2026.
+        """
+        owner, name = self.repository.split("/")
+        if immutable:
+            owner, name = f"{owner}@{_IDS['repository_owner_id']}", f"{name}@{_IDS['repository_id']}"
+        return f"repo:{owner}/{name}:ref:{self.ref}"
+
+    def claims(self, audience: str | None, *, immutable: bool = False) -> dict[str, str | int]:
+        """Everything that GitHub says of a run."""
+        owner = self.repository.split("/")[0]
+        now = int(time.time())
+        workflow_ref = f"{self.repository}/{self.workflow}@{self.ref}"
+        return {
+            "jti": str(uuid.uuid4()),
+            "iss": ISSUER,
+            "aud": audience or f"https://github.com/{owner}",
+            "sub": self.subject(immutable=immutable),
+            "iat": now,
+            "nbf": now,
+            "exp": now + _LIFETIME_SECONDS,
+            "ref": self.ref,
+            "ref_type": "branch",
+            "ref_protected": "false",
+            "sha": self.sha,
+            "repository": self.repository,
+            "repository_owner": owner,
+            "repository_visibility": "public",
+            "event_name": self.event,
+            "head_ref": "",
+            "base_ref": "",
+            "actor": owner,
+            "workflow": "Deploy",
+            "workflow_ref": workflow_ref,
+            "workflow_sha": self.sha,
+            "job_workflow_ref": workflow_ref,
+            "job_workflow_sha": self.sha,
+            "run_id": "1",
+            "run_number": "1",
+            "run_attempt": "1",
+            "runner_environment": "self-hosted",
+            **_IDS,
+        }
+
+
+class TokenIssuer:
+    """Hands out tokens on loopback, from `with` to the end of it."""
+
+    def __init__(self, run: Run, *, immutable: bool = False) -> None:
+        """
+        Args:
+            run: what its tokens vouch for.
+            immutable: whether `sub` names ids beside the names.
+        """
+        self._secret = secrets.token_bytes(32)
+        request_token = secrets.token_urlsafe(32)
+        issuer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                if not hmac.compare_digest(self.headers.get("Authorization", ""), f"bearer {request_token}"):
+                    self.send_error(401)
+                    return
+                audience = parse_qs(urlsplit(self.path).query).get("audience", [None])[0]
+                token = issuer.signed(run.claims(audience, immutable=immutable))
+                body = json.dumps({"count": len(token), "value": token}).encode()
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json; charset=utf-8")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.environ = {
+            "ACTIONS_ID_TOKEN_REQUEST_URL": f"http://127.0.0.1:{self._server.server_port}/?api-version=2.0",
+            "ACTIONS_ID_TOKEN_REQUEST_TOKEN": request_token,
+        }
+        """What a job with `id-token: write` has in its environment."""
+
+    def signed(self, claims: dict[str, Any]) -> str:
+        """A JSON Web Token (RFC 7519)."""
+        header = {"typ": "JWT", "alg": "HS256", "kid": "rehearsal"}
+        content = f"{_encoded(json.dumps(header).encode())}.{_encoded(json.dumps(claims).encode())}"
+        return f"{content}.{_encoded(hmac.digest(self._secret, content.encode(), hashlib.sha256))}"
+
+    def __enter__(self) -> "TokenIssuer":
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def _encoded(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

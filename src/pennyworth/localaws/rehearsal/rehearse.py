@@ -1,0 +1,208 @@
+"""Rehearse a deployment: from a push on GitHub to an endpoint that answers, all of it on this machine.
+
+The account is made ready with the very commands of policies/README.md, the workflow is the real one, and so are the
+template, `sam deploy` and the function; behind it answers a scripted upstream.
+"""
+
+import json
+import re
+import secrets
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pennyworth.host.environments import clean_environ, environment
+from pennyworth.host.places import ROOT, made
+from pennyworth.localaws.rehearsal import act
+from pennyworth.localaws.rehearsal.issuer import Run, TokenIssuer
+from pennyworth.localaws.rehearsal.tree import rewritten_tree
+from pennyworth.localaws.scripted import ScriptedUpstream
+from pennyworth.localaws.server import ACCOUNT, LocalAws
+from pennyworth.pipeline.package import Target
+
+WORKFLOW = ".github/workflows/deploy.yml"
+REPOSITORY = "example/pennyworth"
+BRANCH = "main"
+REGION = "us-west-2"
+STACK = "pennyworth-rehearsal"
+DOMAIN = "rehearsal.example.com"
+
+_UPSTREAM_KEY = "REHEARSAL_UPSTREAM_KEY"
+_COMMANDS = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+class Unprepared(RuntimeError):
+    """The local account could not be made ready; the message says what refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """How it went."""
+
+    job: act.Job
+    trusted: str
+    """The `sub` that the role trusts."""
+    presented: str
+    """The `sub` of the run's token."""
+    secrets: Mapping[str, str]
+    """The repository's secrets, as they were made up for it."""
+    log: Path
+    """act's log, a JSON object a line."""
+
+    @property
+    def summary(self) -> str:
+        """The job's summary as GitHub would show it: with its secrets masked."""
+        text = self.job.summary
+        for value in sorted(filter(None, self.secrets.values()), key=len, reverse=True):
+            text = text.replace(value, "***")
+        return text
+
+
+def rehearse(
+    aws: LocalAws,
+    *,
+    event: str = "push",
+    repository: str = REPOSITORY,
+    branch: str = BRANCH,
+    immutable: bool = False,
+    online: bool = False,
+    masked: bool = True,
+    report: Callable[[act.Step], None] = lambda _: None,
+) -> Rehearsal:
+    """Run the deployment workflow against a local AWS whose deploy role trusts REPOSITORY's branch BRANCH.
+
+    Args:
+        aws: the local AWS, with auth.
+        event: push or workflow_dispatch.
+        repository: OWNER/NAME of the repository that the run's token is for.
+        branch: the branch that it is for.
+        immutable: whether GitHub's ids stand in `sub`, on both sides.
+        online: fetch the actions of others instead of using stand-ins.
+        masked: replace secrets by *** in the log, as GitHub does.
+        report: is told of each step as it ends.
+    Raises:
+        Unprepared: the account could not be made ready.
+        act.ActFailed: the workflow could not be run.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="rehearsal-", dir=made("tmp")))
+    upstream_key = f"sk-upstream-{secrets.token_hex(16)}"
+    try:
+        with ScriptedUpstream(key=upstream_key) as upstream:
+            tree = rewritten_tree(folder / "tree")
+            (tree / "config.yaml").write_text(_configuration(upstream))
+            run = Run(repository, branch, event, WORKFLOW, act.commit(tree, repository, branch))
+            trusted = Run(REPOSITORY, BRANCH, event, WORKFLOW, run.sha).subject(immutable=immutable)
+            settings = {
+                "AWS_DEPLOY_ROLE_ARN": f"arn:aws:iam::{ACCOUNT}:role/pennyworth-github-deploy-role",
+                "AWS_REGION": REGION,
+                "STACK_NAME": STACK,
+                "BASE_DOMAIN": DOMAIN,
+                "ROUTE53_HOSTED_ZONE_ID": _prepare(aws, trusted),
+                "LITELLM_API_KEYS": f"sk-first-{secrets.token_hex(16)},sk-second-{secrets.token_hex(16)}",
+                "PROVIDER_CREDENTIALS": f"# for the rehearsal\n{_UPSTREAM_KEY}={upstream_key}\n",
+            }
+            target = Target.here()
+            with TokenIssuer(run, immutable=immutable) as issuer:
+                job = act.run(
+                    tree,
+                    WORKFLOW,
+                    _payload(run),
+                    name=event,
+                    folder=folder,
+                    environ={
+                        **_reach(aws),
+                        **issuer.environ,
+                        "PENNYWORTH_WORK_DIR": str(made().resolve()),
+                        "PENNYWORTH_TARGET_SYSTEM": target.system,
+                    },
+                    secrets=settings,
+                    variables={
+                        "PYTHON_RUNTIME": f"python{target.python}",
+                        "ARCHITECTURE": target.architecture,
+                    },
+                    online=online,
+                    masked=masked,
+                    report=report,
+                )
+        log = made("logs") / "rehearsal.jsonl"
+        shutil.copyfile(folder / "act.jsonl", log)
+        return Rehearsal(job, trusted, run.subject(immutable=immutable), settings, log)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _prepare(aws: LocalAws, subject: str) -> str:
+    """Make the account ready with the commands of policies/README.md; the hosted zone's id."""
+    environ = clean_environ() | aws.environ(REGION)
+    environ["PATH"] = f"{environment('rehearsal')}:{environ['PATH']}"
+
+    def call(script: str, **more: str) -> str:
+        done = subprocess.run(
+            ["/bin/sh", "-euc", script],
+            cwd=ROOT,
+            env=environ | more,
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+        if done.returncode:
+            raise Unprepared(f"policies/README.md's commands fail on the local AWS:\n{done.stderr.strip()}")
+        return done.stdout.strip()
+
+    zone = call(
+        'aws route53 create-hosted-zone --name "$DOMAIN" --caller-reference "$DOMAIN"'
+        " --query HostedZone.Id --output text",
+        DOMAIN=DOMAIN,
+    ).rpartition("/")[2]
+    commands, *_ = _COMMANDS.findall((ROOT / "policies" / "README.md").read_text())
+    call(
+        commands,
+        ACCOUNT_ID=ACCOUNT,
+        REGION=REGION,
+        STACK_NAME=STACK,
+        BASE_DOMAIN=DOMAIN,
+        HOSTED_ZONE_ID=zone,
+        SUBJECT=subject,
+    )
+    return zone
+
+
+def _reach(aws: LocalAws) -> dict[str, str]:
+    """What leads a job to the local AWS, without the keys to it: those it must earn."""
+    keys = {
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "AWS_REGION",
+        "AWS_DEFAULT_REGION",
+    }
+    return {name: value for name, value in aws.environ(REGION).items() if name not in keys}
+
+
+def _configuration(upstream: ScriptedUpstream) -> str:
+    """A config.yaml with one model; JSON is YAML."""
+    parameters = {
+        "model": f"openai/{upstream.name}",
+        "api_base": upstream.base_url,
+        "api_key": f"os.environ/{_UPSTREAM_KEY}",
+    }
+    return json.dumps({"model_list": [{"model_name": upstream.name, "litellm_params": parameters}]})
+
+
+def _payload(run: Run) -> dict[str, object]:
+    """GitHub's description of the event, as far as a workflow reads it."""
+    owner, name = run.repository.split("/")
+    return {
+        "ref": run.ref,
+        "after": run.sha,
+        "repository": {
+            "name": name,
+            "full_name": run.repository,
+            "default_branch": BRANCH,
+            "owner": {"login": owner, "name": owner},
+        },
+    }
