@@ -1,0 +1,350 @@
+"""The stack as CloudFormation gets it: template.yaml after SAM's own transform."""
+
+import copy
+import json
+import os
+import re
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from samtranslator.translator.transform import transform
+from samtranslator.yaml_helper import yaml_parse
+
+from pennyworth.host.environments import clean_environ, environment
+from pennyworth.host.places import made
+from pennyworth.pipeline.package.target import TEMPLATE, Target
+
+Document = dict[str, Any]
+
+DOMAIN = {"BaseDomain": "example.com", "Route53HostedZoneId": "Z0123456789"}
+CERTIFICATE = {"AcmCertificateArn": "arn:aws:acm:us-west-2:123456789012:certificate/0a1b2c3d"}
+PARAMETERS = {
+    "nothing set": {},
+    "a domain": DOMAIN,
+    "a domain and its certificate": {**DOMAIN, **CERTIFICATE},
+    "x86_64 and another Python": {"Architecture": "x86_64", "PythonRuntime": "python3.11"},
+    "Bedrock": {"ModelProvider": "bedrock"},
+}
+
+
+class NoManagedPolicies:
+    """The template names none, so SAM need not ask AWS for their list."""
+
+    def load(self) -> dict[str, str]:
+        raise AssertionError("the template must not name managed policies")
+
+
+@pytest.fixture(scope="module")
+def source() -> str:
+    return TEMPLATE.read_text()
+
+
+@pytest.fixture(autouse=True)
+def region(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-west-2")
+
+
+def transformed(source: str, parameters: Mapping[str, str]) -> Document:
+    """What CloudFormation makes of the template, without what its conditions leave out."""
+    document = yaml_parse(source)
+    document["Resources"]["Function"]["Properties"]["CodeUri"] = "s3://bucket/package.zip"
+    values = {
+        name: str(given.get("Default", "")) for name, given in document["Parameters"].items()
+    } | parameters
+    result = transform(copy.deepcopy(document), dict(values), NoManagedPolicies())
+    holds = {name: bool(evaluate(given, values, document)) for name, given in document["Conditions"].items()}
+    for section in ("Resources", "Outputs"):
+        result[section] = {
+            name: item for name, item in result[section].items() if holds.get(item.get("Condition"), True)
+        }
+    return resolve(result, holds)
+
+
+def evaluate(node: Any, values: Mapping[str, str], document: Document) -> Any:
+    """The value of a condition or a rule's assertion."""
+    if not isinstance(node, dict):
+        return node
+    (name, argument), *_ = node.items()
+    if name == "Ref":
+        return values[argument]
+    if name == "Condition":
+        return evaluate(document["Conditions"][argument], values, document)
+    arguments = [evaluate(item, values, document) for item in argument]
+    return {
+        "Fn::Equals": lambda: arguments[0] == arguments[1],
+        "Fn::And": lambda: all(arguments),
+        "Fn::Or": lambda: any(arguments),
+        "Fn::Not": lambda: not arguments[0],
+    }[name]()
+
+
+def resolve(node: Any, holds: Mapping[str, bool]) -> Any:
+    """The same with each Fn::If replaced by its branch, and AWS::NoValue left out."""
+    if isinstance(node, dict):
+        if set(node) == {"Fn::If"}:
+            condition, yes, no = node["Fn::If"]
+            return resolve(yes if holds[condition] else no, holds)
+        pairs = {key: resolve(value, holds) for key, value in node.items()}
+        return {key: value for key, value in pairs.items() if value != {"Ref": "AWS::NoValue"}}
+    if isinstance(node, list):
+        return [item for item in (resolve(item, holds) for item in node) if item != {"Ref": "AWS::NoValue"}]
+    return node
+
+
+def of_type(document: Document, kind: str) -> list[Document]:
+    return [item["Properties"] for item in document["Resources"].values() if item["Type"] == kind]
+
+
+def methods(document: Document) -> Iterator[tuple[str, Document]]:
+    """Every method of every path of the API, however it is written."""
+    (api,) = of_type(document, "AWS::ApiGateway::RestApi")
+    for path, item in api["Body"]["paths"].items():
+        for method, given in item.items():
+            yield f"{method} {path}", given["x-amazon-apigateway-integration"]
+    for given in of_type(document, "AWS::ApiGateway::Method"):
+        yield str(given.get("ResourceId")), given["Integration"]
+
+
+def assert_streams(document: Document) -> None:
+    integrations = dict(methods(document))
+    assert set(integrations) == {
+        "x-amazon-apigateway-any-method /",
+        "x-amazon-apigateway-any-method /{proxy+}",
+    }
+    for name, integration in integrations.items():
+        assert integration["type"] == "aws_proxy", name
+        assert integration["httpMethod"] == "POST", name
+        assert integration["responseTransferMode"] == "STREAM", name
+        assert integration["timeoutInMillis"] == 900_000, name
+        uri = json.dumps(integration["uri"])
+        assert "2021-11-15/functions/${Function.Arn}/response-streaming-invocations" in uri, name
+
+
+@pytest.mark.parametrize("parameters", PARAMETERS.values(), ids=PARAMETERS)
+def test_every_method_streams_for_up_to_15_minutes(source: str, parameters: dict[str, str]) -> None:
+    document = transformed(source, parameters)
+    assert_streams(document)
+    (function,) = of_type(document, "AWS::Lambda::Function")
+    assert function["Timeout"] == 900
+
+
+@pytest.mark.parametrize("event", ["Root", "Proxy"])
+def test_a_buffered_method_would_be_noticed(source: str, event: str) -> None:
+    """API Gateway's own word for it, STREAM, is ignored by SAM, and no linter says so."""
+    where = source.index(f"        {event}:\n")
+    broken = source[:where] + source[where:].replace("RESPONSE_STREAM\n", "STREAM\n", 1)
+    with pytest.raises((AssertionError, KeyError)):
+        assert_streams(transformed(broken, {}))
+
+
+def test_without_a_domain_there_is_only_the_plain_api_url(source: str) -> None:
+    document = transformed(source, {})
+    for kind in ("ApiGateway::DomainName", "ApiGateway::BasePathMapping", "Route53::RecordSet"):
+        assert not of_type(document, f"AWS::{kind}")
+    assert not of_type(document, "AWS::CertificateManager::Certificate")
+    assert set(document["Outputs"]) == {
+        *("ApiUrl", "FunctionName", "FunctionArn", "FunctionRoleArn", "LogGroupName")
+    }
+    (stage,) = of_type(document, "AWS::ApiGateway::Stage")
+    assert stage["StageName"] == "v1"
+    assert document["Outputs"]["ApiUrl"]["Value"]["Fn::Sub"].endswith("/v1")
+
+
+def test_a_domain_gets_a_record_and_a_certificate_of_its_own(source: str) -> None:
+    document = transformed(source, DOMAIN)
+    (certificate,) = of_type(document, "AWS::CertificateManager::Certificate")
+    assert certificate["ValidationMethod"] == "DNS"
+    assert certificate["DomainValidationOptions"][0]["HostedZoneId"] == {"Ref": "Route53HostedZoneId"}
+    (domain,) = of_type(document, "AWS::ApiGateway::DomainName")
+    assert domain["DomainName"] == certificate["DomainName"] == {"Fn::Sub": "api.${BaseDomain}"}
+    assert domain["RegionalCertificateArn"] == {"Ref": "Certificate"}
+    assert domain["EndpointConfiguration"] == {"Types": ["REGIONAL"]}
+    (mapping,) = of_type(document, "AWS::ApiGateway::BasePathMapping")
+    (stage,) = (
+        name for name, item in document["Resources"].items() if item["Type"] == "AWS::ApiGateway::Stage"
+    )
+    assert mapping["Stage"] == {"Ref": stage}
+    assert "BasePath" not in mapping
+    (record,) = of_type(document, "AWS::Route53::RecordSet")
+    assert record["AliasTarget"]["DNSName"] == {"Fn::GetAtt": ["Domain", "RegionalDomainName"]}
+    assert document["Outputs"]["CustomDomainUrl"]["Value"] == {"Fn::Sub": "https://${Domain}/v1"}
+
+
+def test_a_certificate_that_is_given_is_used(source: str) -> None:
+    document = transformed(source, {**DOMAIN, **CERTIFICATE})
+    assert not of_type(document, "AWS::CertificateManager::Certificate")
+    (domain,) = of_type(document, "AWS::ApiGateway::DomainName")
+    assert domain["RegionalCertificateArn"] == {"Ref": "AcmCertificateArn"}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "refused"),
+    [
+        ({}, None),
+        (DOMAIN, None),
+        ({**DOMAIN, **CERTIFICATE}, None),
+        ({"BaseDomain": "example.com"}, "BaseDomain needs Route53HostedZoneId"),
+        (CERTIFICATE, "AcmCertificateArn is for a custom domain"),
+    ],
+)
+def test_parameters_that_lack_another_are_refused_with_a_reason(
+    source: str, parameters: dict[str, str], refused: str | None
+) -> None:
+    document = yaml_parse(source)
+    values = {
+        name: str(given.get("Default", "")) for name, given in document["Parameters"].items()
+    } | parameters
+    said = [
+        assertion["AssertDescription"]
+        for rule in document["Rules"].values()
+        if evaluate(rule["RuleCondition"], values, document)
+        for assertion in rule["Assertions"]
+        if not evaluate(assertion["Assert"], values, document)
+    ]
+    assert len(said) == (1 if refused else 0)
+    assert refused is None or said[0].startswith(refused)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "good", "bad"),
+    [
+        (
+            "BaseDomain",
+            ["", "example.com", "a-b.example.co.uk"],
+            ["https://example.com", "example", "Example.com"],
+        ),
+        ("Route53HostedZoneId", ["", "Z0123456789ABCDEFGHIJ"], ["/hostedzone/Z0123", "example.com."]),
+        (
+            "AcmCertificateArn",
+            ["", *CERTIFICATE.values()],
+            ["arn:aws:iam::123456789012:server-certificate/x"],
+        ),
+        ("ModelProvider", ["openai", "vertex_ai"], ["", "OpenAI", "openai/gpt-4o"]),
+        (
+            "WebAdapterLayerArn",
+            ["", "arn:aws:lambda:us-west-2:753240598075:layer:LambdaAdapterLayerArm64:30"],
+            ["arn:aws:lambda:us-west-2:753240598075:layer:LambdaAdapterLayerArm64"],
+        ),
+    ],
+)
+def test_values_of_the_wrong_kind_are_refused(
+    source: str, parameter: str, good: list[str], bad: list[str]
+) -> None:
+    given = yaml_parse(source)["Parameters"][parameter]
+    pattern = re.compile(given["AllowedPattern"])
+    assert given["ConstraintDescription"].startswith("must be")
+    assert all(pattern.fullmatch(value) for value in good)
+    assert not any(pattern.fullmatch(value) for value in bad)
+
+
+@pytest.mark.parametrize(("architecture", "layer"), [("arm64", "Arm64"), ("x86_64", "X86")])
+def test_the_web_adapter_fits_the_architecture(source: str, architecture: str, layer: str) -> None:
+    (function,) = of_type(transformed(source, {"Architecture": architecture}), "AWS::Lambda::Function")
+    ((arn, names),) = (item["Fn::Sub"] for item in function["Layers"])
+    assert names == {"Layer": f"LambdaAdapterLayer{layer}"}
+    assert arn == "arn:${AWS::Partition}:lambda:${AWS::Region}:753240598075:layer:${Layer}:30"
+    assert function["Architectures"] == [{"Ref": "Architecture"}]
+    own = {"WebAdapterLayerArn": "arn:aws:lambda:us-west-2:123456789012:layer:adapter:1"}
+    (function,) = of_type(transformed(source, own), "AWS::Lambda::Function")
+    assert function["Layers"] in ([own["WebAdapterLayerArn"]], [{"Ref": "WebAdapterLayerArn"}])
+
+
+@pytest.mark.parametrize(
+    ("parameters", "bedrock"),
+    [
+        ({}, False),
+        ({"ModelProvider": "anthropic"}, False),
+        ({"ModelProvider": "bedrock"}, True),
+        ({"ModelProvider": "bedrock", "BedrockAccess": "no"}, False),
+        ({"BedrockAccess": "yes"}, True),
+    ],
+)
+def test_the_function_may_write_its_own_logs_and_no_more_than_it_needs(
+    source: str, parameters: dict[str, str], bedrock: bool
+) -> None:
+    (role,) = of_type(transformed(source, parameters), "AWS::IAM::Role")
+    statements = [item for policy in role["Policies"] for item in policy["PolicyDocument"]["Statement"]]
+    assert statements[0]["Action"] == ["logs:CreateLogStream", "logs:PutLogEvents"]
+    assert statements[0]["Resource"] == {"Fn::GetAtt": ["LogGroup", "Arn"]}
+    actions = {action for item in statements for action in item["Action"]}
+    assert {action for action in actions if not action.startswith("logs:")} == (
+        {"bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"} if bedrock else set()
+    )
+    assert "ManagedPolicyArns" not in role
+
+
+def test_nothing_asks_for_more_than_capability_iam_or_for_account_wide_settings(source: str) -> None:
+    document = transformed(source, DOMAIN)
+    for kind, name in (("Role", "RoleName"), ("ManagedPolicy", "ManagedPolicyName")):
+        assert not any(name in given for given in of_type(document, f"AWS::IAM::{kind}"))
+    assert not of_type(document, "AWS::ApiGateway::Account")
+    (stage,) = of_type(document, "AWS::ApiGateway::Stage")
+    # either would need API Gateway's CloudWatch role, which is set for the whole account
+    assert not {"AccessLogSetting", "MethodSettings"} & set(stage)
+
+
+def test_a_changed_setting_reaches_callers(source: str) -> None:
+    """A published version would keep its settings, and SAM publishes none where only a parameter's value changes."""
+    document = transformed(source, {})
+    assert not of_type(document, "AWS::Lambda::Alias")
+    (function,) = of_type(document, "AWS::Lambda::Function")
+    variables = function["Environment"]["Variables"]
+    assert variables["LITELLM_API_KEYS"] == {"Ref": "ApiKeys"}
+    assert variables["PROVIDER_CREDENTIALS"] == {"Ref": "ProviderCredentials"}
+    assert variables["LITELLM_MODEL_PROVIDER"] == {"Ref": "ModelProvider"}
+    assert variables["CORS_ALLOW_ORIGINS"] == {"Ref": "CorsAllowOrigins"}
+
+
+def test_binary_bodies_pass_and_api_gateways_own_answers_look_like_openais(source: str) -> None:
+    (api,) = of_type(transformed(source, {}), "AWS::ApiGateway::RestApi")
+    assert api["Body"]["x-amazon-apigateway-binary-media-types"] == ["*/*"]
+    assert api["EndpointConfiguration"] == {"Types": ["REGIONAL"]}
+    answers = api["Body"]["x-amazon-apigateway-gateway-responses"]
+    wanted = {
+        "ACCESS_DENIED",
+        "DEFAULT_4XX",
+        "DEFAULT_5XX",
+        "INTEGRATION_TIMEOUT",
+        "REQUEST_TOO_LARGE",
+        "THROTTLED",
+    }
+    assert wanted <= set(answers)
+    for name, answer in answers.items():
+        assert answer["responseParameters"]["gatewayresponse.header.Access-Control-Allow-Origin"] == "'*'", (
+            name
+        )
+        text = answer["responseTemplates"]["application/json"]
+        filled = text.replace("$context.error.messageString", '"Forbidden"').replace("$context.", "")
+        error = json.loads(filled)["error"]
+        assert set(error) == {"message", "type", "param", "code"}, name
+
+
+def test_the_build_reads_its_target_from_the_template() -> None:
+    parameters = yaml_parse(TEMPLATE.read_text())["Parameters"]
+    target = Target.from_environ({})
+    assert target.parameters() == {
+        name: parameters[name]["Default"] for name in ("PythonRuntime", "Architecture")
+    }
+    assert target.system == "linux"
+
+
+@pytest.mark.parametrize("command", [["cfn-lint"], ["sam", "validate", "--lint", "--template-file"]])
+def test_linters_find_nothing(command: list[str], tmp_path: Path) -> None:
+    done = subprocess.run(
+        [environment("tools") / command[0], *command[1:], str(TEMPLATE)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env={
+            **clean_environ(),
+            "SAM_CLI_TELEMETRY": "0",
+            "__SAM_CLI_APP_DIR": str(made("sam")),
+            "AWS_DEFAULT_REGION": os.environ["AWS_DEFAULT_REGION"],
+            "AWS_EC2_METADATA_DISABLED": "true",
+        },
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
