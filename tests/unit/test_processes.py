@@ -116,6 +116,20 @@ def test_what_a_program_leaves_behind_ends_with_it(tmp_path: Path) -> None:
         assert not alive(int(child.tail()))
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux finds processes that left their group")
+@pytest.mark.parametrize("program", ["import time; time.sleep(300)", STUBBORN], ids=["polite", "stubborn"])
+def test_what_left_the_group_is_ended_too(tmp_path: Path, program: str) -> None:
+    script = (
+        "import subprocess, sys, time;"
+        f"command = [sys.executable, '-c', {program!r}, sys.argv[1]];"
+        "print(subprocess.Popen(command, start_new_session=True).pid);"
+        "time.sleep(0.5); raise SystemExit(3)"
+    )
+    with Child(python(script, str(tmp_path / "pid")), log=tmp_path / "log") as child:
+        assert child.wait(30) == 3
+        assert not alive(int(child.tail()))
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=lambda number: number.name)
 def test_children_end_when_their_parent_is_signalled(tmp_path: Path, number: signal.Signals) -> None:
     parent = subprocess.Popen(python(PARENT, str(tmp_path)), stdout=subprocess.PIPE, text=True)

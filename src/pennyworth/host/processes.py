@@ -11,12 +11,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
 _GRACE_SECONDS = 5.0
+_POLL_SECONDS = 0.02
+_PR_SET_CHILD_SUBREAPER = 36
 _NOT_FOUND = 127  # as the shell has it
 
 
@@ -97,7 +99,8 @@ def raise_on_signals() -> None:
 
 
 def _guard(command: list[str]) -> int:
-    """Run a command until it ends or standard input closes, then end what is left of its process group."""
+    """Run a command until it ends or standard input closes, then end what it left behind."""
+    _adopt_orphans()
     try:
         program = subprocess.Popen(command, stdin=subprocess.DEVNULL, process_group=0)
     except OSError as error:
@@ -109,25 +112,73 @@ def _guard(command: list[str]) -> int:
             pass
         _end_group(program.pid)
 
-    # whoever signals the guard means the program; ending the guard first would leave it alone
+    # Whoever signals the guard means the program; ending the guard first would leave it alone
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: program.terminate())
     threading.Thread(target=watch, daemon=True).start()
     code = program.wait()
-    _end_group(program.pid)
+    _end_group(program.pid, meanwhile=_reap)
+    _end_orphans()
     return code if code >= 0 else 128 - code
 
 
-def _end_group(group: int) -> None:
-    """Ask every process of a group to end, and kill those that have not within the grace period."""
+def _end_group(group: int, meanwhile: Callable[[], object] = lambda: None) -> None:
+    """Ask every process of a group to end, and kill those that have not within the grace period.
+
+    Args:
+        group: its number.
+        meanwhile: called while waiting.
+    """
     deadline = time.monotonic() + _GRACE_SECONDS
     # macOS answers EPERM for a group that holds nothing but a process not yet reaped
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(group, signal.SIGTERM)
         while time.monotonic() < deadline:
-            time.sleep(0.02)
+            time.sleep(_POLL_SECONDS)
+            meanwhile()
             os.killpg(group, 0)
         os.killpg(group, signal.SIGKILL)
+
+
+def _adopt_orphans() -> None:
+    """Become the parent of descendants that lose theirs, so that those which left the group are found too.
+
+    Linux alone has this: https://man7.org/linux/man-pages/man2/PR_SET_CHILD_SUBREAPER.2const.html
+    """
+    if sys.platform == "linux":
+        import ctypes  # only here: it takes longer to import than the rest of the guard
+
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _end_orphans() -> None:
+    """End adopted processes as a group is ended. Ending one may bring its children here."""
+    began = time.monotonic()
+    asked: set[int] = set()
+    while _reap() and time.monotonic() < began + 2 * _GRACE_SECONDS:
+        late = time.monotonic() > began + _GRACE_SECONDS
+        for orphan in _children() - (set() if late else asked):
+            with suppress(ProcessLookupError):
+                os.kill(orphan, signal.SIGKILL if late else signal.SIGTERM)
+            asked.add(orphan)
+        time.sleep(_POLL_SECONDS)
+
+
+def _reap() -> bool:
+    """Take leave of children that have ended; whether any are left."""
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+        return True
+    return False
+
+
+def _children() -> set[int]:
+    """Process ids of this process's children; nothing where the kernel does not list them."""
+    with suppress(OSError):
+        tasks = Path("/proc/self/task").iterdir()
+        return {int(pid) for task in tasks for pid in (task / "children").read_text().split()}
+    return set()
 
 
 if __name__ == "__main__":
