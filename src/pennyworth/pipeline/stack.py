@@ -6,8 +6,8 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events
 from dataclasses import dataclass
 from typing import Any
 
-import boto3  # type: ignore[import-not-found]
-from botocore.exceptions import ClientError, WaiterError  # type: ignore[import-not-found]
+import boto3
+from botocore.exceptions import ClientError, WaiterError
 
 from pennyworth.pipeline.workflow import StepFailed
 
