@@ -76,7 +76,7 @@ def main(words: Sequence[str]) -> int:
         runner = Runner(Path(scratch), follow=not linters and len(folders) == 1)
         jobs: list[Callable[[], Outcome]] = [
             *(lambda check=check: runner.check(check, fix=fix) for check in linters),
-            *(lambda part=part: runner.pytest(part, options) for part in folders),
+            *(lambda part=part: runner.pytest(part, TESTS / part, options) for part in folders),
         ]
         with ThreadPoolExecutor(1 if fix else LANES) as pool, runner.heartbeat():
             futures = [pool.submit(job) for job in jobs]

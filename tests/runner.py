@@ -21,6 +21,12 @@ from tests.lint import Check
 LIMIT_SECONDS = 15 * 60
 """How long a part or a check may take."""
 HEARTBEAT_SECONDS = 20
+"""How often the running parts are told."""
+
+SELECTING = ("-k", "-m", "--lf", "--last-failed")
+"""pytest's options that may rightly leave nothing to run."""
+NOTHING_RUN = 5
+"""https://docs.pytest.org/en/stable/reference/exit-codes.html"""
 
 # What would lead a test to somebody's account, or make it pass on one machine only
 FOREIGN = re.compile(
@@ -77,25 +83,20 @@ class Runner:
             outcome.passed = 1
         return self._done(outcome, began, log)
 
-    def pytest(self, part: str, options: Sequence[str]) -> Outcome:
-        """Run a folder of tests."""
+    def pytest(self, part: str, folder: Path, options: Sequence[str]) -> Outcome:
+        """Run a folder of tests, with these options for pytest."""
         began = time.monotonic()
         outcome = Outcome(part)
         report = self._scratch / f"{part}.xml"
         python = str(environment("test") / "python")
-        paths = [] if any(option.startswith("tests/") for option in options) else [f"tests/{part}"]
         settings = ["-o", f"cache_dir={made('cache', 'pytest', part)}", f"--junitxml={report}"]
         colour = ["--color=yes"] if self._follow and sys.stderr.isatty() else []
-        command = [python, "-m", "pytest", "-q", *settings, *colour, *paths, *options]
+        command = [python, "-m", "pytest", "-q", *settings, *colour, str(folder), *options]
         code, log = self._run(part, command, follow=self._follow)
-        _read_report(report, outcome)
-        selecting = any(
-            option.startswith(("-k", "-m", "--lf", "--last-failed", "tests/")) for option in options
-        )
-        nothing_asked_for = (
-            code == 5 and selecting
-        )  # https://docs.pytest.org/en/stable/reference/exit-codes.html
-        if code and not outcome.failed and not nothing_asked_for:
+        if report.exists():
+            _read_report(report, outcome)
+        selected_nothing = code == NOTHING_RUN and any(option.startswith(SELECTING) for option in options)
+        if not outcome.failed and not selected_nothing and (code or not report.exists()):
             outcome.failed.append(f"{part}: pytest ended with status {code}")
         return self._done(outcome, began, None if self._follow else log)
 
@@ -202,8 +203,6 @@ def _wait(child: Child, log: Path, *, follow: bool) -> int:
 
 def _read_report(report: Path, outcome: Outcome) -> None:
     """Take what pytest reports (JUnit's XML) into an outcome."""
-    if not report.exists():
-        return
     for case in ElementTree.parse(report).iter("testcase"):  # noqa: S314 pytest wrote it just now
         name = f"{case.get('classname', '')}::{case.get('name')}"
         skipped = case.find("skipped")

@@ -41,7 +41,8 @@ def index_addresses(names: Sequence[Path]) -> Iterator[str]:
 def incomplete_actions(names: Sequence[Path]) -> Iterator[str]:
     """Folders in actions/ that are not a composite action with its page."""
     present = set(names)
-    for folder in sorted({Path(*name.parts[:2]) for name in names if name.parts[0] == "actions"}):
+    inside = [name for name in names if name.parts[0] == "actions" and len(name.parts) > 2]
+    for folder in sorted({Path(*name.parts[:2]) for name in inside}):
         for wanted in ("action.yml", "README.md"):
             if folder / wanted not in present:
                 yield f"{folder}: has no {wanted}"
