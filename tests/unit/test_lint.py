@@ -35,21 +35,21 @@ runs:
 @pytest.mark.parametrize(
     ("line", "found"),
     [
-        ("--index-url https://packages.example/simple", True),
-        ("--extra-index-url=https://packages.example/simple", True),
-        ("url = 'https://" + "pypi.org/simple'", True),
-        ("waitress @ https://files." + "pythonhosted.org/packages/x.whl", True),
-        ("https://name:secret@packages.example/pypi/simple", True),
+        ("--index-url ~packages.example/simple", True),
+        ("--extra-index-url=~packages.example/simple", True),
+        ("url = '~pypi.org/simple'", True),
+        ("waitress @ ~files.pythonhosted.org/packages/x.whl", True),
+        ("~name:secret@packages.example/pypi/simple", True),
         ("uv pip compile --no-emit-index-url", False),
         ("set PIP_INDEX_URL", False),
-        ("https://pypi.org/project/pennyworth/", False),
+        ("~pypi.org/project/pennyworth/", False),
     ],
 )
 def test_package_indexes_are_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, found: bool
 ) -> None:
     monkeypatch.setattr(house, "ROOT", tmp_path)
-    (tmp_path / "file").write_text(f"first\n{line}\n")
+    (tmp_path / "file").write_text("first\n" + line.replace("~", "https://") + "\n")
     problems = list(house.index_addresses([Path("file")]))
     assert [problem.startswith("file:2: ") for problem in problems] == ([True] if found else [])
 
