@@ -39,7 +39,7 @@ def serve(
         origin.strip() for origin in environ.get("CORS_ALLOW_ORIGINS", "*").split(",") if origin.strip()
     ]
 
-    from waitress.server import create_server  # type: ignore[import-untyped]  # only where it serves
+    from waitress.server import create_server  # only where it serves
 
     server = create_server(
         Gateway(document, keys, origins),

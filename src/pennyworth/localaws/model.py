@@ -89,7 +89,7 @@ def _serve(parallel: int) -> None:
     """Serve the model until killed. Runs in the environment `model`."""
     from importlib.metadata import files
 
-    import xllamacpp  # type: ignore[import-not-found]
+    import xllamacpp
 
     params = xllamacpp.CommonParams()
     # the distribution's file list, because importing the package itself would pull in others
