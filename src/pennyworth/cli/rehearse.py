@@ -10,9 +10,9 @@ import sys
 
 from pennyworth.host.environments import EnvironmentUnavailable, environment
 from pennyworth.host.processes import raise_on_signals
-from pennyworth.host.progress import say, step
+from pennyworth.host.progress import say
 from pennyworth.localaws.rehearsal import act
-from pennyworth.localaws.rehearsal.rehearse import BRANCH, REPOSITORY, Unprepared, rehearse
+from pennyworth.localaws.rehearsal.rehearse import BRANCH, REPOSITORY, WORKFLOW, Unprepared, rehearse
 from pennyworth.localaws.server import LocalAws, LocalAwsFailed
 
 _OUTPUT_LINES = 40
@@ -48,9 +48,8 @@ def run(options: argparse.Namespace) -> int:
     try:
         for name in ("tools", "localaws", "rehearsal", "gateway"):
             environment(name)
-        with step("starting the local AWS"):
-            aws = LocalAws(auth=True).__enter__()
-        try:
+        with LocalAws(auth=True) as aws:
+            say(f"The local AWS is up. {WORKFLOW} runs:")
             result = rehearse(
                 aws,
                 event=options.event,
@@ -60,8 +59,6 @@ def run(options: argparse.Namespace) -> int:
                 online=options.online,
                 report=_report,
             )
-        finally:
-            aws.__exit__(None, None, None)
     except (EnvironmentUnavailable, LocalAwsFailed, Unprepared, act.ActFailed) as failure:
         say(f"pennyworth rehearse: {failure}")
         return 1
@@ -80,5 +77,5 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _report(step_: act.Step) -> None:
-    say(f"  {'✓' if step_.succeeded else '✗'} {step_.name} {step_.seconds:.1f} s")
+def _report(step: act.Step) -> None:
+    say(f"  {'✓' if step.succeeded else '✗'} {step.name} {step.seconds:.1f} s")

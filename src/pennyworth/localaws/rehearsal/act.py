@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from pennyworth.host.environments import clean_environ, environment
 from pennyworth.host.processes import Child
@@ -102,7 +103,7 @@ def run(
         *(environment("rehearsal") / "act", name, "--directory", tree, "--workflows", tree / workflow),
         *("--platform", "ubuntu-latest=-self-hosted", "--pull=false", "--no-cache-server", "--json"),
         *(() if masked else ("--insecure-secrets",)),
-        *(() if online else _stand_ins(tree)),
+        *(() if online else _stand_ins(tree, workflow)),
     ]
     for option, text in settings.items():
         path = folder / f"{option.strip('-')}"
@@ -168,14 +169,15 @@ class _Reader:
         elif own and entry.get("command") == "summary":
             self._job.summary += entry["content"]
         elif entry.get("command") == "error":
-            self._job.errors.append(entry["arg"])
+            # ::error title=TITLE::MESSAGE, of which act takes too much for the title where the message holds ::
+            self._job.errors.append(unquote(entry["raw"].partition("::error")[2].partition("::")[2]).strip())
         elif entry.get("raw_output"):
             self._job.output.append(entry["msg"].rstrip("\n"))
 
 
-def _stand_ins(tree: Path) -> list[str]:
+def _stand_ins(tree: Path, workflow: str) -> list[str]:
     """act's options that put our stand-ins in the place of others' actions."""
-    files = [*tree.glob(".github/workflows/*.y*ml"), *tree.glob("actions/*/action.y*ml")]
+    files = [tree / workflow, *tree.glob("actions/*/action.y*ml")]
     used = {found for file in files for found in _USES.findall(file.read_text())}
     options = []
     for repository, ref in sorted(used):

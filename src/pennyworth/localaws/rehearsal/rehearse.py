@@ -19,7 +19,7 @@ from pennyworth.host.places import ROOT, made
 from pennyworth.localaws.rehearsal import act
 from pennyworth.localaws.rehearsal.issuer import Run, TokenIssuer
 from pennyworth.localaws.rehearsal.tree import rewritten_tree
-from pennyworth.localaws.scripted import ScriptedUpstream
+from pennyworth.localaws.scripted import Answer, ScriptedUpstream
 from pennyworth.localaws.server import ACCOUNT, LocalAws
 from pennyworth.pipeline.package import Target
 
@@ -31,6 +31,7 @@ STACK = "pennyworth-rehearsal"
 DOMAIN = "rehearsal.example.com"
 
 _UPSTREAM_KEY = "REHEARSAL_UPSTREAM_KEY"
+_PACE_SECONDS = 0.03  # so that a stream can be seen to be one
 _COMMANDS = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -90,7 +91,7 @@ def rehearse(
     folder = Path(tempfile.mkdtemp(prefix="rehearsal-", dir=made("tmp")))
     upstream_key = f"sk-upstream-{secrets.token_hex(16)}"
     try:
-        with ScriptedUpstream(key=upstream_key) as upstream:
+        with ScriptedUpstream(Answer(pace=_PACE_SECONDS), key=upstream_key) as upstream:
             tree = rewritten_tree(folder / "tree")
             (tree / "config.yaml").write_text(_configuration(upstream))
             run = Run(repository, branch, event, WORKFLOW, act.commit(tree, repository, branch))
