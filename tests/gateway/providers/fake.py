@@ -20,6 +20,7 @@ class Received:
     path: str
     headers: dict[str, str]
     """By their names in lower case."""
+    raw: bytes
     body: dict[str, Any]
 
 
@@ -70,7 +71,7 @@ class Fake:
                 content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 request = json.loads(content)
-                fake.received.append(Received(self.path, headers, request))
+                fake.received.append(Received(self.path, headers, content, request))
                 try:
                     self._answer(fake.answer, fake.wire.streamed(self.path, request))
                 except OSError:
