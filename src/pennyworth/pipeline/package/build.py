@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pennyworth import __version__
 from pennyworth.host.interpreters import interpreter
-from pennyworth.host.places import ROOT
+from pennyworth.host.places import ROOT, made
 from pennyworth.host.progress import say, step
 from pennyworth.pipeline.package.bytecode import compile_all
 from pennyworth.pipeline.package.configuration import Configuration
@@ -33,7 +33,9 @@ class Choice(StrEnum):
     NO = "no"
 
 
-def build(root: Path, target: Target, settings: Configuration, litellm: Choice) -> None:
+def build(
+    root: Path, target: Target, settings: Configuration, litellm: Choice, kept: Path | None = None
+) -> None:
     """Make the package.
 
     Args:
@@ -41,6 +43,7 @@ def build(root: Path, target: Target, settings: Configuration, litellm: Choice) 
         target: what it is for.
         settings: its configuration.
         litellm: whether it can serve models that need LiteLLM; AUTO follows the configuration.
+        kept: where finished trees of packages are kept for the next time; a place in the project's folder by default.
     Raises:
         BuildFailed: see the message.
         EnvironmentUnavailable: see the message.
@@ -57,7 +60,9 @@ def build(root: Path, target: Target, settings: Configuration, litellm: Choice) 
             f" about twice as long. Install python{target.python} (or `uv python install {target.python}`) and build"
             " again."
         )
-    tree = dependencies(target, "litellm" if packed else "gateway", compiler)
+    tree = dependencies(
+        target, "litellm" if packed else "gateway", compiler, kept or made("cache", "packages")
+    )
     with step(f"packing the gateway for {target}, {'with' if packed else 'without'} LiteLLM") as detail:
         root.mkdir(parents=True, exist_ok=True)
         shutil.copytree(tree, root, dirs_exist_ok=True, symlinks=True)

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from pennyworth.host.environments import LOCKS, clean_environ, locked, uv
 from pennyworth.host.interpreters import Interpreter
-from pennyworth.host.places import made
 from pennyworth.host.progress import step
 from pennyworth.pipeline.package.bytecode import compile_all
 from pennyworth.pipeline.package.target import Target
@@ -20,19 +19,19 @@ from pennyworth.pipeline.package.trim import entries, trim
 _SOURCES = ("bytecode.py", "dependencies.py", "target.py", "trim.py", "trim.toml")
 
 
-def dependencies(target: Target, lock: str, compiler: Interpreter | None) -> Path:
+def dependencies(target: Target, lock: str, compiler: Interpreter | None, kept: Path) -> Path:
     """The folder that holds the packages of a lock as a function needs them.
 
     Args:
         target: what they are for.
         lock: `gateway` or `litellm`.
         compiler: what makes the bytecode; without one there is none.
+        kept: the folder for finished trees.
     Returns:
         the kept tree, to be copied, never written to.
     Raises:
         BuildFailed: a package can't be had, or the list of what to leave out does not fit it.
     """
-    kept = made("cache", "packages")
     tree = kept / f"{lock}-{target.python}-{target.architecture}-{target.system}-{_key(lock, compiler)}"
     if tree.exists():
         return tree

@@ -34,6 +34,7 @@ def sam_build(target: Target, *, config: Path | None, litellm: bool | None, out:
     Raises:
         BuildFailed: the build's own words say why.
     """
+    out = out.resolve()
     choice = Choice.AUTO if litellm is None else Choice.YES if litellm else Choice.NO
     provider = os.environ.get("LITELLM_MODEL_PROVIDER", "")
     key = _key(target, config, choice, provider)
