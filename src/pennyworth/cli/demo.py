@@ -23,6 +23,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="who answers (default: smollm2, a small model on this machine); credentials come from the environment",
     )
     parser.add_argument("--model", help="the provider's name of the model to ask")
+    parser.add_argument("--port", type=int, default=0, help="where to listen (default: any free port)")
     parser.add_argument("--check", action="store_true", help="ask every lane, streamed and not, and leave")
 
 
@@ -32,18 +33,22 @@ def run(options: argparse.Namespace) -> int:
     began = time.monotonic()
     for offer in demo.offers(options.provider):
         say(f"  ! {offer}")
+    serving = False
     try:
-        with demo.running(options.provider, options.model) as running:
+        with demo.running(options.provider, options.model, options.port) as running:
             say(f"  ✓ up and answering after {time.monotonic() - began:.1f} s in all")
             if options.check:
                 return 0
-            print(f"\n{announcement(running.endpoint, running.key, running.models)}\n", flush=True)
+            text = announcement(running.endpoint, running.key, running.models, running.config)
+            print(f"\n{text}\n", flush=True)
             say("  Serving until Ctrl-C.")
+            serving = True
             running.wait()
     except RuntimeError as error:
         say(f"\n{error}")
         return 1
     except KeyboardInterrupt:
         say("\n  ended; nothing is left running")
-        raise
+        if not serving:
+            raise
     return 0

@@ -1,6 +1,6 @@
 """AWS on this machine: `python -m pennyworth.localaws FOLDER`, in the environment `localaws`.
 
-Listens on a free port of 127.0.0.1, writes it to FOLDER/port, and serves until it is ended. Everything that it and the
+Listens on 127.0.0.1, writes its port to FOLDER/port, and serves until it is ended. Everything that it and the
 functions write goes below FOLDER, or below --state what is to outlive it. `pennyworth.localaws.server.LocalAws` is the
 way to start it.
 """
@@ -19,11 +19,12 @@ def main() -> None:
     """Start MiniStack with our parts in it, and serve."""
     parser = argparse.ArgumentParser(prog="python -m pennyworth.localaws", description=__doc__)
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--port", type=int, default=0, help="where to listen; 0 takes a free one")
     parser.add_argument("--auth", action="store_true", help="judge signatures, IAM policies and OIDC trust")
     parser.add_argument("--state", type=Path, help="keep what is deployed in this folder")
     options = parser.parse_args()
 
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = socket.create_server(("127.0.0.1", options.port))
     endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
     os.environ.update(_settings(options.folder, endpoint, auth=options.auth, state=options.state))
     port = options.folder / "port"

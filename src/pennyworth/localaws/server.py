@@ -29,14 +29,16 @@ class LocalAws:
     `{endpoint}/_aws/execute-api/{api}/{stage}/`.
     """
 
-    def __init__(self, *, auth: bool = False, state: Path | None = None) -> None:
+    def __init__(self, *, auth: bool = False, state: Path | None = None, port: int = 0) -> None:
         """Describe it; `with` starts it.
 
         Args:
             auth: judge signatures, IAM policies and OIDC trust on direct calls.
             state: a folder that keeps what is deployed; by default all is forgotten.
+            port: where to listen; 0 takes a free one.
         """
         self._auth = auth
+        self._port = port
         self._state = state
 
     def __enter__(self) -> "LocalAws":
@@ -46,9 +48,18 @@ class LocalAws:
         fcntl.flock(self._held, fcntl.LOCK_EX)
         state = ["--state", str(self._state.resolve())] if self._state else []
         auth = ["--auth"] if self._auth else []
+        port = ["--port", str(self._port)]
         own = {name: value for name, value in clean_environ().items() if not name.startswith("AWS_")}
         self._child = Child(
-            [environment("localaws") / "python", "-m", "pennyworth.localaws", str(self._folder), *auth, *state],
+            [
+                environment("localaws") / "python",
+                "-m",
+                "pennyworth.localaws",
+                str(self._folder),
+                *port,
+                *auth,
+                *state,
+            ],
             log=made("logs") / "localaws.log",
             env={**own, "PYTHONPATH": str(ROOT / "src"), "PYTHONUNBUFFERED": "1"},
         )

@@ -9,7 +9,7 @@ import secrets
 import socket
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +40,8 @@ class Demo:
     key: str
     models: tuple[tuple[str, str], ...]
     """Each model's name, and how it is reached."""
+    config: Path
+    """The gateway's configuration."""
 
     def wait(self) -> None:
         """Serve on.
@@ -56,12 +58,13 @@ class Demo:
 
 
 @contextmanager
-def running(provider: str, model: str | None = None) -> Iterator[Demo]:
+def running(provider: str, model: str | None = None, port: int = 0) -> Iterator[Demo]:
     """Build and deploy the demo, and try it.
 
     Args:
         provider: who answers, by the name in PROVIDERS.
         model: the model to ask; the provider's default where None.
+        port: where the local AWS listens; 0 takes a free one.
     Yields:
         the endpoint, after its smoke tests; it serves until the block is left.
     Raises:
@@ -71,14 +74,13 @@ def running(provider: str, model: str | None = None) -> Iterator[Demo]:
     name = model or behind.model
     credentials = behind.variables()
     with ExitStack() as stack:
-        stack.enter_context(_temporary_files())
         for wanted in (*ENVIRONMENTS, *(["model"] if provider == "smollm2" else [])):
             environment(wanted)
         with step(f"starting {behind.title}") as detail:
             variables = {**credentials, **stack.enter_context(behind.start())}
             detail(name)
         with step("starting the local AWS") as detail:
-            aws = stack.enter_context(LocalAws())
+            aws = stack.enter_context(LocalAws(port=port))
             detail(aws.endpoint)
         config = made("demo") / f"{provider}.yaml"
         _write(config, behind.configuration(name))
@@ -94,7 +96,7 @@ def running(provider: str, model: str | None = None) -> Iterator[Demo]:
             endpoint = deploy(aws, template, parameters)
             detail(endpoint.domain_url)
         models = _try(aws, endpoint, key)
-        yield Demo(endpoint, key, tuple((found, _lane(found)) for found in models))
+        yield Demo(endpoint, key, tuple((found, _lane(found)) for found in models), config)
 
 
 def api_key() -> str:
@@ -120,23 +122,36 @@ def offers(provider: str) -> list[str]:
 
 
 def _try(aws: LocalAws, endpoint: Endpoint, key: str) -> list[str]:
-    """Run the smoke tests through the custom domain.
+    """Run the smoke tests through the custom domain, and look whether the plain API URL leads to the same.
 
     Returns:
         the models that answered.
     """
-    say("  · smoke tests through the custom domain")
-    began = time.monotonic()
-    target = smoke.Endpoint(endpoint.domain_url, key, connect=(endpoint.host, endpoint.port))
-    results = smoke.run(target, wait=_WAIT_SECONDS, report=lambda result: say(f"  {smoke.line(result)}"))
+    connect = (endpoint.host, endpoint.port)
+    through_domain = smoke.Endpoint(endpoint.domain_url, key, connect=connect)
+    plain = smoke.Endpoint(endpoint.url, key)
+
+    def report(result: smoke.Result) -> None:
+        if result.status != "skipped":
+            say(f"    {smoke.line(result)}")
+
+    with step("smoke tests through the custom domain"):
+        results = smoke.run(through_domain, wait=_WAIT_SECONDS, report=report)
+        _judge(results, aws, endpoint)
+    with step("smoke tests at the plain API URL"):
+        others = {check.name for check in smoke.CHECKS} - {"models", "stream"}
+        results = smoke.run(plain, limit=1, skip=others, report=report)
+        _judge(results, aws, endpoint)
+    return through_domain.models
+
+
+def _judge(results: Sequence[smoke.Result], aws: LocalAws, endpoint: Endpoint) -> None:
     if not smoke.passed(results):
         failed = sum(result.status == "failed" for result in results)
         raise DemoFailed(
             f"{failed} smoke tests failed. What the function logged last:\n\n{function_log(aws, endpoint)}\n\n"
             f"The other logs are in {made('logs')}."
         )
-    say(f"  ✓ smoke tests through the custom domain {time.monotonic() - began:.1f} s")
-    return target.models
 
 
 def _lane(model: str) -> str:
@@ -149,19 +164,3 @@ def _write(path: Path, text: str) -> None:
     with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
         file.write(text)
     Path(file.name).replace(path)
-
-
-@contextmanager
-def _temporary_files() -> Iterator[None]:
-    """A folder for the temporary files of this process and all that it starts."""
-    before = os.environ.get("TMPDIR")
-    with tempfile.TemporaryDirectory(prefix="demo-", dir=made("tmp")) as folder:
-        os.environ["TMPDIR"] = tempfile.tempdir = folder
-        try:
-            yield
-        finally:
-            tempfile.tempdir = None
-            if before is None:
-                del os.environ["TMPDIR"]
-            else:
-                os.environ["TMPDIR"] = before

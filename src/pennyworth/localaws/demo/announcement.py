@@ -1,9 +1,12 @@
 """What the demo tells once it serves: the base URL, a key, and lines that work when pasted."""
 
 import json
+import os
 import shlex
 import socket
 from collections.abc import Sequence
+from itertools import repeat
+from pathlib import Path
 
 from pennyworth.localaws.demo.deployment import Endpoint
 from pennyworth.pipeline.smoke import QUESTION
@@ -19,21 +22,23 @@ def resolves(endpoint: Endpoint) -> bool:
     return any(address[4][0] == endpoint.host for address in found)
 
 
-def announcement(endpoint: Endpoint, key: str, models: Sequence[tuple[str, str]]) -> str:
+def announcement(endpoint: Endpoint, key: str, models: Sequence[tuple[str, str]], config: Path) -> str:
     """The text.
 
     Args:
         endpoint: where it answers.
         key: a key that it takes.
         models: each model's name, and how it is reached.
+        config: the gateway's configuration.
     """
     by_name = resolves(endpoint)
     url = endpoint.domain_url if by_name else endpoint.url
     width = max(len(name) for name, _ in models)
-    facts = [f"base URL   {url}", f"API key    {key}"]
-    facts += [
-        f"{label}     {name:{width}}  {how}".rstrip()
-        for label, (name, how) in zip(["models", *["      "] * (len(models) - 1)], models, strict=True)
+    facts = [
+        ("base URL", url),
+        ("API key", key),
+        *zip(["models", *repeat("")], [f"{name:{width}}  {how}" for name, how in models], strict=False),
+        ("config", os.path.relpath(config)),
     ]
     first, last = models[0][0], models[-1][0]
     blocks = [
@@ -48,7 +53,7 @@ def announcement(endpoint: Endpoint, key: str, models: Sequence[tuple[str, str]]
         )  # fmt: skip
     blocks.append(("With OpenAI's SDK (pip install openai):", sdk(url, key, first)))
     # commands and code stand at the margin: indented, Python would not take what is pasted
-    parts = ["\n".join(f"  {fact}" for fact in facts)]
+    parts = ["\n".join(f"  {label:9} {fact}" for label, fact in facts)]
     parts += [f"  {title}\n\n{text}" for title, text in blocks]
     return "\n\n".join(parts)
 

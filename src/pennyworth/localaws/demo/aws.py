@@ -7,6 +7,7 @@ python aws.py outputs STACK     print a stack's outputs as JSON
 import json
 import sys
 import uuid
+from collections.abc import Callable
 
 import boto3
 
@@ -21,10 +22,10 @@ def zone(domain: str) -> str:
     return str(made["HostedZone"]["Id"]).rpartition("/")[2]
 
 
-def outputs(stack: str) -> str:
-    """A stack's outputs by name, as JSON."""
+def outputs(stack: str) -> dict[str, str]:
+    """A stack's outputs by name."""
     found = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
-    return json.dumps({output["OutputKey"]: output["OutputValue"] for output in found["Outputs"]})
+    return {output["OutputKey"]: output["OutputValue"] for output in found["Outputs"]}
 
 
 def log(group: str, lines: int = 20) -> str:
@@ -35,4 +36,5 @@ def log(group: str, lines: int = 20) -> str:
 
 
 if __name__ == "__main__":
-    print({"zone": zone, "outputs": outputs, "log": log}[sys.argv[1]](sys.argv[2]))
+    ask: dict[str, Callable[[str], object]] = {"zone": zone, "outputs": outputs, "log": log}
+    print(json.dumps(ask[sys.argv[1]](sys.argv[2])))

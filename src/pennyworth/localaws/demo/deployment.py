@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from pennyworth.host.environments import clean_environ, environment
@@ -84,7 +85,7 @@ def deploy(aws: LocalAws, template: Path, parameters: Mapping[str, str]) -> Endp
                 raise DeployFailed(f"sam deploy failed:\n{sam.tail(30)}")
     finally:
         values.unlink(missing_ok=True)
-    outputs = json.loads(_ask(aws, "outputs", STACK))
+    outputs = _ask(aws, "outputs", STACK)
     here = urlsplit(aws.endpoint)
     api = str(urlsplit(outputs["ApiUrl"]).hostname).partition(".")[0]
     domain = urlsplit(outputs["CustomDomainUrl"])
@@ -99,22 +100,19 @@ def deploy(aws: LocalAws, template: Path, parameters: Mapping[str, str]) -> Endp
 
 def function_log(aws: LocalAws, endpoint: Endpoint) -> str:
     """The last lines that the function logged."""
-    return _ask(aws, "log", endpoint.log_group)
+    return str(_ask(aws, "log", endpoint.log_group))
+
+
+def _ask(aws: LocalAws, *words: str) -> Any:
+    """An answer of the local AWS, by way of aws.py."""
+    script = Path(__file__).with_name("aws.py")
+    with Child(
+        [environment("tools") / "python", script, *words], log=made("logs") / "aws.log", env=_environ(aws)
+    ) as asked:
+        if asked.wait():
+            raise DeployFailed(f"the local AWS refused:\n{asked.tail()}")
+        return json.loads(asked.tail(1))
 
 
 def _environ(aws: LocalAws) -> dict[str, str]:
-    return {**clean_environ(), **aws.environ()}
-
-
-def _ask(aws: LocalAws, *words: str) -> str:
-    done = subprocess.run(
-        [environment("tools") / "python", Path(__file__).with_name("aws.py"), *words],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=_environ(aws),
-        stdin=subprocess.DEVNULL,
-    )
-    if done.returncode:
-        raise DeployFailed(f"the local AWS refused: {done.stderr.strip()}")
-    return done.stdout.strip()
+    return {**clean_environ(), **aws.environ(), "TMPDIR": str(made("tmp"))}
