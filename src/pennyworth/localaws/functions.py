@@ -34,7 +34,10 @@ Lambda gives it 10 s, and then a second try under the function's own timeout; on
 function will never be ready.
 """
 IDLE_SECONDS = 300.0
+LAST_WORDS_SECONDS = 0.1
+"""How long an environment is watched after an error, in case a process of it is about to end."""
 ADAPTER_WRAPPER = "/opt/bootstrap"
+RUNTIME = "runtime"
 _ADAPTER_LAYER = ":layer:LambdaAdapterLayer"
 
 Log = Callable[[str], None]
@@ -77,7 +80,9 @@ class Report:
 class Environment:
     """One execution environment of a function."""
 
-    def __init__(self, function: Function, log_stream: str, log: Log, *, root: Path, more: dict[str, str]) -> None:
+    def __init__(
+        self, function: Function, log_stream: str, log: Log, *, root: Path, more: dict[str, str]
+    ) -> None:
         """Start it. It is ready once its runtime asks for an invocation.
 
         Args:
@@ -92,6 +97,7 @@ class Environment:
         self._log = log
         self._lines: list[str] = []
         self._settled = threading.Event()
+        self._failed = threading.Event()
         self._failure: FunctionError | None = None
         self._current: Invocation | None = None
         self._began = time.monotonic()
@@ -114,12 +120,12 @@ class Environment:
                 cwd=variables["LAMBDA_TASK_ROOT"],
                 start_new_session=True,
             )
-        except (OSError, FunctionError, interpreters.InterpreterMissing, zipfile.BadZipFile) as error:
-            failure = error if isinstance(error, FunctionError) else FunctionError("Runtime.InvalidEntrypoint", str(error))
-            self._say(f"{failure.type}: {failure.message}")
-            self._settle(failure)
-            return
-        threading.Thread(target=self._follow, args=(self._process,), daemon=True, name="function-log").start()
+        except FunctionError as error:
+            self._settle(error)
+        except (OSError, interpreters.InterpreterMissing, zipfile.BadZipFile) as error:
+            self._settle(FunctionError("Runtime.InvalidEntrypoint", str(error)))
+        else:
+            threading.Thread(target=self._follow, args=(self._process,), daemon=True, name="function").start()
 
     @property
     def usable(self) -> bool:
@@ -137,7 +143,9 @@ class Environment:
             self._first = False
             if not self._settled.wait(INIT_SECONDS):
                 self._fail(FunctionError("Sandbox.Timedout", f"not ready within {INIT_SECONDS:g} seconds"))
-                self._say(f"INIT_REPORT Init Duration: {INIT_SECONDS * 1000:.2f} ms\tPhase: init\tStatus: timeout")
+                self._say(
+                    f"INIT_REPORT Init Duration: {INIT_SECONDS * 1000:.2f} ms\tPhase: init\tStatus: timeout"
+                )
             init = f"\tInit Duration: {(time.monotonic() - self._began) * 1000:.2f} ms"
         began = time.monotonic()
         if self.usable:
@@ -146,14 +154,19 @@ class Environment:
             self._api.offer(invocation)
             if not invocation.done.wait(self.function.timeout):
                 self._fail(
-                    FunctionError("Sandbox.Timedout", f"Task timed out after {self.function.timeout:.2f} seconds")
+                    FunctionError(
+                        "Sandbox.Timedout", f"Task timed out after {self.function.timeout:.2f} seconds"
+                    )
                 )
         if self._failure:  # also where it failed before or while the invocation was handed over
             invocation.finish(self._failure)
         self._current = None
         duration = time.monotonic() - began
         if invocation.error:
-            self._say(f"RequestId: {invocation.request_id} Error: {invocation.error.message} ({invocation.error.type})")
+            self._failed.wait(LAST_WORDS_SECONDS)
+            self._say(
+                f"RequestId: {invocation.request_id} Error: {invocation.error.message} ({invocation.error.type})"
+            )
         self._say(f"END RequestId: {invocation.request_id}")
         self._say(
             f"REPORT RequestId: {invocation.request_id}\tDuration: {duration * 1000:.2f} ms\tBilled Duration: "
@@ -185,13 +198,15 @@ class Environment:
             if not any(_ADAPTER_LAYER in layer for layer in function.layers):
                 raise FunctionError("Runtime.InvalidEntrypoint", f"no layer provides {wrapper}")
             commands = [
-                ("runtime", [str(task_root / function.handler)]),
+                (RUNTIME, [str(task_root / function.handler)]),
                 ("extension lambda-adapter", adapter_command()),
             ]
         elif wrapper:
-            raise FunctionError("Runtime.InvalidEntrypoint", f"AWS_LAMBDA_EXEC_WRAPPER={wrapper} is not supported here")
+            raise FunctionError(
+                "Runtime.InvalidEntrypoint", f"AWS_LAMBDA_EXEC_WRAPPER={wrapper} is not supported here"
+            )
         else:
-            commands = [("runtime", [str(python / "python3"), bootstrap.__file__])]
+            commands = [(RUNTIME, [str(python / "python3"), bootstrap.__file__])]
         return commands, {
             "PATH": f"{python}:/usr/local/bin:/usr/bin:/bin:/opt/bin",
             "LANG": "en_US.UTF-8",
@@ -222,15 +237,13 @@ class Environment:
 
     def _follow(self, process: "subprocess.Popen[bytes]") -> None:
         """Log what the processes print; when they have ended, say so."""
-        assert process.stdout and process.stderr  # noqa: S101
-        for line in process.stdout:
+        for line in process.stdout or ():
             self._say(line.decode(errors="replace").rstrip("\r\n"))
-        told = process.stderr.read()
-        process.wait()
-        end = json.loads(told) if told else {"name": "environment", "status": process.returncode}
-        how = f"signal {-end['status']}" if end["status"] < 0 else f"exit status {end['status']}"
-        kind = "Extension.Crash" if end["name"].startswith("extension") else "Runtime.ExitError"
-        self._fail(FunctionError(kind, f"the {end['name']} ended: {how}"))
+        told = process.stderr.read() if process.stderr else b""
+        name, status = json.loads(told) if told else ("environment", process.wait())
+        how = f"signal {-status}" if status < 0 else f"exit status {status}"
+        kind = "Runtime.ExitError" if name == RUNTIME else "Extension.Crash"
+        self._fail(FunctionError(kind, f"the {name} ended: {how}"))
 
     def _settle(self, failure: FunctionError | None) -> None:
         if failure:
@@ -240,6 +253,7 @@ class Environment:
     def _fail(self, failure: FunctionError) -> None:
         """End it for a reason, which the invocation under way gets to hear."""
         self._failure = self._failure or failure
+        self._failed.set()
         self._settled.set()
         if self._current:
             self._current.finish(self._failure)
@@ -261,7 +275,12 @@ class Functions:
         self._lock = threading.Lock()
 
     def invoke(
-        self, function: Function, invocation: Invocation, *, log: Callable[[str], Log], variables: dict[str, str]
+        self,
+        function: Function,
+        invocation: Invocation,
+        *,
+        log: Callable[[str], Log],
+        variables: dict[str, str],
     ) -> Report:
         """Run an invocation in an environment of its own, and wait for its end.
 
@@ -281,16 +300,22 @@ class Functions:
             arn: the function's, without a version.
         """
         with self._lock:
-            stale = [one for key in list(self._idle) if _base(key) == _base(arn) for one in self._idle.pop(key)]
+            stale = [
+                one for key in list(self._idle) if _base(key) == _base(arn) for one in self._idle.pop(key)
+            ]
         _close(stale)
 
     @contextmanager
-    def _leased(self, function: Function, log: Callable[[str], Log], variables: dict[str, str]) -> Iterator[Environment]:
+    def _leased(
+        self, function: Function, log: Callable[[str], Log], variables: dict[str, str]
+    ) -> Iterator[Environment]:
         key = f"{_base(function.arn)}:{function.version}"
         with self._lock:
             candidates, overdue = self._idle.get(key, []), time.monotonic() - IDLE_SECONDS
             fit = [
-                one for one in candidates if one.usable and one.function == function and one.idle_since > overdue
+                one
+                for one in candidates
+                if one.usable and one.function == function and one.idle_since > overdue
             ]
             stale = [one for one in candidates if one not in fit]
             environment = fit.pop() if fit else None

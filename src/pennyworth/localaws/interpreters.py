@@ -37,7 +37,9 @@ def programs(runtime: str) -> Path:
                 check=False,
             )
             if done.returncode:
-                raise InterpreterMissing(f"{interpreter} can't make a virtual environment: {done.stderr.strip()}")
+                raise InterpreterMissing(
+                    f"{interpreter} can't make a virtual environment: {done.stderr.strip()}"
+                )
     return home / "bin"
 
 

@@ -184,7 +184,6 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         headers = {
-            "Content-Type": "application/json",
             "Lambda-Runtime-Aws-Request-Id": invocation.request_id,
             "Lambda-Runtime-Deadline-Ms": str(invocation.deadline_ms),
             "Lambda-Runtime-Invoked-Function-Arn": invocation.arn,
@@ -238,7 +237,9 @@ class _Handler(BaseHTTPRequestHandler):
             report = json.loads(b"".join(self._body()) or b"{}")
             return FunctionError(str(report["errorType"]), str(report["errorMessage"]))
         except (ValueError, KeyError, TypeError):
-            return FunctionError(self.headers.get(_ERROR_TYPE) or "Runtime.Unknown", "the runtime reported an error")
+            return FunctionError(
+                self.headers.get(_ERROR_TYPE) or "Runtime.Unknown", "the runtime reported an error"
+            )
 
     def _body(self) -> Iterator[bytes]:
         """The request's body as it comes; leaves its trailers in `self.trailers`."""
@@ -264,11 +265,12 @@ class _Handler(BaseHTTPRequestHandler):
             pass
 
     def _answer(
-        self, status: int, body: bytes | dict[str, str], headers: Mapping[str, str] = {"Content-Type": "application/json"}
+        self, status: int, body: bytes | dict[str, str], headers: Mapping[str, str] | None = None
     ) -> None:
         payload = body if isinstance(body, bytes) else json.dumps(body).encode()
         self.send_response(status)
-        for name, value in headers.items():
+        self.send_header("Content-Type", "application/json")
+        for name, value in (headers or {}).items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(payload)))
         self.end_headers()

@@ -3,7 +3,7 @@
 Starts the commands that it is given as JSON, `[[name, [program, argument, ...]], ...]`, with its own environment and
 standard output. When the first of them ends, or standard input closes (the kernel sees to that, however the parent
 ended), everything in this process group is killed, as Lambda ends an environment. Which command ended and how is told
-on standard error, as JSON: `{"name": ..., "status": ...}` with the exit status, negative for a signal.
+on standard error, as JSON: `[name, status]`, with the exit status, negative for a signal.
 """
 
 import json
@@ -26,7 +26,8 @@ def main(commands: list[tuple[str, list[str]]]) -> None:
     running: dict[int, str] = {}
     for name, command in commands:
         try:
-            running[subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT).pid] = name  # noqa: S603
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+            running[process.pid] = name
         except OSError as error:
             print(f"{command[0]}: {error.strerror}", flush=True)
             _end(name, 126)
@@ -37,7 +38,7 @@ def main(commands: list[tuple[str, list[str]]]) -> None:
 
 
 def _end(name: str, status: int) -> None:
-    print(json.dumps({"name": name, "status": status}), file=sys.stderr, flush=True)
+    print(json.dumps([name, status]), file=sys.stderr, flush=True)
     os.killpg(0, signal.SIGKILL)
 
 

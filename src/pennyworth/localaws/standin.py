@@ -9,7 +9,6 @@ https://github.com/aws/aws-lambda-web-adapter
 import base64
 import json
 import os
-import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -48,7 +47,7 @@ def main(settings: Mapping[str, str]) -> None:
             if settings.get("AWS_LWA_INVOKE_MODE", "").lower() == "response_stream":
                 _stream(runtime, f"{result}/response", response)
             else:
-                _post(api, f"{result}/response", _buffered(response))
+                _post(api, f"{result}/response", _buffered(response, http="httpMethod" in event))
         finally:
             connection.close()
 
@@ -181,12 +180,14 @@ def _chunk(data: bytes) -> bytes:
     return b"%x\r\n%s\r\n" % (len(data), data)
 
 
-def _buffered(response: HTTPResponse) -> bytes:
-    """A response as API Gateway's buffered integration takes it."""
+def _buffered(response: HTTPResponse, *, http: bool) -> bytes:
+    """A response as API Gateway's buffered integration takes it; the mere body where no HTTP request was the event."""
     headers, cookies = _metadata(response)
     if cookies:
         headers["set-cookie"] = cookies
     body = b"".join(_chunks(response))
+    if not http:
+        return body
     try:
         text, coded = body.decode(), False
     except UnicodeDecodeError:
@@ -202,4 +203,4 @@ def _post(api: HTTPConnection, path: str, body: bytes) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(os.environ))
+    main(os.environ)

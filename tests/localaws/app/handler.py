@@ -1,0 +1,14 @@
+"""A plain handler, without the Web Adapter."""
+
+import platform
+
+
+def handle(event, context):
+    print("handled", event)
+    if event.get("fail"):
+        raise ValueError(event["fail"])
+    return {
+        "python": platform.python_version(),
+        "arn": context.invoked_function_arn,
+        "left_ms": context.get_remaining_time_in_millis(),
+    }
