@@ -57,9 +57,9 @@ def _settings(folder: Path, endpoint: str, *, auth: bool, state: Path | None) ->
 
 async def _serve(listener: socket.socket, folder: Path, endpoint: str) -> None:
     # imported here: MiniStack reads its settings when it is imported
-    from hypercorn.asyncio import serve  # type: ignore[import-not-found,unused-ignore]
-    from hypercorn.config import Config  # type: ignore[import-not-found,unused-ignore]
-    from ministack.app import app  # type: ignore[import-not-found,unused-ignore]
+    from hypercorn.asyncio import serve
+    from hypercorn.config import Config
+    from ministack.app import app
 
     from pennyworth.localaws import emulator
     from pennyworth.localaws.functions import Functions

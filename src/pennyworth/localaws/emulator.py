@@ -14,9 +14,9 @@ from collections.abc import Awaitable, Callable
 from types import ModuleType
 from typing import Any
 
-from ministack import app  # type: ignore[import-not-found,unused-ignore]
-from ministack.core import lambda_runtime, responses  # type: ignore[import-not-found,unused-ignore]
-from ministack.services import (  # type: ignore[import-not-found,unused-ignore]
+from ministack import app
+from ministack.core import lambda_runtime, responses
+from ministack.services import (
     apigateway_v1,
     cloudwatch_logs,
     lambda_svc,
