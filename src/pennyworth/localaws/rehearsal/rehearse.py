@@ -118,6 +118,7 @@ def rehearse(
                         **issuer.environ,
                         "PENNYWORTH_WORK_DIR": str(made().resolve()),
                         "PENNYWORTH_TARGET_SYSTEM": target.system,
+                        "SAM_CLI_POLL_DELAY": "0.5",  # nobody here throttles it
                     },
                     secrets=settings,
                     variables={

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from pennyworth.host.environments import environment
 from pennyworth.host.places import made
 from pennyworth.pipeline import workflow
 from pennyworth.pipeline.stack import Change, Stack
@@ -21,7 +21,15 @@ TITLE = "Deployed"
 PARAMETER = "PARAMETER_"
 """What stands before a stack parameter's name in the environment."""
 
-SECRETS = ("PARAMETER_ApiKeys", "PARAMETER_ProviderCredentials")
+SECRETS = {
+    # where the secrets are in each
+    "PARAMETER_ApiKeys": re.compile(r"([^,]+)"),  # comma-separated
+    "PARAMETER_ProviderCredentials": re.compile(r"^\s*(?:export\s+)?\w+\s*=(.*)", re.MULTILINE),  # dotenv
+}
+
+_NOTHING_BEGUN = "Nothing was changed. What sam says:"
+_UPDATE_FAILED = "CloudFormation puts the stack back to what it was before. What failed first:"
+_CREATION_FAILED = "Nothing of it is left running; the next run clears away what remains. What failed first:"
 
 _UNESCAPED_BY_SAM = re.compile(r"""\\(?=[ "'])""")
 
@@ -41,7 +49,7 @@ def run(environ: dict[str, str]) -> str:
         StepFailed: with the first cause.
     """
     for name in SECRETS:
-        for secret in secret_values(environ.get(name, "")):
+        for secret in secret_values(name, environ.get(name, "")):
             workflow.mask(secret)
     template = Path(workflow.required(environ, "TEMPLATE"))
     stack = Stack(workflow.required(environ, "STACK_NAME"), workflow.required(environ, "AWS_REGION"))
@@ -51,11 +59,10 @@ def run(environ: dict[str, str]) -> str:
     said = _sam_deploy(stack.name, template, parameters(template, environ), environ)
     events = stack.events_since(marker)
     if said is not None:
+        aftermath = _UPDATE_FAILED if existed else _CREATION_FAILED
         raise workflow.StepFailed(
             "The deployment failed",
-            "CloudFormation has put the stack back to what it was before."
-            if existed
-            else "Nothing of it is left running; what remains of it is deleted by the next run.",
+            aftermath if events else _NOTHING_BEGUN,
             stack.first_cause(events) or said,
         )
     changes = stack.changes(events)
@@ -76,17 +83,10 @@ def parameters(template: Path, environ: Mapping[str, str]) -> dict[str, str]:
     return values
 
 
-def secret_values(text: str) -> list[str]:
-    """The secrets in a list of keys (comma-separated) or of credentials (dotenv, one NAME=value a line)."""
-    found = []
-    for line in text.splitlines():
-        name, equals, value = line.partition("=")
-        entry = equals and re.fullmatch(r"\s*(export\s+)?\w+\s*", name)
-        for part in [value] if entry else line.split(","):
-            secret = part.strip().strip("'\"")
-            if len(secret) >= _SHORTEST_SECRET:
-                found.append(secret)
-    return found
+def secret_values(setting: str, text: str) -> list[str]:
+    """Each secret in one of SECRETS: GitHub knows, and masks, only the whole."""
+    found = [match.strip().strip("'\"") for match in SECRETS[setting].findall(text)]
+    return [secret for secret in found if len(secret) >= _SHORTEST_SECRET]
 
 
 def _sam_deploy(stack: str, template: Path, values: dict[str, str], environ: Mapping[str, str]) -> str | None:
@@ -97,9 +97,19 @@ def _sam_deploy(stack: str, template: Path, values: dict[str, str], environ: Map
     handle, path = tempfile.mkstemp(suffix=".yaml", dir=environ.get("RUNNER_TEMP") or made("tmp"))
     try:
         with os.fdopen(handle, "w") as file:
-            json.dump({name: _quoted(value) for name, value in values.items()}, file, ensure_ascii=False)
+            # sam takes quotes off as it reads the file, and once more from what it has read
+            json.dump(
+                {name: _quoted(_quoted(value)) for name, value in values.items()}, file, ensure_ascii=False
+            )
         command = [
-            *(f"{sys.prefix}/bin/sam", "deploy", "--template-file", str(template), "--stack-name", stack),
+            *(
+                str(environment("tools") / "sam"),
+                "deploy",
+                "--template-file",
+                str(template),
+                "--stack-name",
+                stack,
+            ),
             *("--parameter-overrides", f"file://{path}", "--capabilities", "CAPABILITY_IAM", "--resolve-s3"),
             *("--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar"),
         ]

@@ -1,0 +1,190 @@
+"""The deployment step against the local AWS: what it passes on, what it recovers from, what it says of a failure."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from pennyworth.localaws.server import LocalAws
+from pennyworth.pipeline.stack import Stack
+from pennyworth.pipeline.steps import deploy
+from pennyworth.pipeline.workflow import StepFailed
+
+REGION = "us-west-2"
+STACK = "deployed"
+GOOD = """
+Parameters:
+  ApiKeys: {Type: String, NoEcho: true, Default: none}
+  Plain: {Type: String, Default: plain}
+Resources:
+  Kept:
+    Type: AWS::SSM::Parameter
+    Properties: {Type: String, Name: /kept, Value: !Ref ApiKeys}
+  Plainly:
+    Type: AWS::SSM::Parameter
+    Properties: {Type: String, Name: /plainly, Value: !Sub "${Plain}"}
+Outputs:
+  FunctionName: {Value: !Ref Kept}
+"""
+BAD = """
+Resources:
+  First:
+    Type: AWS::SSM::Parameter
+    Properties: {Type: String, Name: /first, Value: first}
+  Second:
+    Type: AWS::SSM::Parameter
+    DependsOn: First
+    Properties: {Type: String, Name: /first, Value: there is one of that name}
+  Third:
+    Type: AWS::SSM::Parameter
+    DependsOn: Second
+    Properties: {Type: String, Name: /third, Value: third}
+"""
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[LocalAws]:
+    with LocalAws() as aws:
+        yield aws
+
+
+@pytest.fixture
+def account(aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name, value in aws.environ(REGION).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("SAM_CLI_POLL_DELAY", "0.3")
+    yield
+    client("cloudformation").delete_stack(StackName=STACK)
+
+
+@pytest.fixture
+def output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "output"
+    monkeypatch.setenv("GITHUB_OUTPUT", str(path))
+    return path
+
+
+def client(service: str) -> Any:
+    return boto3.client(service, region_name=REGION)
+
+
+def run(tmp_path: Path, template: str, **parameters: str) -> str:
+    """Deploy a template; nothing stays behind in the runner's temporary folder."""
+    path = tmp_path / "template.yaml"
+    path.write_text(template)
+    temporary = tmp_path / "runner"
+    temporary.mkdir(exist_ok=True)
+    named = {f"PARAMETER_{name}": value for name, value in parameters.items()}
+    settings = {
+        "TEMPLATE": str(path),
+        "STACK_NAME": STACK,
+        "AWS_REGION": REGION,
+        "RUNNER_TEMP": str(temporary),
+    }
+    try:
+        return deploy.run({**os.environ, **settings, **named})
+    finally:
+        assert not list(temporary.iterdir())
+
+
+def stack_id() -> str:
+    return str(client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]["StackId"])
+
+
+@pytest.mark.usefixtures("account")
+def test_creates_then_finds_nothing_to_do_then_updates(tmp_path: Path, output: Path) -> None:
+    created = run(tmp_path, GOOD, Plain="one")
+    assert created.startswith("Created: 2 resources changed.")
+    assert "| created | Kept | AWS::SSM::Parameter |" in created
+    assert run(tmp_path, GOOD, Plain="one").startswith("Nothing had changed")
+    updated = run(tmp_path, GOOD, Plain="two")
+    assert updated.startswith("Updated")
+    assert "| updated | Plainly | AWS::SSM::Parameter |" in updated
+    assert output.read_text() == "changed=true\nchanged=false\nchanged=true\n"
+
+
+@pytest.mark.usefixtures("account")
+def test_an_emptied_setting_is_the_default_again(tmp_path: Path) -> None:
+    run(tmp_path, GOOD, Plain="given")
+    run(tmp_path, GOOD, Plain="")
+    assert client("ssm").get_parameter(Name="/plainly")["Parameter"]["Value"] == "plain"
+
+
+@pytest.mark.usefixtures("account")
+@pytest.mark.parametrize(
+    "value",
+    [
+        'A="quoted"\nB=\'single\'\nC=back\\slash \\"escaped\\" \\ end\\',
+        '"all quoted"',
+        "spaces and = and , and $HOME and ü and 🙂",
+        "file:///etc/passwd",
+    ],
+)
+def test_a_secret_arrives_as_it_is_and_is_never_shown(
+    tmp_path: Path, value: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run(tmp_path, GOOD, ApiKeys=value)
+    assert client("ssm").get_parameter(Name="/kept")["Parameter"]["Value"] == value
+    shown = [line for line in capfd.readouterr().out.splitlines() if not line.startswith("::add-mask::")]
+    assert any("Parameter overrides" in line for line in shown)
+    assert not any(line and line in "\n".join(shown) for line in value.splitlines())
+
+
+@pytest.mark.usefixtures("account")
+def test_a_failed_first_deployment_names_its_cause_and_is_cleared_by_the_next(tmp_path: Path) -> None:
+    with pytest.raises(StepFailed) as failed:
+        run(tmp_path, BAD)
+    assert failed.value.detail.startswith("Second (AWS::SSM::Parameter): ")
+    assert Stack(STACK, REGION).status() == "ROLLBACK_COMPLETE"
+    remains = stack_id()
+    created = run(tmp_path, GOOD)
+    assert "remains of an earlier, failed first deployment were deleted" in created
+    assert created.startswith("Created")
+    assert stack_id() != remains
+
+
+@pytest.mark.usefixtures("account")
+def test_a_failed_update_leaves_the_stack_as_it_was(tmp_path: Path) -> None:
+    run(tmp_path, GOOD, Plain="before")
+    before = stack_id()
+    with pytest.raises(StepFailed, match="what it was before") as failed:
+        run(tmp_path, BAD)
+    assert failed.value.detail.startswith("Second")
+    assert Stack(STACK, REGION).status() == "UPDATE_ROLLBACK_COMPLETE"
+    assert client("ssm").get_parameter(Name="/plainly")["Parameter"]["Value"] == "before"
+    assert run(tmp_path, GOOD, Plain="after").startswith("Updated")
+    assert stack_id() == before
+
+
+@pytest.mark.usefixtures("account")
+def test_a_stack_in_another_state_is_left_alone(tmp_path: Path) -> None:
+    client("cloudformation").create_stack(StackName=STACK, TemplateBody=BAD, OnFailure="DO_NOTHING")
+    before = stack_id()
+    with pytest.raises(StepFailed) as failed:
+        run(tmp_path, GOOD)
+    assert "CREATE_FAILED" in failed.value.title
+    assert stack_id() == before
+
+
+@pytest.mark.usefixtures("account")
+def test_what_fails_before_anything_changed_is_told_in_sams_words(tmp_path: Path) -> None:
+    with pytest.raises(StepFailed) as failed:
+        run(tmp_path, "Resources:\n  Odd: {Type: AWS::Nowhere::ToBeFound}\n")
+    assert "Nothing was changed" in failed.value.message
+    assert "AWS::Nowhere::ToBeFound" in failed.value.detail
+
+
+def test_missing_settings_are_named() -> None:
+    with pytest.raises(StepFailed) as failed:
+        deploy.run({"TEMPLATE": "template.yaml", "STACK_NAME": " "})
+    assert "STACK_NAME" in failed.value.title
+
+
+def test_each_secret_in_a_setting_is_masked_by_itself() -> None:
+    keys = "sk-first-key, sk=second=key ,short"
+    assert deploy.secret_values("PARAMETER_ApiKeys", keys) == ["sk-first-key", "sk=second=key"]
+    dotenv = "# comment\nOPENAI_API_KEY='sk-a,b-12345'\n export B=\"longer=value\"\nAPI_VERSION=2024\n"
+    assert deploy.secret_values("PARAMETER_ProviderCredentials", dotenv) == ["sk-a,b-12345", "longer=value"]
