@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -120,16 +120,29 @@ def fakes() -> Iterator[dict[str, Fake]]:
         yield {name: stack.enter_context(Fake(provider.wire)) for name, provider in PROVIDERS.items()}
 
 
-@pytest.fixture(scope="session", params=["sources", "package"])
-def litellm_gateway(
-    request: pytest.FixtureRequest, fakes: dict[str, Fake], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[RunningGateway]:
-    """A gateway with every provider's model.
+@pytest.fixture(scope="session")
+def gateway(fakes: dict[str, Fake], tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]:
+    """A gateway with every provider's models, from the sources."""
+    with _running(fakes, None, tmp_path_factory.mktemp("sources")) as running:
+        yield running
 
-    Beside each provider's own: NAME-impatient (a timeout of a second), NAME-lenient (drop_params) and NAME-nobody (an
-    address where nobody listens).
+
+@pytest.fixture(scope="session")
+def packaged_gateway(
+    fakes: dict[str, Fake], trimmed_package: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningGateway]:
+    """The same from the function's trimmed package, and from nothing else."""
+    with _running(fakes, trimmed_package, tmp_path_factory.mktemp("package")) as running:
+        yield running
+
+
+@contextmanager
+def _running(fakes: dict[str, Fake], package: Path | None, folder: Path) -> Iterator[RunningGateway]:
+    """A gateway that has loaded LiteLLM.
+
+    Beside each provider's own model it serves NAME-impatient (a timeout of a second), NAME-lenient (drop_params) and
+    NAME-nobody (an address where nobody listens).
     """
-    package: Path | None = request.getfixturevalue("trimmed_package") if request.param == "package" else None
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         models = []
@@ -141,13 +154,12 @@ def litellm_gateway(
                 _model(f"{name}-lenient", {**params, "drop_params": True}),
                 _model(f"{name}-nobody", _params(provider, f"http://127.0.0.1:{nobody.getsockname()[1]}")),
             ]
-        folder = tmp_path_factory.mktemp(f"gateway-{request.param}")
-        gateway = RunningGateway({"model_list": models}, {"LITELLM_API_KEYS": KEY}, package, folder)
+        running = RunningGateway({"model_list": models}, {"LITELLM_API_KEYS": KEY}, package, folder)
         try:
-            gateway.logged(lambda line: line.get("message") == "litellm loaded", seconds=60)
-            yield gateway
+            running.logged(lambda line: line.get("message") == "litellm loaded", seconds=60)
+            yield running
         finally:
-            gateway.stop()
+            running.stop()
 
 
 def _params(provider: Provider, url: str) -> dict[str, Any]:

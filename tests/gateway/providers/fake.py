@@ -41,6 +41,8 @@ class Fake:
         self.received: list[Received] = []
         self.hung_up = threading.Event()
         """Set when a client closed its connection while the provider was silent or still sending."""
+        self.go_on = threading.Event()
+        """Lets a stream that holds go on."""
         self._server = _Server(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
@@ -59,6 +61,7 @@ class Fake:
         self.answer = answer
         self.received.clear()
         self.hung_up.clear()
+        self.go_on.clear()
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         fake = self
@@ -110,6 +113,8 @@ class Fake:
                     if index == answer.silent_after:
                         self._stay_silent()
                         return
+                    if index == answer.holds_after:
+                        fake.go_on.wait(_LONGEST_SILENCE_SECONDS)
                     if index == answer.breaks_after:
                         self._cut(b"%x\r\n%b" % (len(event), event[: len(event) // 2]))
                         return

@@ -26,6 +26,8 @@ class Answer:
     """What an error (status >= 400) says."""
     pause: float = 0.0
     """Seconds between a stream's events."""
+    holds_after: int | None = None
+    """Events after which a stream waits until `Fake.go_on` is set."""
     breaks_after: int | None = None
     """Events after which the connection is cut in the middle of the next."""
     fails_after: int | None = None
