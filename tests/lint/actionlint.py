@@ -73,6 +73,8 @@ def _built(go: Path) -> Path:
         return program
     with tempfile.TemporaryDirectory(dir=made("tmp")) as scratch:
         environ = {
+            "HOME": scratch,  # Go counts its own use there
+            "XDG_CONFIG_HOME": scratch,
             "GOBIN": scratch,
             "GOPATH": f"{scratch}/path",
             "GOCACHE": f"{scratch}/cache",
