@@ -5,7 +5,6 @@ import os
 import shlex
 import socket
 from collections.abc import Sequence
-from itertools import repeat
 from pathlib import Path
 
 from pennyworth.localaws.demo.deployment import Endpoint
@@ -37,7 +36,7 @@ def announcement(endpoint: Endpoint, key: str, models: Sequence[tuple[str, str]]
     facts = [
         ("base URL", url),
         ("API key", key),
-        *zip(["models", *repeat("")], [f"{name:{width}}  {how}" for name, how in models], strict=False),
+        *(("" if at else "models", f"{name:{width}}  {how}") for at, (name, how) in enumerate(models)),
         ("config", os.path.relpath(config)),
     ]
     first, last = models[0][0], models[-1][0]
