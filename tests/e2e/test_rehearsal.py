@@ -1,0 +1,116 @@
+"""The deployment workflow itself, run on this machine: what must pass, and what AWS must refuse."""
+
+import json
+import re
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from pennyworth.localaws.rehearsal.rehearse import DOMAIN, Rehearsal, rehearse
+from pennyworth.localaws.server import LocalAws
+
+CREDENTIALS = "Take the deploy role"
+STEPS = [
+    "See that the settings are there",
+    "Check out the configuration",
+    CREDENTIALS,
+    "Validate the template",
+    "Build the function",
+    "Deploy the stack",
+    "Try the endpoint",
+]
+
+
+@pytest.fixture
+def aws() -> Iterator[LocalAws]:
+    with LocalAws(auth=True) as aws:
+        yield aws
+
+
+@contextmanager
+def watched_arguments() -> Iterator[set[str]]:
+    """The arguments of every process on this machine, as any user of it sees them, looked at again and again."""
+    seen: set[str] = set()
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.3):
+            listed = subprocess.run(
+                ["ps", "-axww", "-o", "args="], capture_output=True, text=True, check=True
+            )
+            seen.update(listed.stdout.splitlines())
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        thread.join()
+
+
+def hidden(rehearsal: Rehearsal) -> list[str]:
+    """The values that nobody may ever see, each by itself."""
+    values = rehearsal.secrets["LITELLM_API_KEYS"].split(",")
+    values += re.findall(r"=(.+)", rehearsal.secrets["PROVIDER_CREDENTIALS"])
+    assert len(values) == 3
+    return values
+
+
+def shown(rehearsal: Rehearsal) -> str:
+    """All that the log shows, what the job's summary is made of included."""
+    entries = [json.loads(line) for line in rehearsal.log.read_text().splitlines() if line.startswith("{")]
+    return "\n".join(entry["msg"] for entry in entries)
+
+
+def test_a_push_deploys_and_shows_no_key_even_unmasked(aws: LocalAws) -> None:
+    with watched_arguments() as arguments:
+        rehearsal = rehearse(aws, masked=False)
+    job = rehearsal.job
+    assert job.succeeded, job.output
+    assert [step.name for step in job.steps if step.succeeded] == STEPS
+    log = shown(rehearsal)
+    assert f"api.{DOMAIN}" in log  # it is the unmasked one
+    everything = "\n".join(arguments)
+    assert "sam deploy" in everything and "pennyworth.pipeline.steps smoke-test" in everything
+    for value in hidden(rehearsal):
+        assert value not in log
+        assert value not in job.summary
+        assert value not in everything
+
+
+def test_a_dispatch_deploys_with_the_newer_subject_and_masks_every_secret(aws: LocalAws) -> None:
+    rehearsal = rehearse(aws, event="workflow_dispatch", immutable=True)
+    assert "@" in rehearsal.presented
+    assert rehearsal.job.succeeded, rehearsal.job.output
+    log = shown(rehearsal)
+    for name, value in rehearsal.secrets.items():
+        assert value not in log, name
+    summary = rehearsal.summary
+    headings = re.findall(r"^### (.*) \((?:\d+ min )?[\d.]+ s\)$", summary, re.MULTILINE)
+    assert headings == ["✅ Template valid", "✅ Built", "✅ Deployed", "✅ Tried as its users would"]
+    assert "Created: " in summary
+    assert "| created | Function | AWS::Lambda::Function |" in summary
+    assert "| Base URL | `https://api.***/v1` |" in summary
+    assert "it answers bit by bit" in summary
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"branch": "feature"}, {"repository": "example/other"}, {"repository": "other/pennyworth"}],
+    ids=["branch", "repository", "owner"],
+)
+def test_a_token_for_anything_else_is_refused_at_the_credentials(
+    aws: LocalAws, other: dict[str, str]
+) -> None:
+    rehearsal = rehearse(aws, **other)
+    assert not rehearsal.job.succeeded
+    assert rehearsal.presented != rehearsal.trusted
+    assert [(step.name, step.succeeded) for step in rehearsal.job.steps][-1] == (CREDENTIALS, False)
+    assert any(
+        "Not authorized to perform sts:AssumeRoleWithWebIdentity" in error for error in rehearsal.job.errors
+    )
+    assert not rehearsal.job.summary
