@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from pennyworth.host.environments import EnvironmentUnavailable, environment
+from pennyworth.host.environments import EnvironmentUnavailable, environment, locked
 from pennyworth.host.places import made
 from pennyworth.localaws.rehearsal import rewritten_tree
 
@@ -69,9 +69,9 @@ def _on_path(name: str) -> Path:
 
 def _built(go: Path) -> Path:
     program = made("tools") / f"actionlint-{_VERSION}"
-    if program.exists():
-        return program
-    with tempfile.TemporaryDirectory(dir=made("tmp")) as scratch:
+    with locked(made("tools") / "actionlint.lock"), tempfile.TemporaryDirectory(dir=made("tmp")) as scratch:
+        if program.exists():
+            return program
         environ = {
             "HOME": scratch,  # Go counts its own use there
             "XDG_CONFIG_HOME": scratch,
