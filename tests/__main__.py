@@ -31,9 +31,9 @@ LANES = 2
 ENVIRONMENTS = {
     "lint": ("lint", "tools"),
     "e2e": ("test", "tools", "localaws", "model", "rehearsal", "gateway", "litellm"),
-    "pipeline": ("test", "tools"),
-    "localaws": ("test", "localaws"),
-    "gateway": ("test",),
+    "gateway": ("test", "tools"),
+    "pipeline": ("test", "tools", "localaws"),
+    "localaws": ("test", "localaws", "tools"),
     "template": ("test", "tools"),
 }
 
