@@ -1,6 +1,7 @@
 """The function's package: what is in it, what is not, and that the same inputs make the same bytes."""
 
 import hashlib
+import http.client
 import json
 import os
 import shutil
@@ -9,9 +10,9 @@ import struct
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,6 +21,7 @@ from pennyworth.host.places import ROOT
 from pennyworth.pipeline.package import FUNCTION, BuildFailed, Target, sam_build
 from pennyworth.pipeline.package.build import Choice, build
 from pennyworth.pipeline.package.configuration import Configuration, configuration
+from pennyworth.pipeline.package.dependencies import dependencies
 from pennyworth.pipeline.package.trim import Entry, entries, trim
 
 MIB = 2**20
@@ -59,20 +61,40 @@ def size(root: Path) -> int:
     return sum(path.stat().st_size for path in root.rglob("*") if path.is_file())
 
 
+@pytest.fixture
+def another_umask() -> Iterator[None]:
+    before = os.umask(0o077)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("another_umask")
 @pytest.mark.parametrize("architecture", MACHINES)
-def test_the_same_inputs_make_the_same_bytes(packaged: Packaged, architecture: str, tmp_path: Path) -> None:
+def test_the_same_inputs_make_the_same_bytes_modes_and_dates(
+    packaged: Packaged, architecture: str, tmp_path: Path
+) -> None:
+    target, settings = Target("3.13", architecture), Configuration(None, False)
+    build(tmp_path / "package", target, settings, Choice.NO, kept=tmp_path)  # where nothing is kept yet
+    assert fingerprint(tmp_path / "package") == fingerprint(packaged(architecture, Choice.NO))
+
+
+@pytest.mark.usefixtures("another_umask")
+@pytest.mark.parametrize("architecture", MACHINES)
+def test_the_same_locks_make_the_same_bytes_with_litellm_too(
+    packaged: Packaged, architecture: str, tmp_path: Path
+) -> None:
     first = packaged(architecture, Choice.YES)
-    (tmp_path / "kept").mkdir()
-    umask = os.umask(0o077)
     try:
-        # nothing kept, so everything is installed, trimmed and compiled anew, at another place
-        anew = Target("3.13", architecture)
-        build(tmp_path / "second", anew, Configuration(None, True), Choice.YES, kept=tmp_path / "kept")
-        second = fingerprint(tmp_path / "second")
+        second = dependencies(Target("3.13", architecture), "litellm", interpreter("3.13"), kept=tmp_path)
+        contents = {name: content for name, (content, _, _) in fingerprint(second).items()}
     finally:
-        os.umask(umask)
         shutil.rmtree(tmp_path)  # too large for pytest to keep
-    assert second == fingerprint(first)
+    own = {"pennyworth", "run.sh", "build.json"}
+    assert contents == {
+        name: content
+        for name, (content, _, _) in fingerprint(first).items()
+        if Path(name).parts[0] not in own
+    }
 
 
 @pytest.mark.parametrize("architecture", MACHINES)
@@ -247,42 +269,47 @@ def test_a_failed_build_says_why_and_is_not_taken_for_a_finished_one(tmp_path: P
             sam_build(Target.here(), config=config, litellm=False, out=tmp_path / "out")
 
 
-@pytest.mark.parametrize("kind", ["direct_package", "trimmed_package"])
-def test_a_package_starts_with_nothing_but_itself(
-    kind: str, request: pytest.FixtureRequest, tmp_path: Path, free_port: int
+def test_a_package_starts_with_nothing_but_itself_and_its_own_configuration(
+    tmp_path: Path, free_port: int
 ) -> None:
-    root: Path = request.getfixturevalue(kind)
+    config = write_config(tmp_path, "openai/gpt-4o")
+    build(tmp_path / "package", Target.here(), configuration(config, ""), Choice.AUTO)
     programs = tmp_path / "bin"
     programs.mkdir()
     (programs / "python3").symlink_to(getattr(sys, "_base_executable", sys.executable))
-    # as the Web Adapter starts it: from a folder that can't be written to, by its own name
+    # as the Web Adapter starts it in Lambda
     app = subprocess.Popen(
-        [root / "run.sh"],
-        cwd=root,
+        [tmp_path / "package" / "run.sh"],
+        cwd=tmp_path / "package",
         env={
             "PATH": f"{programs}{os.pathsep}{os.defpath}",
             "HOME": str(tmp_path),
             "PYTHONNOUSERSITE": "1",
-            "LAMBDA_TASK_ROOT": str(root),
+            "LAMBDA_TASK_ROOT": str(tmp_path / "package"),
             "AWS_LWA_PORT": str(free_port),
-            "LITELLM_MODEL_PROVIDER": "openai",
+            "LITELLM_API_KEYS": "key",
         },
     )
     try:
-        health = f"http://127.0.0.1:{free_port}/health"
         for _ in range(200):
             try:
-                with urllib.request.urlopen(health, timeout=5) as response:
-                    assert response.status == 200
-                    break
+                assert get(free_port, "/health")
+                break
             except OSError:
                 assert app.poll() is None, "the app has ended"
                 time.sleep(0.05)
-        else:
-            raise AssertionError("the app does not answer")
+        assert [model["id"] for model in get(free_port, "/v1/models")["data"]] == ["some"]
     finally:
         app.terminate()
         app.wait(10)
+
+
+def get(port: int, path: str) -> Any:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    connection.request("GET", path, headers={"Authorization": "Bearer key"})
+    answer = json.load(connection.getresponse())
+    connection.close()
+    return answer
 
 
 @pytest.fixture
