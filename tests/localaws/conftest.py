@@ -3,7 +3,9 @@
 import io
 import json
 import os
+import shutil
 import sys
+import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -15,7 +17,7 @@ from typing import Any
 import boto3
 import pytest
 
-from pennyworth.localaws.adapter import STAND_IN, VARIABLE, real_adapter
+from pennyworth.localaws.adapter import STAND_IN, VARIABLE, build, real
 from pennyworth.localaws.server import LocalAws
 
 HERE = Path(__file__).parent
@@ -30,19 +32,11 @@ class Deployed:
     """What the tests talk to."""
 
     aws: LocalAws
-    adapter: str
     api: str
     function: str
 
     def client(self, service: str) -> Any:
-        environ = self.aws.environ(REGION)
-        return boto3.client(
-            service,
-            endpoint_url=self.aws.endpoint,
-            region_name=REGION,
-            aws_access_key_id=environ["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=environ["AWS_SECRET_ACCESS_KEY"],
-        )
+        return client(self.aws, service)
 
     def connect(self) -> HTTPConnection:
         return HTTPConnection(self.aws.endpoint.removeprefix("http://"), timeout=30)
@@ -71,23 +65,54 @@ class Deployed:
         return "\n".join(event["message"] for event in found["events"])
 
 
-def adapters() -> list[str]:
-    """The adapters to be tried. Where the real one is named, a wrong name is a failure, not a reason to skip."""
-    real = os.environ.get(VARIABLE) or real_adapter()
-    return [STAND_IN, *([str(real)] if real and str(real) != STAND_IN else [])]
-
-
-@pytest.fixture(
-    scope="session", params=adapters(), ids=lambda name: "stand-in" if name == STAND_IN else "real"
-)
+@pytest.fixture(scope="session", params=["real", STAND_IN])
 def deployed(request: pytest.FixtureRequest) -> Iterator[Deployed]:
+    """The functions of template.yaml, behind either adapter."""
     with ExitStack() as stack:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
-        patch.setenv(VARIABLE, request.param)
+        patch.setenv(VARIABLE, str(real_adapter()) if request.param == "real" else STAND_IN)
         patch.setenv("PENNYWORTH_INIT_SECONDS", str(INIT_SECONDS))
         patch.setenv("SECRET_OF_THE_HOST", "not for functions")
         aws = stack.enter_context(LocalAws())
-        yield deploy(aws, request.param)
+        yield deploy(aws)
+
+
+def client(aws: LocalAws, service: str, key: str = "", secret: str = "", token: str | None = None) -> Any:
+    """A boto3 client, by default for the account's root."""
+    environ = aws.environ(REGION)
+    return boto3.client(
+        service,
+        endpoint_url=aws.endpoint,
+        region_name=REGION,
+        aws_access_key_id=key or environ["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=secret or environ["AWS_SECRET_ACCESS_KEY"],
+        aws_session_token=token,
+    )
+
+
+def running(group: int) -> bool:
+    """Whether a process group has processes left."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def ends(group: int, seconds: float) -> bool:
+    """Whether a process group ends in time."""
+    deadline = time.monotonic() + seconds
+    while running(group) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return not running(group)
+
+
+def real_adapter() -> Path:
+    """The real Web Adapter, built first where cargo is."""
+    found = real()
+    if found is None and shutil.which("cargo") is None:
+        pytest.skip("no Web Adapter is at hand, and no cargo to build it with")
+    return found or build()
 
 
 def package() -> bytes:
@@ -100,9 +125,9 @@ def package() -> bytes:
     return buffer.getvalue()
 
 
-def deploy(aws: LocalAws, adapter: str) -> Deployed:
+def deploy(aws: LocalAws) -> Deployed:
     """Deploy template.yaml through CloudFormation."""
-    target = Deployed(aws, adapter, api="", function="")
+    target = Deployed(aws, api="", function="")
     storage, cloudformation = target.client("s3"), target.client("cloudformation")
     storage.create_bucket(Bucket="code", CreateBucketConfiguration={"LocationConstraint": REGION})
     storage.put_object(Bucket="code", Key="app.zip", Body=package())

@@ -14,7 +14,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from tests.localaws.conftest import DOMAIN, INIT_SECONDS, REGION, RUNTIME, Deployed
+
+from .conftest import DOMAIN, INIT_SECONDS, REGION, RUNTIME, Deployed
 
 INTERNAL = b'{"error":  "Internal server error", "type": "DEFAULT_5XX"}'
 
@@ -226,7 +227,11 @@ def test_parallel_requests_get_environments_of_their_own(deployed: Deployed) -> 
 
 
 def test_requests_one_after_another_share_an_environment(deployed: Deployed) -> None:
-    assert len({deployed.json("/")["pid"] for _ in range(5)}) == 1
+    pids = set()
+    for _ in range(5):
+        pids.add(deployed.json("/")["pid"])
+        time.sleep(0.05)  # its report is written after the response
+    assert len(pids) == 1
 
 
 def parallel_pids(deployed: Deployed, count: int) -> set[int]:
@@ -269,7 +274,7 @@ def test_several_values_of_a_header_are_a_malformed_response(deployed: Deployed)
         ("dies", 3, "the runtime ended: exit status 7"),
         ("unhealthy", INIT_SECONDS + 2, f"not ready within {INIT_SECONDS} seconds"),
         ("silent", INIT_SECONDS + 2, f"not ready within {INIT_SECONDS} seconds"),
-        ("missing", 2, "the function wants python3.99, which is not on this machine's PATH"),
+        ("missing", 2, "the function wants python3.99, which is not on this machine"),
     ],
 )
 def test_a_function_that_never_becomes_ready(

@@ -23,8 +23,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pennyworth.localaws import bootstrap, interpreters, sandbox
-from pennyworth.localaws.adapter import adapter_command
+from pennyworth.localaws import adapter, bootstrap, runtimes, sandbox
 from pennyworth.localaws.runtime_api import FunctionError, Invocation, RuntimeApi
 
 INIT_SECONDS = float(os.environ.get("PENNYWORTH_INIT_SECONDS") or 20)
@@ -122,7 +121,7 @@ class Environment:
             )
         except FunctionError as error:
             self._settle(error)
-        except (OSError, interpreters.InterpreterMissing, zipfile.BadZipFile) as error:
+        except (OSError, runtimes.RuntimeMissing, zipfile.BadZipFile) as error:
             self._settle(FunctionError("Runtime.InvalidEntrypoint", str(error)))
         else:
             threading.Thread(target=self._follow, args=(self._process,), daemon=True, name="function").start()
@@ -188,7 +187,7 @@ class Environment:
     def _plan(self, root: Path, log_stream: str) -> tuple[list[tuple[str, list[str]]], dict[str, str]]:
         """What to run, and with which environment variables."""
         function = self.function
-        python = interpreters.programs(function.runtime)
+        python = runtimes.programs(function.runtime)
         task_root = unpacked(function, root / "code")
         self._scratch.mkdir(parents=True)
         declared = dict(function.variables)
@@ -199,7 +198,7 @@ class Environment:
                 raise FunctionError("Runtime.InvalidEntrypoint", f"no layer provides {wrapper}")
             commands = [
                 (RUNTIME, [str(task_root / function.handler)]),
-                ("extension lambda-adapter", adapter_command()),
+                ("extension lambda-adapter", adapter.command()),
             ]
         elif wrapper:
             raise FunctionError(

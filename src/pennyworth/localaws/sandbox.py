@@ -2,8 +2,8 @@
 
 Starts the commands that it is given as JSON, `[[name, [program, argument, ...]], ...]`, with its own environment and
 standard output. When the first of them ends, or standard input closes (the kernel sees to that, however the parent
-ended), everything in this process group is killed, as Lambda ends an environment. Which command ended and how is told
-on standard error, as JSON: `[name, status]`, with the exit status, negative for a signal.
+ended), all that they started is killed, as Lambda ends an environment. Which command ended and how is told on standard
+error, as JSON: `[name, status]`, with the exit status, negative for a signal.
 """
 
 import json
@@ -12,34 +12,60 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
+
+
+class Sandbox:
+    """A process group whose members end together."""
+
+    def __init__(self) -> None:
+        """Start out empty."""
+        self._processes: dict[int, str] = {}
+        self._group = 0  # the first process makes it, the others join
+
+    def start(self, name: str, command: list[str]) -> None:
+        """Add a process; one that can't be started is the end of all."""
+        try:
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT, process_group=self._group
+            )
+        except OSError as error:
+            print(f"{command[0]}: {error.strerror}", flush=True)
+            self.end(name, 126)
+        self._group = self._group or process.pid
+        self._processes[process.pid] = name
+
+    def wait(self) -> None:
+        """Wait until one of them ends, then end them all."""
+        pid, status = os.wait()
+        self.end(self._processes.pop(pid), os.waitstatus_to_exitcode(status))
+
+    def end(self, name: str, status: int) -> None:
+        """Kill them all, say why, and leave."""
+        if self._group:
+            with suppress(OSError):
+                os.killpg(self._group, signal.SIGKILL)
+        for pid in self._processes:
+            with suppress(OSError):  # the other thread may have waited for it
+                os.waitpid(pid, 0)
+        with suppress(OSError):  # nobody may be left to hear it
+            print(json.dumps([name, status]), file=sys.stderr, flush=True)
+        os._exit(0)
+
+    def end_when_abandoned(self) -> None:
+        """End them all once standard input closes."""
+        while os.read(0, 4096):
+            pass
+        self.end("environment", -signal.SIGKILL)
 
 
 def main(commands: list[tuple[str, list[str]]]) -> None:
     """Run the commands until one ends or standard input closes."""
-
-    def until_abandoned() -> None:
-        while os.read(0, 4096):
-            pass
-        os.killpg(0, signal.SIGKILL)
-
-    threading.Thread(target=until_abandoned, daemon=True).start()
-    running: dict[int, str] = {}
+    sandbox = Sandbox()
     for name, command in commands:
-        try:
-            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT)
-            running[process.pid] = name
-        except OSError as error:
-            print(f"{command[0]}: {error.strerror}", flush=True)
-            _end(name, 126)
-    while True:
-        pid, status = os.wait()
-        if pid in running:
-            _end(running[pid], os.waitstatus_to_exitcode(status))
-
-
-def _end(name: str, status: int) -> None:
-    print(json.dumps([name, status]), file=sys.stderr, flush=True)
-    os.killpg(0, signal.SIGKILL)
+        sandbox.start(name, command)
+    threading.Thread(target=sandbox.end_when_abandoned, daemon=True).start()
+    sandbox.wait()
 
 
 if __name__ == "__main__":

@@ -6,8 +6,9 @@ import shutil
 import tempfile
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
 
 from pennyworth.host.environments import clean_environ, environment
 from pennyworth.host.places import ROOT, made
@@ -43,39 +44,25 @@ class LocalAws:
 
     def __enter__(self) -> "LocalAws":
         _remove_abandoned()
-        self._folder = Path(tempfile.mkdtemp(prefix="localaws-", dir=made("tmp")))
-        self._held = (self._folder / "lock").open("w")
-        fcntl.flock(self._held, fcntl.LOCK_EX)
-        state = ["--state", str(self._state.resolve())] if self._state else []
-        auth = ["--auth"] if self._auth else []
-        port = ["--port", str(self._port)]
+        options = ["--port", str(self._port), *(["--auth"] if self._auth else [])]
+        if self._state:
+            options += ["--state", str(self._state.resolve())]
         own = {name: value for name, value in clean_environ().items() if not name.startswith("AWS_")}
-        self._child = Child(
-            [
-                environment("localaws") / "python",
-                "-m",
-                "pennyworth.localaws",
-                str(self._folder),
-                *port,
-                *auth,
-                *state,
-            ],
-            log=made("logs") / "localaws.log",
-            env={**own, "PYTHONPATH": str(ROOT / "src"), "PYTHONUNBUFFERED": "1"},
-        )
-        try:
+        with ExitStack() as stack:
+            self._folder = stack.enter_context(_held_folder())
+            self._child = stack.enter_context(
+                Child(
+                    [environment("localaws") / "python", "-m", "pennyworth.localaws", self._folder, *options],
+                    log=self._folder / "log",
+                    env={**own, "PYTHONPATH": str(ROOT / "src"), "PYTHONUNBUFFERED": "1"},
+                )
+            )
             self.endpoint = self._wait()
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
+            self._stack = stack.pop_all()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._child.stop()
-        self._held.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+    def __exit__(self, *raised: object) -> None:
+        self._stack.close()
 
     def environ(self, region: str = "us-west-2") -> dict[str, str]:
         """What leads `sam`, the AWS CLI and boto3 here and nowhere else.
@@ -117,6 +104,20 @@ class LocalAws:
         except OSError as error:
             raise LocalAwsFailed(f"the local AWS does not answer ({error}):\n{self._child.tail()}") from error
         return endpoint
+
+
+@contextmanager
+def _held_folder() -> Iterator[Path]:
+    """A folder for one run, locked so that others know it is in use. Its log is kept as the last run's."""
+    folder = Path(tempfile.mkdtemp(prefix="localaws-", dir=made("tmp")))
+    try:
+        with (folder / "lock").open("w") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            yield folder
+    finally:
+        with suppress(OSError):
+            (folder / "log").replace(made("logs") / "localaws.log")
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _remove_abandoned() -> None:

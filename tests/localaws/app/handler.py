@@ -1,5 +1,6 @@
 """A plain handler, without the Web Adapter."""
 
+import os
 import platform
 
 
@@ -8,6 +9,7 @@ def handle(event, context):
     if event.get("fail"):
         raise ValueError(event["fail"])
     return {
+        "pid": os.getpid(),
         "python": platform.python_version(),
         "arn": context.invoked_function_arn,
         "left_ms": context.get_remaining_time_in_millis(),

@@ -1,0 +1,160 @@
+"""Each place where MiniStack is reached into still does what it is reached into for."""
+
+import ast
+import base64
+import json
+import os
+import subprocess
+import time
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from pennyworth.host.environments import environment
+from pennyworth.host.places import ROOT
+from pennyworth.localaws import bootstrap
+from pennyworth.localaws.adapter import STAND_IN
+from pennyworth.localaws.server import LocalAws
+
+from .conftest import REGION, Deployed, client, ends
+
+either = pytest.mark.parametrize("deployed", [STAND_IN], indirect=True)
+
+
+@either
+def test_an_imported_api_keeps_its_settings(deployed: Deployed) -> None:
+    gateway = deployed.client("apigateway")
+    (custom,) = [
+        one
+        for one in gateway.get_gateway_responses(restApiId=deployed.api)["items"]
+        if not one["defaultResponse"]
+    ]
+    assert custom["responseType"] == "DEFAULT_5XX"
+    assert "$context.error.responseType" in custom["responseTemplates"]["application/json"]
+    assert gateway.get_rest_api(restApiId=deployed.api)["binaryMediaTypes"]
+
+
+@either
+def test_an_imported_path_keeps_its_any_method(deployed: Deployed) -> None:
+    assert {"/": ["ANY"], "/{proxy+}": ["ANY"]}.items() <= methods(deployed).items()
+
+
+@either
+def test_an_imported_integration_keeps_its_timeout(deployed: Deployed) -> None:
+    gateway = deployed.client("apigateway")
+    paths = {
+        one["path"]: one["id"] for one in gateway.get_resources(restApiId=deployed.api, limit=500)["items"]
+    }
+    integration = gateway.get_integration(
+        restApiId=deployed.api, resourceId=paths["/impatient/{proxy+}"], httpMethod="ANY"
+    )
+    assert integration["timeoutInMillis"] == 600
+    assert integration["responseTransferMode"] == "STREAM"
+
+
+@either
+def test_json_pointers_are_binary_media_types(deployed: Deployed) -> None:
+    seen = deployed.json("/", method="POST", body=b"\xff\x00", headers={"Content-Type": "image/png"})
+    assert base64.b64decode(seen["body"]) == b"\xff\x00"
+
+
+@either
+def test_a_streaming_uri_streams(deployed: Deployed) -> None:
+    response = deployed.open("/pace?chunks=2&pause=0.5")
+    assert response.read1() == b"data: 0\n\n"
+    assert response.headers["transfer-encoding"] == "chunked"
+
+
+@either
+def test_an_invocation_runs_in_an_environment_of_its_own(deployed: Deployed) -> None:
+    first, second = invoked(deployed), invoked(deployed)
+    assert first == second  # an idle environment is used again
+    command = subprocess.run(
+        ["ps", "-ww", "-o", "command=", "-p", str(first)], capture_output=True, text=True, check=True
+    )
+    assert str(bootstrap.__file__) in command.stdout
+
+
+@either
+def test_a_changed_function_loses_its_environments(deployed: Deployed) -> None:
+    before = os.getpgid(invoked(deployed))
+    deployed.client("lambda").update_function_configuration(
+        FunctionName="plain", Environment={"Variables": {"CHANGED": str(time.time())}}
+    )
+    assert ends(before, 5)
+    assert os.getpgid(invoked(deployed)) != before
+
+
+def test_loopback_counts_as_tls() -> None:
+    policy: dict[str, Any] = {
+        "Version": "2012-10-17",
+        "Statement": {
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:*",
+            "Resource": "arn:aws:s3:::guarded/*",
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        },
+    }
+    with LocalAws(auth=True) as aws:
+        storage = client(aws, "s3")
+        storage.create_bucket(Bucket="guarded", CreateBucketConfiguration={"LocationConstraint": REGION})
+        storage.put_bucket_policy(Bucket="guarded", Policy=json.dumps(policy))
+        iam = client(aws, "iam")
+        iam.create_user(UserName="someone")
+        allowed = {
+            "Version": "2012-10-17",
+            "Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "*"},
+        }
+        iam.put_user_policy(UserName="someone", PolicyName="all", PolicyDocument=json.dumps(allowed))
+        key = iam.create_access_key(UserName="someone")["AccessKey"]
+        someone = client(aws, "s3", key["AccessKeyId"], key["SecretAccessKey"])
+        someone.put_object(Bucket="guarded", Key="x", Body=b"let in")
+        policy["Statement"]["Condition"]["Bool"]["aws:SecureTransport"] = "true"
+        storage.put_bucket_policy(Bucket="guarded", Policy=json.dumps(policy))
+        with pytest.raises(ClientError, match="AccessDenied"):
+            someone.put_object(Bucket="guarded", Key="x", Body=b"kept out")
+
+
+PLACES = {
+    ("ministack.services.apigateway_v1", "_import_rest_api"): test_an_imported_api_keeps_its_settings,
+    ("ministack.services.apigateway_v1", "_import_path_item"): test_an_imported_path_keeps_its_any_method,
+    ("ministack.services.apigateway_v1", "_import_operation"): test_an_imported_integration_keeps_its_timeout,
+    ("ministack.services.apigateway_v1", "_media_type_matches"): test_json_pointers_are_binary_media_types,
+    ("ministack.services.apigateway_v1", "_invoke_lambda_proxy_v1"): test_a_streaming_uri_streams,
+    (
+        "ministack.services.lambda_svc",
+        "_execute_function_dispatch",
+    ): test_an_invocation_runs_in_an_environment_of_its_own,
+    ("ministack.services.lambda_svc", "invalidate_worker"): test_a_changed_function_loses_its_environments,
+    ("ministack.app", "pin_request_origin"): test_loopback_counts_as_tls,
+}
+
+
+def test_every_place_has_a_test() -> None:
+    asked = (
+        "from pathlib import Path; from pennyworth.localaws import emulator; from pennyworth.localaws.functions import"
+        " Functions; print([(module.__name__, name) for module, name, _ in emulator.places(Functions(Path()), '')])"
+    )
+    told = subprocess.run(
+        [environment("localaws") / "python", "-c", asked],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PYTHONPATH": str(ROOT / "src")},
+    )
+    assert set(ast.literal_eval(told.stdout)) == set(PLACES)
+
+
+def methods(deployed: Deployed) -> dict[str, list[str]]:
+    gateway = deployed.client("apigateway")
+    found = gateway.get_resources(restApiId=deployed.api, embed=["methods"], limit=500)["items"]
+    return {one["path"]: sorted(one.get("resourceMethods", {})) for one in found}
+
+
+def invoked(deployed: Deployed) -> int:
+    """The process that answered an invocation of `plain`."""
+    functions = deployed.client("lambda")
+    functions.get_waiter("function_updated_v2").wait(FunctionName="plain")
+    return int(json.loads(functions.invoke(FunctionName="plain", Payload=b"{}")["Payload"].read())["pid"])
