@@ -54,7 +54,7 @@ class LanguageModel:
         python = environment("model") / "python"
         self._child = Child(
             [python, "-m", __name__, str(self._parallel)],
-            log=made("logs") / "model.log",
+            log=made("logs") / f"model-{os.getpid()}.log",  # of its own, as it tells the address
             env={
                 **os.environ,
                 "PYTHONPATH": str(Path(__file__).parents[2]),
@@ -64,12 +64,13 @@ class LanguageModel:
         try:
             self.base_url = self._listening() + "/v1"
         except BaseException:
-            self._child.stop()
+            self.__exit__()
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
         self._child.stop()
+        self._child.log.unlink(missing_ok=True)
 
     def _listening(self) -> str:
         """Wait until the server says where it listens; by then the model is loaded."""

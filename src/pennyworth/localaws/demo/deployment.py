@@ -61,6 +61,7 @@ def deploy(aws: LocalAws, template: Path, parameters: Mapping[str, str]) -> Endp
     parameters = {**parameters, "BaseDomain": DOMAIN, "Route53HostedZoneId": zone}
     # a file that only this user may read, as other users see a command's words
     values = made("demo") / f"parameters-{os.getpid()}.yaml"
+    log = made("logs") / f"sam-deploy-{os.getpid()}.log"
     try:
         with os.fdopen(os.open(values, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             json.dump(parameters, file)  # which is YAML too
@@ -75,7 +76,6 @@ def deploy(aws: LocalAws, template: Path, parameters: Mapping[str, str]) -> Endp
             ),
             *("--no-confirm-changeset", "--no-progressbar"),
         ]
-        log = made("logs") / "sam-deploy.log"
         with Child(command, log=log, env=_environ(aws), cwd=template.parent) as sam:
             try:
                 status = sam.wait(_DEPLOY_SECONDS)
@@ -85,6 +85,7 @@ def deploy(aws: LocalAws, template: Path, parameters: Mapping[str, str]) -> Endp
                 raise DeployFailed(f"sam deploy failed:\n{sam.tail(30)}")
     finally:
         values.unlink(missing_ok=True)
+        log.unlink(missing_ok=True)
     outputs = _ask(aws, "outputs", STACK)
     here = urlsplit(aws.endpoint)
     api = str(urlsplit(outputs["ApiUrl"]).hostname).partition(".")[0]
@@ -105,13 +106,15 @@ def function_log(aws: LocalAws, endpoint: Endpoint) -> str:
 
 def _ask(aws: LocalAws, *words: str) -> Any:
     """An answer of the local AWS, by way of aws.py."""
-    script = Path(__file__).with_name("aws.py")
-    with Child(
-        [environment("tools") / "python", script, *words], log=made("logs") / "aws.log", env=_environ(aws)
-    ) as asked:
-        if asked.wait():
-            raise DeployFailed(f"the local AWS refused:\n{asked.tail()}")
-        return json.loads(asked.tail(1))
+    command: list[str | Path] = [environment("tools") / "python", Path(__file__).with_name("aws.py"), *words]
+    log = made("logs") / f"aws-{os.getpid()}.log"
+    try:
+        with Child(command, log=log, env=_environ(aws)) as asked:
+            if asked.wait():
+                raise DeployFailed(f"the local AWS refused:\n{asked.tail()}")
+            return json.loads(asked.tail(1))
+    finally:
+        log.unlink(missing_ok=True)
 
 
 def _environ(aws: LocalAws) -> dict[str, str]:
