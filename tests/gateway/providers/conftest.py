@@ -141,7 +141,7 @@ def _running(fakes: dict[str, Fake], package: Path | None, folder: Path) -> Iter
     """A gateway that has loaded LiteLLM.
 
     Beside each provider's own model it serves NAME-impatient (a timeout of a second), NAME-lenient (drop_params) and
-    NAME-nobody (an address where nobody listens).
+    NAME-nobody (an address where nobody listens); and bedrock-guarded with presets.
     """
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
@@ -154,6 +154,9 @@ def _running(fakes: dict[str, Fake], package: Path | None, folder: Path) -> Iter
                 _model(f"{name}-lenient", {**params, "drop_params": True}),
                 _model(f"{name}-nobody", _params(provider, f"http://127.0.0.1:{nobody.getsockname()[1]}")),
             ]
+        guardrail = {"guardrailIdentifier": "strict", "guardrailVersion": "1"}
+        guarded = {**_params(PROVIDERS["bedrock"], fakes["bedrock"].url), "guardrailConfig": guardrail}
+        models.append(_model("bedrock-guarded", {**guarded, "temperature": 1}))
         running = RunningGateway({"model_list": models}, {"LITELLM_API_KEYS": KEY}, package, folder)
         try:
             running.logged(lambda line: line.get("message") == "litellm loaded", seconds=60)

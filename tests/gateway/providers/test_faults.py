@@ -1,6 +1,7 @@
 """What goes wrong on the LiteLLM lane, and what a client may not do, with every provider family."""
 
 import time
+from typing import Any
 
 import httpx
 import openai
@@ -156,6 +157,25 @@ def test_such_fields_have_no_effect_where_they_are_dropped(
     assert answer.choices[0].message.content == TEXT
     arrived(fake, provider, streamed=False)
     assert not OVERRIDES.keys() & fake.received[0].body.keys()
+
+
+def test_what_the_operator_presets_of_a_provider_stays(client: openai.OpenAI, fakes: dict[str, Fake]) -> None:
+    fake = fakes["bedrock"]
+    fake.told(Answer())
+    harmless = {"guardrailIdentifier": "none", "guardrailVersion": "1"}
+    client.chat.completions.create(
+        model="bedrock-guarded", messages=QUESTION, temperature=0.2, extra_body={"guardrailConfig": harmless}
+    )
+    body = fake.received[0].body
+    assert body["guardrailConfig"]["guardrailIdentifier"] == "strict"
+    assert body["inferenceConfig"]["temperature"] == 0.2, "of OpenAI's own fields, the client's win"
+
+
+@pytest.mark.parametrize("messages", [None, [], "hello"])
+def test_a_request_without_messages(client: openai.OpenAI, messages: Any) -> None:
+    with pytest.raises(openai.BadRequestError) as refused:
+        client.chat.completions.create(model="anthropic", messages=messages)
+    assert refused.value.param == "messages"
 
 
 def test_a_providers_own_fields_reach_it(client: openai.OpenAI, fakes: dict[str, Fake]) -> None:

@@ -1,11 +1,11 @@
 """How the SDK is loaded: in the background, once, and what is said while it is not there or can't be had."""
 
+import http.client
 import sysconfig
 import threading
 import time
 from pathlib import Path
 
-import httpx
 import openai
 import pytest
 from tests.gateway.conftest import RunningGateway, Start
@@ -69,11 +69,14 @@ def test_everything_else_answers_meanwhile(start_gateway: Start) -> None:
     waits = []
     while not any(line.get("message") == "litellm loaded" for line in gateway.lines):
         began = time.monotonic()
-        assert httpx.get(f"{gateway.address}/health", timeout=5).status_code == 200
+        connection = http.client.HTTPConnection(gateway.address.removeprefix("http://"), timeout=5)
+        connection.request("GET", "/health")
+        assert connection.getresponse().status == 200
+        connection.close()
         waits.append(time.monotonic() - began)
         time.sleep(0.02)
     assert len(waits) > 10
-    assert sorted(waits)[len(waits) // 2] < 0.1
+    assert sorted(waits)[len(waits) // 2] < 0.25, "an import without short turns makes every one wait"
 
 
 def test_the_sdk_is_not_loaded_for_direct_models(gateway: RunningGateway, start_gateway: Start) -> None:

@@ -4,6 +4,7 @@ The SDK takes seconds to import and there is no light way into it, so it is impo
 `prepare`; requests that come meanwhile wait. SDK: https://docs.litellm.ai/docs/completion/input.
 """
 
+import copy
 import gc
 import importlib
 import importlib.util
@@ -15,6 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,17 +47,18 @@ _SETTINGS = {
 # Fields of request bodies that providers know beyond OpenAI's own. See `_fields`.
 _PROVIDER_FIELDS = frozenset(
     [
-        *("thinking", "reasoning", "include_reasoning", "enable_thinking", "top_k", "top_a", "min_p"),
-        *("repetition_penalty", "safety_settings", "cached_content", "include_server_side_tool_invocations"),
+        *("cached_content", "chat_template_kwargs", "citation_options", "context_management", "documents"),
+        *("enable_thinking", "guardrailConfig", "include_reasoning", "include_server_side_tool_invocations"),
+        *("min_p", "performanceConfig", "priority", "reasoning", "repetition_penalty", "requestMetadata"),
         *(
-            "guardrailConfig",
-            "performanceConfig",
-            "requestMetadata",
-            "documents",
-            "citation_options",
             "safety_mode",
+            "safety_settings",
+            "search_parameters",
+            "strict_tools",
+            "thinking",
+            "top_a",
+            "top_k",
         ),
-        *("strict_tools", "priority", "context_management", "chat_template_kwargs", "search_parameters"),
     ]
 )
 
@@ -180,7 +183,9 @@ def chat(call: Call) -> Reply:
     if not call.stream:
         return Reply(200, [("Content-Type", "application/json")], _whole(answer))
     headers = [("Content-Type", "text/event-stream; charset=utf-8"), ("Cache-Control", "no-cache")]
-    return Reply(200, headers, _stream(answer, first, watch, deployment))
+    body = _stream(answer, first, watch, deployment)
+    next(body)  # only a generator that has begun does anything when it is closed
+    return Reply(200, headers, body)
 
 
 def models(deployment: Deployment) -> list[str]:
@@ -216,7 +221,10 @@ def _load(config: Config) -> Any:
         setattr(litellm, name, value)
     litellm.drop_params = config.drop_params
     importlib.import_module("pennyworth.gateway.lanes.watched").install()
-    _warm_up(litellm, {d.provider for d in config.deployments if d.lane == "litellm" and d.provider})
+    try:
+        _warm_up(litellm, {deployment.provider for deployment in config.deployments})
+    except Exception:
+        log("warning", "LiteLLM could not be warmed up; first calls take longer", exception=True)
     return litellm
 
 
@@ -234,33 +242,19 @@ def _warm_up(litellm: Any, providers: set[str]) -> None:
             pass
     finally:
         litellm.disable_token_counter = False
-    with (
-        socket.socket() as nobody
-    ):  # bound and not listening: refuses connections, so nothing leaves this machine
+    with socket.socket() as nobody:
+        # bound and not listening, it refuses connections: nothing leaves this machine
         nobody.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{nobody.getsockname()[1]}"
         for provider in sorted(providers & _WARM_UP.keys()):
             model, connection = _WARM_UP[provider]
             settings = {name: value.format(address=address) for name, value in connection.items()}
-            try:
+            with suppress(Exception):  # the refusal
                 litellm.completion(model=f"{provider}/{model}", messages=messages, **settings, **_ALWAYS)
-            except Exception as refused:
-                _ = refused  # as it must be
 
 
 def _arguments(litellm: Any, call: Call) -> dict[str, Any]:
-    deployment = call.deployment
-    return {
-        **deployment.params,
-        **_fields(litellm, call),
-        "model": f"{deployment.provider}/{deployment.model}",
-        "stream": call.stream,
-        **_ALWAYS,
-    }
-
-
-def _fields(litellm: Any, call: Call) -> dict[str, Any]:
-    """What of the request goes to the SDK.
+    """What goes to the SDK: the configuration's parameters and, of the request, the fields that may pass.
 
     LiteLLM takes request fields, credentials, addresses and switches of its own through the same keywords, and each
     provider's code takes further ones (`custom_endpoint`, `oci_endpoint_id` ...). A list of what must not pass would be
@@ -268,12 +262,20 @@ def _fields(litellm: Any, call: Call) -> dict[str, Any]:
     providers' fields that are reviewed above, and what the operator allows.
 
     Raises:
-        ApiError: 400 for any other field, unless drop_params is set.
+        ApiError: 400 for any other field, unless drop_params is set, and for a request without messages.
     """
-    params = call.deployment.params
-    allowed = _openai_fields() | _PROVIDER_FIELDS | set(params.get("allowed_openai_params") or ())
+    deployment = call.deployment
+    params = copy.deepcopy(dict(deployment.params))  # the SDK writes into what it is given
     given = {name: value for name, value in call.payload.items() if name not in _DROPPED_FIELDS}
-    unknown = sorted(given.keys() - allowed - {"stream"})
+    if not isinstance(given.get("messages"), list) or not given["messages"]:
+        raise ApiError(
+            400,
+            "The field 'messages' must be a list with at least one message.",
+            code="missing_required_parameter",
+            param="messages",
+        )
+    own = _openai_fields() | set(params.get("allowed_openai_params") or ()) | {"stream"}
+    unknown = sorted(given.keys() - own - _PROVIDER_FIELDS)
     if unknown and not (litellm.drop_params or params.get("drop_params")):
         raise ApiError(
             400,
@@ -283,7 +285,14 @@ def _fields(litellm: Any, call: Call) -> dict[str, Any]:
             code="unknown_parameter",
             param=unknown[0],
         )
-    return {name: value for name, value in given.items() if name in allowed}
+    return {
+        **{name: value for name, value in given.items() if name in _PROVIDER_FIELDS},
+        **params,  # after the providers' fields: what an operator presets among those may be a guardrail
+        **{name: value for name, value in given.items() if name in own},
+        "model": f"{deployment.provider}/{deployment.model}",
+        "stream": call.stream,
+        **_ALWAYS,
+    }
 
 
 def _openai_fields() -> set[str]:
@@ -305,6 +314,7 @@ def _stream(
 
     chunk, done = first, False
     try:
+        yield b""
         while chunk is not None:
             if getattr(chunk, "usage", None):
                 chunk.choices = []  # as OpenAI's last chunk has it; LiteLLM leaves an empty choice there
@@ -347,10 +357,10 @@ def _failure(error: Exception, deployment: Deployment) -> ApiError:
     chain = list(_causes(error))
     for cause in reversed(chain):
         if isinstance(cause, httpx.HTTPStatusError):
-            response = cause.response
-            return upstream_error(
-                deployment, response.status_code, response.headers.items(), response.content
-            )
+            response, content = cause.response, b""
+            with suppress(httpx.StreamError):  # of a stream, only what LiteLLM has read is there
+                content = response.content
+            return upstream_error(deployment, response.status_code, response.headers.items(), content)
         if isinstance(cause, (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)):
             return unreachable(deployment, str(cause))
         if isinstance(cause, httpx.TransportError):
@@ -368,8 +378,8 @@ def _failure(error: Exception, deployment: Deployment) -> ApiError:
     log("error", "LiteLLM failed", model=deployment.name, reason=scrubbed(repr(error), deployment))
     return ApiError(
         500,
-        f"The model '{deployment.name}' could not be asked by way of LiteLLM, perhaps because the gateway lacks the"
-        f" credentials of '{deployment.provider}'. The gateway's log says more.",
+        f"LiteLLM could not translate between this gateway and the model '{deployment.name}', or the gateway lacks the"
+        f" credentials of '{deployment.provider}'. The gateway's log says which.",
         code="gateway_misconfigured",
     )
 
@@ -377,7 +387,7 @@ def _failure(error: Exception, deployment: Deployment) -> ApiError:
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
     """An exception and what led to it, outermost first."""
     seen: set[int] = set()
-    while error is not None and id(error) not in seen:
+    while error and id(error) not in seen:
         seen.add(id(error))
         yield error
         error = error.__cause__ or error.__context__
