@@ -81,11 +81,18 @@ def contestants(upstream: str, folder: Path) -> list[Contestant]:
             {**gateway, "PENNYWORTH_CONFIG": str(plain), "LAMBDA_TASK_ROOT": root},
         )
 
-    proxy = {**base, "LITELLM_MASTER_KEY": KEY, "LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR"}
+    proxy = {
+        **base,
+        "LITELLM_MASTER_KEY": KEY,
+        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+        "LITELLM_LOG": "ERROR",
+    }
     proxy |= {"LITELLM_TELEMETRY": "False"}
     litellm = Path(sys.executable).with_name("litellm")
     return [
-        Contestant("bare pass-through", lambda port: [python, HERE / "passthrough.py", str(port), upstream], base),
+        Contestant(
+            "bare pass-through", lambda port: [python, HERE / "passthrough.py", str(port), upstream], base
+        ),
         package("direct", config),
         package("litellm", forced),
         Contestant(
@@ -98,7 +105,9 @@ def contestants(upstream: str, folder: Path) -> list[Contestant]:
 
 def _config(upstream: str, lane: str | None) -> dict[str, object]:
     params = {"api_base": f"http://{upstream}/v1", "api_key": "sk-upstream"}
-    entries = [{"model_name": name, "litellm_params": {"model": f"openai/{name}", **params}} for name in MODELS]
+    entries = [
+        {"model_name": name, "litellm_params": {"model": f"openai/{name}", **params}} for name in MODELS
+    ]
     if lane:
         entries = [{**entry, "model_info": {"lane": lane}} for entry in entries]
     return {"model_list": entries, "general_settings": {"master_key": KEY}}
@@ -256,7 +265,9 @@ def table(rows: Rows) -> str:
 def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=5, help="counted runs of each figure (default: %(default)s)")
+    parser.add_argument(
+        "--runs", type=int, default=5, help="counted runs of each figure (default: %(default)s)"
+    )
     parser.add_argument("--streams", type=int, default=20, help="streams in each run (default: %(default)s)")
     options = parser.parse_args()
     print(

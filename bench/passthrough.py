@@ -1,4 +1,7 @@
-"""The least that a gateway can do: the standard library's server and client, bytes passed on. `passthrough.py PORT UPSTREAM`."""
+"""The least that a gateway can do: the standard library's server and client, bytes passed on.
+
+passthrough.py PORT UPSTREAM
+"""
 
 import http.client
 import sys

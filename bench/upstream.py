@@ -1,4 +1,7 @@
-"""An upstream that streams 100 chunks as quickly as it can (`burst`), or one each 3 ms (`paced`). `upstream.py PORT`."""
+"""An upstream that streams 100 chunks as quickly as it can (`burst`), or one each 3 ms (`paced`).
+
+upstream.py PORT
+"""
 
 import json
 import sys
@@ -11,7 +14,13 @@ PACE_SECONDS = 0.003
 
 def _event(delta: dict[str, str], reason: str | None = None) -> bytes:
     choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}
-    chunk = {"id": "chatcmpl-b", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice]}
+    chunk = {
+        "id": "chatcmpl-b",
+        "object": "chat.completion.chunk",
+        "created": 1,
+        "model": "m",
+        "choices": [choice],
+    }
     return _framed(f"data: {json.dumps(chunk)}\n\n".encode())
 
 
