@@ -63,7 +63,8 @@ def run(options: argparse.Namespace) -> int:
         say(f"pennyworth rehearse: {failure}")
         return 1
     if options.verbose or not result.job.succeeded:
-        say("\n".join(f"    {line}" for line in result.job.output[-_OUTPUT_LINES:]))
+        shown = result.job.output if options.verbose else result.job.output[-_OUTPUT_LINES:]
+        say("\n".join(f"    {line}" for line in shown))
     print(result.summary, end="")
     sys.stdout.flush()
     for error in result.job.errors:
