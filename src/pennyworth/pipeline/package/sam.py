@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pennyworth.host.environments import LOCKS, clean_environ, environment, locked
+from pennyworth.host.interpreters import interpreter
 from pennyworth.host.places import ROOT, made
 from pennyworth.host.processes import Child
 from pennyworth.host.progress import say, step
@@ -91,7 +92,7 @@ def _lines(child: Child) -> Iterator[str]:
 
 def _key(target: Target, config: Path | None, choice: Choice, provider: str) -> str:
     """A hash of all that a build is made from."""
-    digest = hashlib.sha256(f"{target} {choice} {provider}".encode())
+    digest = hashlib.sha256(f"{target} {choice} {provider} {interpreter(target.python)}".encode())
     folders = (SOURCES / "pennyworth" / "gateway", Path(__file__).parent)
     sources = [
         path for folder in folders for path in sorted(folder.rglob("*")) if "__pycache__" not in path.parts
