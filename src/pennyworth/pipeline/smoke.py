@@ -322,12 +322,16 @@ def _chat_check(trial: Trial) -> str:
 
 def _stream_check(trial: Trial) -> str:
     began = time.monotonic()
-    text, data = "", ""
+    text, done = "", False
     arrivals: list[float] = []
+    # to the body's end, as SDKs read it
     for arrived, data in trial.endpoint.stream(trial.model, _STREAM_QUESTION.format(trial.question)):
         arrivals.append(arrived)
+        if done:
+            raise Failure(f"the stream goes on after [DONE]: {_shortened(data)!r}")
         if data == "[DONE]":
-            break
+            done = True
+            continue
         try:
             event = json.loads(data)
         except ValueError:
@@ -336,7 +340,7 @@ def _stream_check(trial: Trial) -> str:
             raise Failure(f"the stream ended in an error: {_shortened(json.dumps(event['error']))}")
         for choice in event.get("choices") or ():
             text += (choice.get("delta") or {}).get("content") or ""
-    if data != "[DONE]":
+    if not done:
         raise Failure(f"the stream ended after {len(arrivals)} events without [DONE]: it was cut on the way")
     _judged(text, trial.expected)
     if arrivals[-1] - arrivals[0] < _APART_SECONDS:
