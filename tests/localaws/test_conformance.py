@@ -45,6 +45,10 @@ def test_query_and_headers_reach_the_app(deployed: Deployed) -> None:
     assert header(seen, "x-two") == ["zwei"]
     assert header(seen, "authorization") == ["Bearer key"]
     assert header(seen, "host") == [DOMAIN]
+    assert header(seen, "x-forwarded-for") == ["127.0.0.1"]
+    assert header(seen, "x-forwarded-proto") == ["https"]
+    (trace,) = header(seen, "x-amzn-trace-id")
+    assert trace.startswith("Root=1-")
 
 
 def test_the_api_answers_at_its_own_address_too(deployed: Deployed) -> None:
@@ -80,8 +84,15 @@ def test_context_headers(deployed: Deployed) -> None:
         "log_group": "/conformance/app",
         "log_stream": seen["variables"]["AWS_LAMBDA_LOG_STREAM_NAME"],
     }
-    assert set(lambda_context) >= {"request_id", "xray_trace_id", "client_context", "identity"}
-    expected = {"stage": "v1", "apiId": deployed.api, "path": "/v1/contexts", "resourcePath": "/{proxy+}"}
+    assert lambda_context["xray_trace_id"] == header(seen, "x-amzn-trace-id")[0]
+    assert set(lambda_context) >= {"request_id", "client_context", "identity"}
+    expected = {
+        "stage": "v1",
+        "domainName": DOMAIN,
+        "apiId": deployed.api,
+        "path": "/v1/contexts",
+        "resourcePath": "/{proxy+}",
+    }
     assert expected.items() <= request_context.items()
     assert request_context["identity"]["sourceIp"] == "127.0.0.1"
 
@@ -267,24 +278,27 @@ def test_several_values_of_a_header_are_a_malformed_response(deployed: Deployed)
     assert (response.status, response.read()) == (502, INTERNAL)
 
 
+NOT_READY = f"not ready within {INIT_SECONDS} seconds"
+
+
 @pytest.mark.parametrize(
     ("function", "within", "why"),
     [
-        ("dies", 3, "no configuration: giving up"),
-        ("dies", 3, "the runtime ended: exit status 7"),
-        ("unhealthy", INIT_SECONDS + 2, f"not ready within {INIT_SECONDS} seconds"),
-        ("silent", INIT_SECONDS + 2, f"not ready within {INIT_SECONDS} seconds"),
-        ("missing", 2, "the function wants python3.99, which is not on this machine"),
+        ("dies", 3, ["no configuration: giving up", "the runtime ended: exit status 7"]),
+        ("unhealthy", INIT_SECONDS + 2, ["app is not ready after", "/health", NOT_READY]),
+        ("silent", INIT_SECONDS + 2, [NOT_READY]),
+        ("missing", 2, ["the function wants python3.99, which is not on this machine"]),
     ],
 )
 def test_a_function_that_never_becomes_ready(
-    deployed: Deployed, function: str, within: float, why: str
+    deployed: Deployed, function: str, within: float, why: list[str]
 ) -> None:
     began = time.monotonic()
     response = deployed.open(f"/{function}")
     assert (response.status, response.read()) == (502, INTERNAL)
     assert time.monotonic() - began < within
-    assert why in deployed.log(f"/aws/lambda/{function}")
+    log = deployed.log(f"/aws/lambda/{function}")
+    assert [reason for reason in why if reason not in log] == []
 
 
 def test_a_function_that_times_out(deployed: Deployed) -> None:
@@ -326,6 +340,17 @@ def test_a_buffered_integration(deployed: Deployed) -> None:
 def test_a_direct_invocation_passes_its_event_through(deployed: Deployed) -> None:
     answer = deployed.client("lambda").invoke(FunctionName="buffered", Payload=b'{"schedule": 1}')
     assert json.loads(answer["Payload"].read()) == {"event": {"schedule": 1}}
+
+
+def test_a_direct_invocation_of_a_streaming_function(deployed: Deployed) -> None:
+    event = {"httpMethod": "GET", "path": "/cookies", "headers": {}, "requestContext": {"httpMethod": "GET"}}
+    event |= {"body": None, "isBase64Encoded": False, "resource": "/"}
+    answer = deployed.client("lambda").invoke(
+        FunctionName=deployed.function, Payload=json.dumps(event).encode()
+    )
+    metadata, _, body = answer["Payload"].read().partition(bytes(8))
+    assert json.loads(metadata)["cookies"] == ["a=1; Path=/", "b=2, 3; HttpOnly"]
+    assert body == b"baked"
 
 
 def test_a_plain_handler_runs_on_its_own_interpreter(deployed: Deployed) -> None:

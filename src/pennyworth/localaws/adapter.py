@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from pennyworth.host.places import made, work_dir
@@ -57,10 +58,14 @@ def build() -> Path:
         )
     root = made("adapter")
     install = [cargo, "install", "lambda_web_adapter", "--version", VERSION, "--locked", "--root", str(root)]
-    env = {**os.environ, "CARGO_TARGET_DIR": str(made("cache", "cargo")), "CARGO_TERM_COLOR": "never"}
     with (
+        tempfile.TemporaryDirectory(prefix="cargo-", dir=made("tmp")) as target,
         step(f"building the Lambda Web Adapter {VERSION} (first time only)") as detail,
-        Child(install, log=made("logs") / "adapter.log", env=env) as child,
+        Child(
+            install,
+            log=made("logs") / "adapter.log",
+            env={**os.environ, "CARGO_TARGET_DIR": target, "CARGO_TERM_COLOR": "never"},
+        ) as child,
     ):
         while True:
             try:

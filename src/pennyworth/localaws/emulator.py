@@ -8,6 +8,7 @@ import asyncio
 import inspect
 import json
 import logging
+import secrets
 import threading
 import time
 from collections.abc import Awaitable, Callable
@@ -28,6 +29,7 @@ from pennyworth.localaws.runtime_api import FunctionError, Invocation, Receiver
 
 logger = logging.getLogger("pennyworth.localaws")
 
+TRACE_HEADER = "X-Amzn-Trace-Id"
 STREAMING_URI = "/response-streaming-invocations"
 MAX_EVENT_BYTES = 6 * 1024 * 1024 + 100
 """Lambda's limit for a synchronous invocation's payload."""
@@ -156,7 +158,7 @@ class _Lambdas:
         try:
             return {"body": json.loads(payload), "log": report.log}
         except ValueError:
-            return {"body": payload.decode(errors="replace"), "raw_payload": True, "log": report.log}
+            return {"body": payload, "log": report.log}  # a stream's metadata and body, as Invoke returns it
 
     def changed(self, original: Call, bound: inspect.BoundArguments) -> None:
         """A function was updated or deleted: its idle environments end."""
@@ -177,6 +179,7 @@ class _Lambdas:
             return apigateway_v1._gw_error("API_CONFIGURATION_ERROR", "Internal server error")
         func = lambda_svc._execution_record_for_config(found, config)
         event = _event(given)
+        trace_id = event["headers"][TRACE_HEADER]
         payload = json.dumps(event, separators=(",", ":")).encode()
         if len(payload) > MAX_EVENT_BYTES:
             return apigateway_v1._gw_error("REQUEST_TOO_LARGE", "Request Too Long")
@@ -187,7 +190,7 @@ class _Lambdas:
 
         def run() -> None:
             try:
-                report = self._run(func, config, payload, channel.put, arn=reference)
+                report = self._run(func, config, payload, channel.put, arn=reference, trace_id=trace_id)
             finally:
                 lambda_svc._release_execution_slot(slot)
             with responses.request_scope(*_scope(config)):
@@ -216,6 +219,7 @@ class _Lambdas:
         receive: Receiver,
         *,
         arn: str | None = None,
+        trace_id: str | None = None,
     ) -> Report:
         """Run an invocation in an environment of its own; `arn` is how it was named, if not by its version."""
         account, region = _scope(config)
@@ -242,28 +246,35 @@ class _Lambdas:
 
         with responses.request_scope(account, region):
             variables = {**lambda_runtime.execution_credentials(config), "AWS_ENDPOINT_URL": self._endpoint}
-        invocation = Invocation(event, receive, arn or function.arn)
+        invocation = Invocation(event, receive, arn or function.arn, trace_id)
         return self._functions.invoke(function, invocation, log=log, variables=variables)
 
 
 def _event(given: dict[str, Any]) -> dict[str, Any]:
-    """A proxy integration's event, from the arguments of MiniStack's own call."""
-    of_the_request = (
-        "api_id",
-        "stage_name",
-        "stage",
-        "resource",
-        "request_path",
-        "method",
-        "headers",
-        "body",
-    )
-    of_the_path = ("query_params", "path_params")
+    """A proxy integration's event, from the arguments of MiniStack's own call, with the headers that AWS adds."""
+    client = responses.get_request_client_ip()
+    sent = given["headers"]
+    trace = sent.get(TRACE_HEADER.lower()) or f"Root=1-{int(time.time()):08x}-{secrets.token_hex(12)}"
+    added = {
+        TRACE_HEADER: trace,
+        "X-Forwarded-For": ", ".join(filter(None, (sent.get("x-forwarded-for"), client))),
+        "X-Forwarded-Port": "443",
+        "X-Forwarded-Proto": "https",
+    }
+    replaced = {name.lower() for name in added}
+    headers = {name: value for name, value in sent.items() if name.lower() not in replaced}
+    of_the_request = ("api_id", "stage_name", "stage", "resource", "request_path", "method")
     of_the_caller = ("binary_media_types", "authorizer_context", "caller_identity")
     event: dict[str, Any] = apigateway_v1._build_lambda_event_v1(
-        *(given[name] for name in of_the_request + of_the_path),
+        *(given[name] for name in of_the_request),
+        headers,
+        *(given[name] for name in ("body", "query_params", "path_params")),
         **{name: given[name] for name in of_the_caller},
     )
+    event["headers"].update(added)
+    event["multiValueHeaders"].update({name: [value] for name, value in added.items()})
+    event["requestContext"]["identity"]["sourceIp"] = client
+    event["requestContext"]["domainName"] = str(sent.get("host", "")).partition(":")[0]
     return event
 
 

@@ -147,8 +147,8 @@ class Environment:
                 )
             init = f"\tInit Duration: {(time.monotonic() - self._began) * 1000:.2f} ms"
         began = time.monotonic()
+        self._current = invocation  # before the look at `usable`: from here on a failure reaches it
         if self.usable:
-            self._current = invocation
             invocation.deadline_ms = int((time.time() + self.function.timeout) * 1000)
             self._api.offer(invocation)
             if not invocation.done.wait(self.function.timeout):
@@ -157,7 +157,7 @@ class Environment:
                         "Sandbox.Timedout", f"Task timed out after {self.function.timeout:.2f} seconds"
                     )
                 )
-        if self._failure:  # also where it failed before or while the invocation was handed over
+        if self._failure:
             invocation.finish(self._failure)
         self._current = None
         duration = time.monotonic() - began

@@ -1,18 +1,15 @@
 """Start and end AWS on this machine. Standard library only."""
 
-import fcntl
 import os
-import shutil
-import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from pennyworth.host.environments import clean_environ, environment
 from pennyworth.host.places import ROOT, made
 from pennyworth.host.processes import Child
+from pennyworth.host.scratch import scratch
 
 ACCOUNT = "123456789012"
 _READY_SECONDS = 30.0
@@ -43,13 +40,13 @@ class LocalAws:
         self._state = state
 
     def __enter__(self) -> "LocalAws":
-        _remove_abandoned()
         options = ["--port", str(self._port), *(["--auth"] if self._auth else [])]
         if self._state:
             options += ["--state", str(self._state.resolve())]
         own = {name: value for name, value in clean_environ().items() if not name.startswith("AWS_")}
         with ExitStack() as stack:
-            self._folder = stack.enter_context(_held_folder())
+            self._folder = stack.enter_context(scratch("localaws"))
+            stack.callback(self._keep_log)
             self._child = stack.enter_context(
                 Child(
                     [environment("localaws") / "python", "-m", "pennyworth.localaws", self._folder, *options],
@@ -63,6 +60,10 @@ class LocalAws:
 
     def __exit__(self, *raised: object) -> None:
         self._stack.close()
+
+    def _keep_log(self) -> None:
+        with suppress(OSError):
+            (self._folder / "log").replace(made("logs") / "localaws.log")
 
     def environ(self, region: str = "us-west-2") -> dict[str, str]:
         """What leads `sam`, the AWS CLI and boto3 here and nowhere else.
@@ -104,28 +105,3 @@ class LocalAws:
         except OSError as error:
             raise LocalAwsFailed(f"the local AWS does not answer ({error}):\n{self._child.tail()}") from error
         return endpoint
-
-
-@contextmanager
-def _held_folder() -> Iterator[Path]:
-    """A folder for one run, locked so that others know it is in use. Its log is kept as the last run's."""
-    folder = Path(tempfile.mkdtemp(prefix="localaws-", dir=made("tmp")))
-    try:
-        with (folder / "lock").open("w") as held:
-            fcntl.flock(held, fcntl.LOCK_EX)
-            yield folder
-    finally:
-        with suppress(OSError):
-            (folder / "log").replace(made("logs") / "localaws.log")
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _remove_abandoned() -> None:
-    """Remove what a killed command could not: its lock has gone with it."""
-    for folder in made("tmp").glob("localaws-*"):
-        try:
-            with (folder / "lock").open() as held:
-                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:  # held, or not yet made
-            continue
-        shutil.rmtree(folder, ignore_errors=True)

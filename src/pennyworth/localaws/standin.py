@@ -67,7 +67,11 @@ def _register(runtime: str) -> None:
 def _until_ready(settings: Mapping[str, str], app: str) -> None:
     port = settings.get("AWS_LWA_READINESS_CHECK_PORT") or app.rpartition(":")[2]
     path = settings.get("AWS_LWA_READINESS_CHECK_PATH") or "/"
+    began, notice = time.monotonic(), 2.0
     while not _ready(f"127.0.0.1:{port}", path):
+        if time.monotonic() - began > notice:
+            print(f"the app is not ready after {notice:g} s: http://127.0.0.1:{port}{path}", flush=True)
+            notice *= 2
         time.sleep(POLL_SECONDS)
 
 

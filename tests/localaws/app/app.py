@@ -17,7 +17,7 @@ STARTED = time.time()
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    wbufsize = 0
+    disable_nagle_algorithm = True
 
     def handle_any(self):
         url = urlsplit(self.path)
