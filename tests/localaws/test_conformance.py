@@ -364,6 +364,12 @@ def test_a_plain_handler_runs_on_its_own_interpreter(deployed: Deployed) -> None
     assert json.loads(failed["Payload"].read()) == {"errorType": "ValueError", "errorMessage": "for a reason"}
 
 
+def test_a_handler_that_is_not_there(deployed: Deployed) -> None:
+    failed = deployed.client("lambda").invoke(FunctionName="broken", Payload=b"{}")
+    assert json.loads(failed["Payload"].read())["errorType"] == "AttributeError"
+    assert "Traceback" in deployed.log("/aws/lambda/broken")
+
+
 def test_the_wrapper_needs_its_layer(deployed: Deployed) -> None:
     failed = deployed.client("lambda").invoke(FunctionName="layerless", Payload=b"{}")
     assert "no layer provides /opt/bootstrap" in json.loads(failed["Payload"].read())["errorMessage"]
