@@ -133,7 +133,9 @@ def _forward(call: Call, path: str) -> Reply:
         if call.stream:
             # what is streamed may yet be followed by an error event, so its length is not promised
             kept = [(name, value) for name, value in kept if name.lower() != "content-length"]
-            return Reply(response.status, kept, _stream(exchange, deployment))
+            body = _stream(exchange, deployment)
+            next(body)  # only a generator that has begun does anything when it is closed
+            return Reply(response.status, kept, body)
         # read to its end first: a break half-way is then an error of its own and not half an answer
         content = response.read()
     except (http.client.HTTPException, OSError) as error:
@@ -152,13 +154,16 @@ def _whole(content: bytes) -> Generator[bytes, None, None]:
 
 def _stream(exchange: upstream.Exchange, deployment: Deployment) -> Generator[bytes, None, None]:
     response = exchange.response
+    # without a length or chunks, only the stream's own end mark tells whether it was cut
+    needs_mark = response.length is None and not response.chunked
     tail = b""
     try:
+        yield b""
         while chunk := response.read1(_READ_BYTES):
-            tail = chunk
             yield chunk
-        # A body that ends with its connection may have been cut; only its own end mark tells.
-        if response.will_close and not response.chunked and b"[DONE]" not in tail[-32:]:
+            if needs_mark:
+                tail = (tail + chunk)[-32:]
+        if response.length or (needs_mark and b"[DONE]" not in tail):
             raise broken(deployment)
     except (http.client.HTTPException, OSError) as error:
         raise broken(deployment) from error
