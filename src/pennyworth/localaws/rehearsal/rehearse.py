@@ -9,13 +9,13 @@ import re
 import secrets
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from pennyworth.host.environments import clean_environ, environment
 from pennyworth.host.places import ROOT, made
+from pennyworth.host.scratch import scratch
 from pennyworth.localaws.rehearsal import act
 from pennyworth.localaws.rehearsal.issuer import Run, TokenIssuer
 from pennyworth.localaws.rehearsal.tree import rewritten_tree
@@ -88,52 +88,51 @@ def rehearse(
         Unprepared: the account could not be made ready.
         act.ActFailed: the workflow could not be run.
     """
-    folder = Path(tempfile.mkdtemp(prefix="rehearsal-", dir=made("tmp")))
     upstream_key = f"sk-upstream-{secrets.token_hex(16)}"
-    try:
-        with ScriptedUpstream(Answer(pace=_PACE_SECONDS), key=upstream_key) as upstream:
-            tree = rewritten_tree(folder / "tree")
-            (tree / "config.yaml").write_text(_configuration(upstream))
-            run = Run(repository, branch, event, WORKFLOW, act.commit(tree, repository, branch))
-            trusted = Run(REPOSITORY, BRANCH, event, WORKFLOW, run.sha).subject(immutable=immutable)
-            settings = {
-                "AWS_DEPLOY_ROLE_ARN": f"arn:aws:iam::{ACCOUNT}:role/pennyworth-github-deploy-role",
-                "AWS_REGION": REGION,
-                "STACK_NAME": STACK,
-                "BASE_DOMAIN": DOMAIN,
-                "ROUTE53_HOSTED_ZONE_ID": _prepare(aws, trusted),
-                "LITELLM_API_KEYS": f"sk-first-{secrets.token_hex(16)},sk-second-{secrets.token_hex(16)}",
-                "PROVIDER_CREDENTIALS": f"# for the rehearsal\n{_UPSTREAM_KEY}={upstream_key}\n",
-            }
-            target = Target.here()
-            with TokenIssuer(run, immutable=immutable) as issuer:
-                job = act.run(
-                    tree,
-                    WORKFLOW,
-                    _payload(run),
-                    name=event,
-                    folder=folder,
-                    environ={
-                        **_reach(aws),
-                        **issuer.environ,
-                        "PENNYWORTH_WORK_DIR": str(made().resolve()),
-                        "PENNYWORTH_TARGET_SYSTEM": target.system,
-                        "SAM_CLI_POLL_DELAY": "0.5",  # nobody here throttles it
-                    },
-                    secrets=settings,
-                    variables={
-                        "PYTHON_RUNTIME": f"python{target.python}",
-                        "ARCHITECTURE": target.architecture,
-                    },
-                    online=online,
-                    masked=masked,
-                    report=report,
-                )
+    with (
+        scratch("rehearsal") as folder,
+        ScriptedUpstream(Answer(pace=_PACE_SECONDS), key=upstream_key) as upstream,
+    ):
+        tree = rewritten_tree(folder / "tree")
+        (tree / "config.yaml").write_text(_configuration(upstream))
+        run = Run(repository, branch, event, WORKFLOW, act.commit(tree, repository, branch))
+        trusted = Run(REPOSITORY, BRANCH, event, WORKFLOW, run.sha).subject(immutable=immutable)
+        settings = {
+            "AWS_DEPLOY_ROLE_ARN": f"arn:aws:iam::{ACCOUNT}:role/pennyworth-github-deploy-role",
+            "AWS_REGION": REGION,
+            "STACK_NAME": STACK,
+            "BASE_DOMAIN": DOMAIN,
+            "ROUTE53_HOSTED_ZONE_ID": _prepare(aws, trusted),
+            "LITELLM_API_KEYS": f"sk-first-{secrets.token_hex(16)},sk-second-{secrets.token_hex(16)}",
+            "PROVIDER_CREDENTIALS": f"# for the rehearsal\n{_UPSTREAM_KEY}={upstream_key}\n",
+        }
+        target = Target.here()
+        with TokenIssuer(run, immutable=immutable) as issuer:
+            job = act.run(
+                tree,
+                WORKFLOW,
+                _payload(run),
+                name=event,
+                folder=folder,
+                environ={
+                    **_reach(aws),
+                    **issuer.environ,
+                    "PENNYWORTH_WORK_DIR": str(made().resolve()),
+                    "PENNYWORTH_TARGET_SYSTEM": target.system,
+                    "SAM_CLI_POLL_DELAY": "0.5",  # nobody here throttles it
+                },
+                secrets=settings,
+                variables={
+                    "PYTHON_RUNTIME": f"python{target.python}",
+                    "ARCHITECTURE": target.architecture,
+                },
+                online=online,
+                masked=masked,
+                report=report,
+            )
         log = made("logs") / "rehearsal.jsonl"
         shutil.copyfile(folder / "act.jsonl", log)
         return Rehearsal(job, trusted, run.subject(immutable=immutable), settings, log)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _prepare(aws: LocalAws, subject: str) -> str:
