@@ -12,6 +12,7 @@ import secrets
 import threading
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from types import ModuleType
 from typing import Any
 
@@ -304,7 +305,8 @@ def _log(account: str, region: str, group: str, stream: str, line: str) -> None:
     """Write a line to CloudWatch Logs; as Lambda does, make group and stream where they are missing."""
     where = {"logGroupName": group, "logStreamName": stream}
     event = {"timestamp": int(time.time() * 1000), "message": line}
-    with responses.request_scope(account, region):
+    # a stack may be deleting the group at this moment
+    with responses.request_scope(account, region), suppress(KeyError):
         if group not in cloudwatch_logs._log_groups:
             cloudwatch_logs._create_log_group(where)
         if stream not in cloudwatch_logs._log_groups[group]["streams"]:

@@ -37,7 +37,6 @@ LAST_WORDS_SECONDS = 0.1
 """How long an environment is watched after an error, in case a process of it is about to end."""
 ADAPTER_WRAPPER = "/opt/bootstrap"
 RUNTIME = "runtime"
-_ADAPTER_LAYER = ":layer:LambdaAdapterLayer"
 
 Log = Callable[[str], None]
 
@@ -194,7 +193,7 @@ class Environment:
         wrapper = declared.get("AWS_LAMBDA_EXEC_WRAPPER")
         commands: list[tuple[str, list[str]]]
         if wrapper == ADAPTER_WRAPPER:
-            if not any(_ADAPTER_LAYER in layer for layer in function.layers):
+            if not function.layers:  # what a layer holds can't be seen here
                 raise FunctionError("Runtime.InvalidEntrypoint", f"no layer provides {wrapper}")
             commands = [
                 (RUNTIME, [str(task_root / function.handler)]),
