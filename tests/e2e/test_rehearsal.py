@@ -91,7 +91,7 @@ def test_a_dispatch_deploys_with_the_newer_subject_and_masks_every_secret(aws: L
         assert value not in log, name
     summary = rehearsal.summary
     headings = re.findall(r"^### (.*) \((?:\d+ min )?[\d.]+ s\)$", summary, re.MULTILINE)
-    assert headings == ["✅ Template valid", "✅ Built", "✅ Deployed", "✅ Tried as its users would"]
+    assert headings == ["✅ Template", "✅ Package", "✅ Deployment", "✅ Smoke tests"]
     assert "Created: " in summary
     assert "| created | Function | AWS::Lambda::Function |" in summary
     assert "| Base URL | `https://api.***/v1` |" in summary

@@ -7,7 +7,7 @@ from pennyworth.host.places import made
 from pennyworth.pipeline import workflow
 from pennyworth.pipeline.package import FUNCTION, BuildFailed, Target, sam_build
 
-TITLE = "Built"
+TITLE = "Package"
 
 _CONFIG = Path("config.yaml")
 

@@ -16,7 +16,7 @@ from pennyworth.host.places import made
 from pennyworth.pipeline import workflow
 from pennyworth.pipeline.stack import Change, Stack
 
-TITLE = "Deployed"
+TITLE = "Deployment"
 
 PARAMETER = "PARAMETER_"
 """What stands before a stack parameter's name in the environment."""

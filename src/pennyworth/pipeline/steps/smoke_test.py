@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from pennyworth.pipeline import smoke, workflow
 from pennyworth.pipeline.stack import Stack
 
-TITLE = "Tried as its users would"
+TITLE = "Smoke tests"
 
 
 def run(environ: dict[str, str]) -> str:

@@ -6,7 +6,7 @@ import sys
 from pennyworth.host.places import ROOT
 from pennyworth.pipeline import workflow
 
-TITLE = "Template valid"
+TITLE = "Template"
 
 
 def run(environ: dict[str, str]) -> str:
