@@ -86,6 +86,7 @@ class LocalAws:
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_PAGER": "",
             "SAM_CLI_TELEMETRY": "0",
+            "SAM_CLI_POLL_DELAY": "0.5",  # seconds between looks at a stack; sam's own 5 spare AWS's rate limits
             "__SAM_CLI_APP_DIR": str(sam),
             "SAM_CLI_CONFIG_DIR": str(sam),
         }

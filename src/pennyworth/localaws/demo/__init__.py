@@ -17,6 +17,7 @@ from pathlib import Path
 from pennyworth.host.environments import environment
 from pennyworth.host.places import made
 from pennyworth.host.progress import say, step
+from pennyworth.localaws import adapter
 from pennyworth.localaws.demo.deployment import Endpoint, deploy, function_log
 from pennyworth.localaws.demo.providers import PROVIDERS
 from pennyworth.localaws.server import LocalAws
@@ -82,6 +83,7 @@ def running(provider: str, model: str | None = None, port: int = 0) -> Iterator[
         with step("starting the local AWS") as detail:
             aws = stack.enter_context(LocalAws(port=port))
             detail(aws.endpoint)
+            detail("the real Web Adapter" if adapter.real() else "a stand-in for the Web Adapter")
         config = made("demo") / f"{provider}.yaml"
         _write(config, behind.configuration(name))
         target = Target.here()
