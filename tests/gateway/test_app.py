@@ -1,5 +1,6 @@
 """Routes, keys, CORS and the errors that the gateway itself gives, over real sockets."""
 
+import http.client
 import json
 from typing import Any
 
@@ -9,7 +10,7 @@ from tests.gateway.conftest import KEY, UPSTREAM_KEY, RunningGateway, Start
 from tests.gateway.test_direct import QUESTION, plain
 
 from pennyworth import __version__
-from pennyworth.localaws.scripted import ScriptedUpstream
+from pennyworth.localaws.scripted import Answer, ScriptedUpstream
 
 CHAT = "/v1/chat/completions"
 ANONYMOUS = {"Authorization": ""}
@@ -215,6 +216,27 @@ def test_only_the_configured_origins_may_call(start_gateway: Start) -> None:
         headers = plain(gateway, "GET", "/health", headers={"Origin": origin})[1]
         assert headers.get("access-control-allow-origin") == allowed
         assert headers["vary"] == "Origin"
+
+
+def test_a_response_header_comes_once(start_gateway: Start, upstream: ScriptedUpstream) -> None:
+    params = {"model": "openai/m", "api_base": upstream.base_url, "api_key": UPSTREAM_KEY}
+    config = {"model_list": [{"model_name": "smart", "litellm_params": params}]}
+    gateway = start_gateway(config, env={"CORS_ALLOW_ORIGINS": "https://a.example"})
+    upstream.answer = Answer(
+        headers=(("Vary", "Accept"), ("vary", "Accept-Encoding"), ("X-Ratelimit-A", "1"))
+    )
+    body = json.dumps({"model": "smart", "messages": QUESTION}).encode()
+    connection = http.client.HTTPConnection(gateway.address.removeprefix("http://"), timeout=10)
+    sent = {
+        "Authorization": f"Bearer {KEY}",
+        "Content-Type": "application/json",
+        "Origin": "https://a.example",
+    }
+    connection.request("POST", CHAT, body, sent)
+    answered = connection.getresponse().getheaders()
+    connection.close()
+    assert [value for name, value in answered if name == "Vary"] == ["Accept, Accept-Encoding, Origin"]
+    assert len({name for name, _ in answered}) == len(answered)
 
 
 def test_each_request_is_logged_once_without_its_content(gateway: RunningGateway) -> None:

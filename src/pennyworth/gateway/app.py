@@ -97,7 +97,7 @@ class Gateway:
                     code="internal_error",
                 )
             )
-        headers = [*response.headers, *self._cors(environ)]
+        headers = _folded([*response.headers, *self._cors(environ)])
         if not any(name.lower() == "x-request-id" for name, _ in headers):
             headers.append(("x-request-id", request.id))
         start_response(_status_line(response.status), headers)
@@ -342,6 +342,15 @@ def _json(document: Mapping[str, Any]) -> Response:
 def _failed(error: ApiError) -> Response:
     body = error.body()
     return Response(error.status, [*_JSON, ("Content-Length", str(len(body))), *error.headers], [body])
+
+
+def _folded(headers: Headers) -> Headers:
+    """Several values of one name as one (RFC 9110, 5.3): API Gateway answers 502 where a function sends several."""
+    folded: dict[str, tuple[str, str]] = {}
+    for name, value in headers:
+        first, values = folded.get(name.lower(), (name, ""))
+        folded[name.lower()] = (first, f"{values}, {value}" if values else value)
+    return list(folded.values())
 
 
 def _status_line(status: int) -> str:
