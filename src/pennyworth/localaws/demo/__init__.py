@@ -4,27 +4,26 @@ Nothing of it outlives the command, and nothing is written outside the project's
 model are guarded child processes, and whatever the tools write goes below .pennyworth/.
 """
 
-import os
 import secrets
 import socket
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from pennyworth.host.environments import environment
 from pennyworth.host.places import made
 from pennyworth.host.progress import say, step
-from pennyworth.localaws import adapter
+from pennyworth.localaws import adapter, standin
 from pennyworth.localaws.demo.deployment import Endpoint, deploy, function_log
 from pennyworth.localaws.demo.providers import PROVIDERS
 from pennyworth.localaws.server import LocalAws
 from pennyworth.pipeline import smoke
 from pennyworth.pipeline.package import Target, sam_build
 
-ENVIRONMENTS = ("uv", "tools", "localaws")
+ENVIRONMENTS = ("tools", "localaws")
 _LOOK_SECONDS = 2.0
 _WAIT_SECONDS = 30.0  # for the function's first start
 
@@ -77,13 +76,13 @@ def running(provider: str, model: str | None = None, port: int = 0) -> Iterator[
     with ExitStack() as stack:
         for wanted in (*ENVIRONMENTS, *(["model"] if provider == "smollm2" else [])):
             environment(wanted)
-        with step(f"starting {behind.title}") as detail:
+        with step(behind.step) if behind.step else nullcontext():
             variables = {**credentials, **stack.enter_context(behind.start())}
-            detail(name)
         with step("starting the local AWS") as detail:
             aws = stack.enter_context(LocalAws(port=port))
             detail(aws.endpoint)
-            detail("the real Web Adapter" if adapter.real() else "a stand-in for the Web Adapter")
+            stand_in = standin.__file__ in adapter.command()
+            detail("a stand-in for the Web Adapter" if stand_in else "the real Web Adapter")
         config = made("demo") / f"{provider}.yaml"
         _write(config, behind.configuration(name))
         target = Target.here()
@@ -108,8 +107,7 @@ def api_key() -> str:
         return path.read_text().strip()
     except FileNotFoundError:
         key = f"sk-demo-{secrets.token_urlsafe(24)}"
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(f"{key}\n")
+        _write(path, f"{key}\n")
         return key
 
 
@@ -162,7 +160,7 @@ def _lane(model: str) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    """Write a file at once: another demo may be reading it."""
+    """Write a file at once, as another demo may be reading it, and for this user's eyes."""
     with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
         file.write(text)
     Path(file.name).replace(path)

@@ -6,11 +6,17 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
+from urllib.parse import urlsplit
+from urllib.request import ProxyHandler, build_opener
 
 from pennyworth.localaws import model as language_model
 from pennyworth.localaws import scripted
 
 _BASE_URL = "UPSTREAM_BASE_URL"
+
+
+class NotThere(RuntimeError):
+    """A provider was asked for that does not run on this machine."""
 
 
 class NoCredentials(RuntimeError):
@@ -34,9 +40,17 @@ def _scripted() -> Iterator[Mapping[str, str]]:
 
 @contextmanager
 def _ollama() -> Iterator[Mapping[str, str]]:
-    address = os.environ.get("OLLAMA_API_BASE") or os.environ.get("OLLAMA_HOST") or "127.0.0.1:11434"
-    address = address if "://" in address else f"http://{address}"
-    yield {_BASE_URL: f"{address.rstrip('/')}/v1"}
+    named = os.environ.get("OLLAMA_HOST") or "127.0.0.1"
+    parts = urlsplit(named if "://" in named else f"http://{named}")
+    host = "127.0.0.1" if parts.hostname in (None, "0.0.0.0") else parts.hostname  # noqa: S104  # what it binds
+    address = f"{parts.scheme}://{host}:{parts.port or 11434}"
+    try:
+        build_opener(ProxyHandler({})).open(f"{address}/api/version", timeout=10).close()
+    except (OSError, ValueError) as error:
+        raise NotThere(
+            f"Ollama does not answer at {address} ({error}). Start it (ollama serve), or say where in OLLAMA_HOST."
+        ) from error
+    yield {_BASE_URL: f"{address}/v1"}
 
 
 @contextmanager
@@ -53,6 +67,8 @@ class Provider:
     """The model where none is named."""
     config: str
     """The configuration beside this file that serves it."""
+    step: str = ""
+    """What `start` does, as a progress line says it; empty where it does nothing."""
     start: Callable[[], Started] = _nothing
     """Start what runs on this machine; gives the variables by which the function reaches it."""
     credentials: Mapping[str, str] = field(default_factory=dict)
@@ -82,9 +98,13 @@ class Provider:
 
 
 PROVIDERS = {
-    "smollm2": Provider("SmolLM2 on this machine", language_model.NAME, "local", _smollm2),
-    "scripted": Provider("a scripted upstream", scripted.NAME, "local", _scripted),
-    "ollama": Provider("Ollama", "llama3.2", "local", _ollama),
+    "smollm2": Provider(
+        "SmolLM2", language_model.NAME, "local", "starting SmolLM2 on this machine", _smollm2
+    ),
+    "scripted": Provider(
+        "a scripted upstream", scripted.NAME, "local", "starting a scripted upstream", _scripted
+    ),
+    "ollama": Provider("Ollama", "llama3.2", "local", "looking for Ollama", _ollama),
     "openai": Provider(
         "OpenAI",
         "gpt-5.4-mini",
