@@ -231,6 +231,10 @@ def test_a_client_that_hangs_up_does_not_end_the_function(deployed: Deployed) ->
 # concurrency
 
 
+def test_requests_in_sequence_share_an_environment(deployed: Deployed) -> None:
+    assert len({deployed.json("/")["pid"] for _ in range(30)}) == 1
+
+
 def test_parallel_requests_get_environments_of_their_own(deployed: Deployed) -> None:
     first = parallel_pids(deployed, 4)
     assert len(first) == 4

@@ -17,8 +17,7 @@ import threading
 import time
 import uuid
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -133,7 +132,7 @@ class Environment:
     def invoke(self, invocation: Invocation) -> Report:
         """Run an invocation to its end; never two at once.
 
-        The response goes to `invocation.receive` as it comes, and so does what ended it.
+        The response goes to `invocation.receive` as it comes; that it has ended is the caller's to tell.
         """
         self._say(f"START RequestId: {invocation.request_id} Version: {self.function.version}")
         init = ""
@@ -288,8 +287,18 @@ class Functions:
             log: makes, for a new environment, what takes the lines of a log stream of that name.
             variables: credentials and endpoints for a new environment.
         """
-        with self._leased(function, log, variables) as environment:
+        environment = self._leased(function, log, variables)
+        try:
             return environment.invoke(invocation)
+        finally:
+            # first this, so that whoever calls again upon the last byte finds the environment free
+            kept = environment.usable
+            if kept:
+                with self._lock:
+                    self._idle.setdefault(_key(function), []).append(environment)
+            invocation.tell_end()
+            if not kept:
+                environment.close()
 
     def discard(self, arn: str) -> None:
         """End the idle environments of a function that has changed or gone.
@@ -303,13 +312,13 @@ class Functions:
             ]
         _close(stale)
 
-    @contextmanager
     def _leased(
         self, function: Function, log: Callable[[str], Log], variables: dict[str, str]
-    ) -> Iterator[Environment]:
-        key = f"{_base(function.arn)}:{function.version}"
+    ) -> Environment:
+        """An idle environment of a function, or a new one."""
+        key, overdue = _key(function), time.monotonic() - IDLE_SECONDS
         with self._lock:
-            candidates, overdue = self._idle.get(key, []), time.monotonic() - IDLE_SECONDS
+            candidates = self._idle.get(key, [])
             fit = [
                 one
                 for one in candidates
@@ -322,14 +331,7 @@ class Functions:
         if environment is None:
             stream = f"{datetime.now(UTC):%Y/%m/%d}/[{function.version}]{uuid.uuid4().hex}"
             environment = Environment(function, stream, log(stream), root=self._root, more=variables)
-        try:
-            yield environment
-        finally:
-            if environment.usable:
-                with self._lock:
-                    self._idle.setdefault(key, []).append(environment)
-            else:
-                environment.close()
+        return environment
 
 
 def unpacked(function: Function, root: Path) -> Path:
@@ -350,6 +352,10 @@ def unpacked(function: Function, root: Path) -> Path:
 
 
 _unpacking = threading.Lock()
+
+
+def _key(function: Function) -> str:
+    return f"{_base(function.arn)}:{function.version}"
 
 
 def _base(arn: str) -> str:

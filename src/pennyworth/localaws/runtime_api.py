@@ -75,7 +75,10 @@ class Invocation:
                 return
             self.error = error
             self.done.set()
-        self.receive(error)
+
+    def tell_end(self) -> None:
+        """Let the receiver know that it is over, and how."""
+        self.receive(self.error)
 
 
 class RuntimeApi:
