@@ -10,7 +10,7 @@ needed is installed into the project's folder.
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from itertools import dropwhile, takewhile
 from pathlib import Path
@@ -113,11 +113,19 @@ def _summary(outcomes: Sequence[Outcome], seconds: float) -> int:
     print()
     for outcome in [*sorted(outcomes, key=lambda each: each.name), total]:
         print(f"{outcome.mark()} {outcome.name:<{width}}  {outcome.seconds:7.1f} s  {outcome.counts()}")
-    for title, names in (("skipped", total.skipped), ("failed", total.failed)):
-        if names:
-            print(f"\n{title}:", *names, sep="\n  ")
+    for title, lines in (("skipped", list(_skips(total.skipped))), ("failed", total.failed)):
+        if lines:
+            print(f"\n{title}:", *lines, sep="\n  ")
     print(f"\n{total.counts()}")
     return 1 if total.failed else 0
+
+
+def _skips(skipped: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """A line for each reason that a test was skipped for: the test's name, or how many they are."""
+    for reason in dict.fromkeys(reason for _, reason in skipped):
+        names = [name for name, given in skipped if given == reason]
+        modules = ", ".join(sorted({name.partition("::")[0] for name in names}))
+        yield f"{names[0] if len(names) == 1 else f'{len(names)} tests in {modules}'}: {reason}"
 
 
 if __name__ == "__main__":

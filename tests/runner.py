@@ -42,8 +42,8 @@ class Outcome:
     passed: int = 0
     failed: list[str] = field(default_factory=list)
     """Names of what failed."""
-    skipped: list[str] = field(default_factory=list)
-    """Reasons, one for each skipped test."""
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    """Names and reasons."""
     seconds: float = 0.0
 
     def counts(self) -> str:
@@ -209,6 +209,6 @@ def _read_report(report: Path, outcome: Outcome) -> None:
         if case.find("failure") is not None or case.find("error") is not None:
             outcome.failed.append(name)
         elif skipped is not None:
-            outcome.skipped.append(f"{name}: {skipped.get('message', 'without a reason')}")
+            outcome.skipped.append((name, skipped.get("message", "without a reason")))
         else:
             outcome.passed += 1

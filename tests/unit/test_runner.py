@@ -49,7 +49,7 @@ def test_each_test_is_counted_and_failing_output_shown(run: Run, capsys: pytest.
     outcome = run(TESTS)
     assert outcome.passed == 1
     assert [name.rpartition("::")[2] for name in outcome.failed] == ["test_wrong", "test_broken"]
-    assert [reason.rpartition(": ")[2] for reason in outcome.skipped] == ["no tape drive"]
+    assert [reason for _, reason in outcome.skipped] == ["no tape drive"]
     assert outcome.counts() == "1 passed, 2 failed, 1 skipped"
     shown = capsys.readouterr().err
     assert "numbers differ" in shown
