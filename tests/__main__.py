@@ -35,7 +35,7 @@ ENVIRONMENTS = {
     "pipeline": ("test", "tools", "localaws"),
     "localaws": ("test", "localaws", "tools"),
     "template": ("test", "tools"),
-    "policies": ("test", "tools"),
+    "policies": ("test", "tools", "localaws"),
 }
 
 
