@@ -9,6 +9,7 @@ import hashlib
 import os
 import re
 import shutil
+import ssl
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -91,6 +92,12 @@ def clean_environ() -> dict[str, str]:
     environ.setdefault("UV_CACHE_DIR", str(made("cache", "uv")))
     environ.setdefault("UV_NO_PROGRESS", "1")
     environ.setdefault("UV_PYTHON_DOWNLOADS", "never")
+    # where the system keeps certificate authorities, they hold: an employer's proxy is known there and nowhere else
+    authorities = ssl.get_default_verify_paths()
+    if authorities.cafile or authorities.capath:
+        environ.setdefault("UV_SYSTEM_CERTS", "1")
+    if authorities.cafile:
+        environ.setdefault("PIP_CERT", authorities.cafile)
     environ["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
     return environ
 
