@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -117,6 +118,37 @@ def test_loopback_counts_as_tls() -> None:
             someone.put_object(Bucket="guarded", Key="x", Body=b"kept out")
 
 
+def test_calls_are_recorded_as_iam_sees_them(tmp_path: Path) -> None:
+    with LocalAws(record=tmp_path / "calls") as aws:
+        iam = client(aws, "iam")
+        iam.create_user(UserName="someone")
+        key = iam.create_access_key(UserName="someone")["AccessKey"]
+        as_someone = (key["AccessKeyId"], key["SecretAccessKey"])
+        with pytest.raises(ClientError, match="AccessDenied"):
+            client(aws, "cloudformation", *as_someone).describe_stacks(StackName="one")
+        with pytest.raises(ClientError, match="not authorized"):
+            client(aws, "apigateway", *as_someone).get_rest_api(restApiId="abc")
+        with pytest.raises(ClientError, match="AccessDenied"):
+            client(aws, "s3", *as_someone).get_bucket_encryption(Bucket="one")
+        client(aws, "logs").create_log_group(logGroupName="/of/one", tags={"a": "b"})
+    calls = [json.loads(line) for line in (tmp_path / "calls").read_text().splitlines()]
+    someone = "arn:aws:iam::123456789012:user/someone"
+    assert [(call["action"], call["resource"]) for call in calls if call["caller"] == someone] == [
+        ("cloudformation:DescribeStacks", f"arn:aws:cloudformation:{REGION}:123456789012:stack/one/*"),
+        ("apigateway:GET", f"arn:aws:apigateway:{REGION}::/restapis/abc"),
+        ("s3:GetEncryptionConfiguration", "arn:aws:s3:::one"),
+    ]
+    assert {call["allowed"] for call in calls if call["caller"] == someone} == {False}
+    assert calls[-1] == {
+        "caller": "arn:aws:iam::123456789012:root",
+        "action": "logs:CreateLogGroup",
+        "resource": f"arn:aws:logs:{REGION}:123456789012:log-group:/of/one",
+        "region": REGION,
+        "context": {"aws:requesttag/a": "b", "aws:TagKeys": ["a"]},
+        "allowed": True,
+    }
+
+
 PLACES = {
     ("ministack.services.apigateway_v1", "_import_rest_api"): test_an_imported_api_keeps_its_settings,
     ("ministack.services.apigateway_v1", "_import_path_item"): test_an_imported_path_keeps_its_any_method,
@@ -129,13 +161,16 @@ PLACES = {
     ): test_an_invocation_runs_in_an_environment_of_its_own,
     ("ministack.services.lambda_svc", "invalidate_worker"): test_a_changed_function_loses_its_environments,
     ("ministack.app", "pin_request_origin"): test_loopback_counts_as_tls,
+    ("ministack.core.iam_evaluator", "enforce"): test_calls_are_recorded_as_iam_sees_them,
 }
 
 
 def test_every_place_has_a_test() -> None:
     asked = (
-        "from pathlib import Path; from pennyworth.localaws import emulator; from pennyworth.localaws.functions import"
-        " Functions; print([(module.__name__, name) for module, name, _ in emulator.places(Functions(Path()), '')])"
+        "import os; from pathlib import Path; from pennyworth.localaws import emulator;"
+        " from pennyworth.localaws.functions import Functions;"
+        " told = emulator.places(Functions(Path()), '', Path(os.devnull));"
+        " print([(module.__name__, name) for module, name, _ in told])"
     )
     told = subprocess.run(
         [environment("localaws") / "python", "-c", asked],

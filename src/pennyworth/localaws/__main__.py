@@ -22,6 +22,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0, help="where to listen; 0 takes a free one")
     parser.add_argument("--auth", action="store_true", help="judge signatures, IAM policies and OIDC trust")
     parser.add_argument("--state", type=Path, help="keep what is deployed in this folder")
+    parser.add_argument("--record", type=Path, help="write the calls that IAM judges to this file")
     options = parser.parse_args()
 
     listener = socket.create_server(("127.0.0.1", options.port))
@@ -30,7 +31,7 @@ def main() -> None:
     port = options.folder / "port"
     port.with_suffix(".new").write_text(endpoint.rpartition(":")[2])
     port.with_suffix(".new").rename(port)
-    asyncio.run(_serve(listener, options.folder, endpoint))
+    asyncio.run(_serve(listener, options.folder, endpoint, options.record))
 
 
 def _settings(folder: Path, endpoint: str, *, auth: bool, state: Path | None) -> dict[str, str]:
@@ -55,7 +56,7 @@ def _settings(folder: Path, endpoint: str, *, auth: bool, state: Path | None) ->
     }
 
 
-async def _serve(listener: socket.socket, folder: Path, endpoint: str) -> None:
+async def _serve(listener: socket.socket, folder: Path, endpoint: str, record: Path | None) -> None:
     # imported here: MiniStack reads its settings when it is imported
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
@@ -64,7 +65,7 @@ async def _serve(listener: socket.socket, folder: Path, endpoint: str) -> None:
     from pennyworth.localaws import emulator
     from pennyworth.localaws.functions import Functions
 
-    emulator.apply(Functions(folder / "functions"), endpoint)
+    emulator.apply(Functions(folder / "functions"), endpoint, record)
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)

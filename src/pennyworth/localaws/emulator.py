@@ -13,11 +13,12 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from ministack import app
-from ministack.core import lambda_runtime, responses
+from ministack.core import iam_evaluator, lambda_runtime, responses
 from ministack.services import (
     apigateway_v1,
     cloudwatch_logs,
@@ -26,6 +27,7 @@ from ministack.services import (
 
 from pennyworth.localaws import response_stream
 from pennyworth.localaws.functions import Function, Functions, Log, Report
+from pennyworth.localaws.recorder import Recorder
 from pennyworth.localaws.runtime_api import FunctionError, Invocation, Receiver
 
 logger = logging.getLogger("pennyworth.localaws")
@@ -39,12 +41,15 @@ Call = Callable[..., Any]
 Around = Callable[[Call, inspect.BoundArguments], Any]
 
 
-def places(functions: Functions, endpoint: str) -> list[tuple[ModuleType, str, Around]]:
+def places(
+    functions: Functions, endpoint: str, record: Path | None = None
+) -> list[tuple[ModuleType, str, Around]]:
     """Where MiniStack is reached into: a function's module and name, and what is put around it.
 
     Args:
         functions: what runs Lambda functions of Python runtimes.
         endpoint: this AWS's URL, for the functions' own calls.
+        record: the file that takes the calls that IAM judges.
     """
     lambdas = _Lambdas(functions, endpoint)
     return [
@@ -56,12 +61,13 @@ def places(functions: Functions, endpoint: str) -> list[tuple[ModuleType, str, A
         (lambda_svc, "_execute_function_dispatch", lambdas.buffered),
         (lambda_svc, "invalidate_worker", lambdas.changed),
         (app, "pin_request_origin", _over_tls),
+        *([(iam_evaluator, "enforce", Recorder(record).judged)] if record else []),
     ]
 
 
-def apply(functions: Functions, endpoint: str) -> None:
+def apply(functions: Functions, endpoint: str, record: Path | None = None) -> None:
     """Fill MiniStack's gaps in this process; the arguments are those of `places`."""
-    for module, name, around in places(functions, endpoint):
+    for module, name, around in places(functions, endpoint, record):
         setattr(module, name, _wrapped(getattr(module, name), around))
 
 

@@ -27,22 +27,29 @@ class LocalAws:
     `{endpoint}/_aws/execute-api/{api}/{stage}/`.
     """
 
-    def __init__(self, *, auth: bool = False, state: Path | None = None, port: int = 0) -> None:
+    def __init__(
+        self, *, auth: bool = False, state: Path | None = None, port: int = 0, record: Path | None = None
+    ) -> None:
         """Describe it; `with` starts it.
 
         Args:
             auth: judge signatures, IAM policies and OIDC trust on direct calls.
             state: a folder that keeps what is deployed; by default all is forgotten.
             port: where to listen; 0 takes a free one.
+            record: a file that takes each direct call as IAM sees it, a JSON object a line: `caller`, `action`,
+                `resource`, `region`, `context` (condition keys) and whether it was `allowed`. Takes `auth` with it.
         """
-        self._auth = auth
+        self._auth = auth or record is not None
         self._port = port
         self._state = state
+        self._record = record
 
     def __enter__(self) -> "LocalAws":
         options = ["--port", str(self._port), *(["--auth"] if self._auth else [])]
         if self._state:
             options += ["--state", str(self._state.resolve())]
+        if self._record:
+            options += ["--record", str(self._record.resolve())]
         own = {name: value for name, value in clean_environ().items() if not name.startswith("AWS_")}
         with ExitStack() as stack:
             self._folder = stack.enter_context(scratch("localaws"))
