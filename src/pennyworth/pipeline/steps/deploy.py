@@ -9,17 +9,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import boto3
 import yaml
+from botocore.exceptions import ClientError
 
 from pennyworth.host.environments import environment
 from pennyworth.host.places import made
 from pennyworth.pipeline import workflow
+from pennyworth.pipeline.policy.documents import MANAGED_POLICIES
 from pennyworth.pipeline.stack import Change, Stack
 
 TITLE = "Deployment"
 
 PARAMETER = "PARAMETER_"
 """What stands before a stack parameter's name in the environment."""
+
+BOUNDARY = "PermissionsBoundaryArn"
+"""The stack parameter that caps the stack's roles."""
 
 SECRETS = {
     # where the secrets are in each
@@ -56,7 +62,10 @@ def run(environ: dict[str, str]) -> str:
     recovered = stack.make_deployable()
     existed = stack.status() not in {None, "REVIEW_IN_PROGRESS"}
     marker = stack.last_event()
-    said = _sam_deploy(stack.name, template, parameters(template, environ), environ)
+    values = parameters(template, environ)
+    if values.get(BOUNDARY) == "":
+        values[BOUNDARY] = stack_boundary(environ["AWS_REGION"])
+    said = _sam_deploy(stack.name, template, values, environ)
     events = stack.events_since(marker)
     if said is not None:
         aftermath = _UPDATE_FAILED if existed else _CREATION_FAILED
@@ -81,6 +90,28 @@ def parameters(template: Path, environ: Mapping[str, str]) -> dict[str, str]:
             raise workflow.StepFailed(f"{name} is not set", "The template has no default for it.")
         values[name] = str(given)
     return values
+
+
+def stack_boundary(region: str) -> str:
+    """The ARN of the account's boundary for the stack's roles; empty where the account has none.
+
+    Raises:
+        StepFailed: the credentials may not ask.
+    """
+    caller = boto3.client("sts", region_name=region).get_caller_identity()
+    partition = caller["Arn"].split(":")[1]
+    arn = f"arn:{partition}:iam::{caller['Account']}:policy/{MANAGED_POLICIES['stack-boundary']}"
+    try:
+        boto3.client("iam", region_name=region).get_policy(PolicyArn=arn)
+    except ClientError as failure:
+        if failure.response["Error"]["Code"] == "NoSuchEntity":
+            return ""
+        raise workflow.StepFailed(
+            "It can't be seen whether the stack's roles need a boundary",
+            f"Allow iam:GetPolicy on {arn}, as policies/deployment.json does. Then run this again.",
+            str(failure),
+        ) from failure
+    return arn
 
 
 def secret_values(setting: str, text: str) -> list[str]:
@@ -110,7 +141,9 @@ def _sam_deploy(stack: str, template: Path, values: dict[str, str], environ: Map
                 "--stack-name",
                 stack,
             ),
-            *("--parameter-overrides", f"file://{path}", "--capabilities", "CAPABILITY_IAM", "--resolve-s3"),
+            *("--parameter-overrides", f"file://{path}", "--capabilities", "CAPABILITY_IAM"),
+            # the bucket serves every SAM project of the account: the role may write below this prefix alone
+            *("--resolve-s3", "--s3-prefix", stack),
             *("--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar"),
         ]
         with (
