@@ -16,7 +16,7 @@ from pennyworth.host.environments import environment
 from pennyworth.host.places import ROOT
 from pennyworth.localaws import bootstrap
 from pennyworth.localaws.adapter import STAND_IN
-from pennyworth.localaws.server import LocalAws
+from pennyworth.localaws.server import ACCOUNT, LocalAws
 
 from .conftest import REGION, Deployed, client, ends
 
@@ -149,6 +149,68 @@ def test_calls_are_recorded_as_iam_sees_them(tmp_path: Path) -> None:
     }
 
 
+def test_a_policys_older_version_becomes_its_default_again() -> None:
+    with LocalAws(auth=True) as aws:
+        iam = client(aws, "iam")
+        arn = policy(iam, "versioned", "s3:GetObject")
+        iam.create_policy_version(PolicyArn=arn, PolicyDocument=allow("s3:PutObject"), SetAsDefault=True)
+        iam.set_default_policy_version(PolicyArn=arn, VersionId="v1")
+        assert iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"] == "v1"
+        defaults = {
+            one["VersionId"]: one["IsDefaultVersion"]
+            for one in iam.list_policy_versions(PolicyArn=arn)["Versions"]
+        }
+        assert defaults == {"v1": True, "v2": False}
+        with pytest.raises(ClientError, match="NoSuchEntity"):
+            iam.set_default_policy_version(PolicyArn=arn, VersionId="v9")
+
+
+def test_a_simulation_looks_at_every_resource_the_context_and_the_boundary() -> None:
+    passing = {"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}}
+    with LocalAws(auth=True) as aws:
+        iam = client(aws, "iam")
+        own, other = (f"arn:aws:iam::{ACCOUNT}:role/{name}" for name in ("own", "other"))
+        allowed = policy(iam, "allowed", "iam:PassRole", own, other, **passing)
+        source = iam.create_role(
+            RoleName="asked",
+            AssumeRolePolicyDocument=allow("sts:AssumeRole"),
+            PermissionsBoundary=policy(iam, "boundary", "iam:PassRole", own),
+        )["Role"]["Arn"]
+        iam.attach_role_policy(RoleName="asked", PolicyArn=allowed)
+
+        def decisions(service: str) -> list[str]:
+            told = iam.simulate_principal_policy(
+                PolicySourceArn=source,
+                ActionNames=["iam:PassRole"],
+                ResourceArns=[own, other],
+                ContextEntries=[
+                    {
+                        "ContextKeyName": "iam:PassedToService",
+                        "ContextKeyValues": [service],
+                        "ContextKeyType": "string",
+                    }
+                ],
+            )["EvaluationResults"]
+            return [one["EvalDecision"] for one in told]
+
+        assert decisions("lambda.amazonaws.com") == ["allowed", "implicitDeny"]  # the second by the boundary
+        assert decisions("ec2.amazonaws.com") == ["implicitDeny", "implicitDeny"]
+
+
+def test_whoever_may_simulate_one_principal_may_not_simulate_another() -> None:
+    with LocalAws(auth=True) as aws:
+        iam = client(aws, "iam")
+        arns = [iam.create_user(UserName=name)["User"]["Arn"] for name in ("someone", "another")]
+        iam.attach_user_policy(
+            UserName="someone", PolicyArn=policy(iam, "look", "iam:SimulatePrincipalPolicy", arns[0])
+        )
+        key = iam.create_access_key(UserName="someone")["AccessKey"]
+        someone = client(aws, "iam", key["AccessKeyId"], key["SecretAccessKey"])
+        someone.simulate_principal_policy(PolicySourceArn=arns[0], ActionNames=["s3:GetObject"])
+        with pytest.raises(ClientError, match="AccessDenied"):
+            someone.simulate_principal_policy(PolicySourceArn=arns[1], ActionNames=["s3:GetObject"])
+
+
 PLACES = {
     ("ministack.services.apigateway_v1", "_import_rest_api"): test_an_imported_api_keeps_its_settings,
     ("ministack.services.apigateway_v1", "_import_path_item"): test_an_imported_path_keeps_its_any_method,
@@ -161,6 +223,14 @@ PLACES = {
     ): test_an_invocation_runs_in_an_environment_of_its_own,
     ("ministack.services.lambda_svc", "invalidate_worker"): test_a_changed_function_loses_its_environments,
     ("ministack.app", "pin_request_origin"): test_loopback_counts_as_tls,
+    (
+        "ministack.services.iam",
+        "handle_request",
+    ): test_a_simulation_looks_at_every_resource_the_context_and_the_boundary,
+    (
+        "ministack.core.iam_actions",
+        "extract_resource_arn",
+    ): test_whoever_may_simulate_one_principal_may_not_simulate_another,
     ("ministack.core.iam_evaluator", "enforce"): test_calls_are_recorded_as_iam_sees_them,
 }
 
@@ -180,6 +250,23 @@ def test_every_place_has_a_test() -> None:
         env={"PYTHONPATH": str(ROOT / "src")},
     )
     assert set(ast.literal_eval(told.stdout)) == set(PLACES)
+
+
+def allow(action: str, *resources: str, **condition: Any) -> str:
+    """A policy document with one statement."""
+    statement = {
+        "Effect": "Allow",
+        "Action": action,
+        "Resource": list(resources) or "*",
+        "Condition": condition,
+    }
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def policy(iam: Any, name: str, action: str, *resources: str, **condition: Any) -> str:
+    """A managed policy's ARN."""
+    document = allow(action, *resources, **condition)
+    return str(iam.create_policy(PolicyName=name, PolicyDocument=document)["Policy"]["Arn"])
 
 
 def methods(deployed: Deployed) -> dict[str, list[str]]:

@@ -18,14 +18,15 @@ from types import ModuleType
 from typing import Any
 
 from ministack import app
-from ministack.core import iam_evaluator, lambda_runtime, responses
+from ministack.core import iam_actions, iam_evaluator, lambda_runtime, responses
 from ministack.services import (
     apigateway_v1,
     cloudwatch_logs,
+    iam,
     lambda_svc,
 )
 
-from pennyworth.localaws import response_stream
+from pennyworth.localaws import identity, response_stream
 from pennyworth.localaws.functions import Function, Functions, Log, Report
 from pennyworth.localaws.recorder import Recorder
 from pennyworth.localaws.runtime_api import FunctionError, Invocation, Receiver
@@ -61,6 +62,8 @@ def places(
         (lambda_svc, "_execute_function_dispatch", lambdas.buffered),
         (lambda_svc, "invalidate_worker", lambdas.changed),
         (app, "pin_request_origin", _over_tls),
+        (iam, "handle_request", identity.handled),
+        (iam_actions, "extract_resource_arn", identity.resource),
         *([(iam_evaluator, "enforce", Recorder(record).judged)] if record else []),
     ]
 

@@ -1,0 +1,133 @@
+"""What MiniStack's IAM lacks: an older version of a policy made the default one, and a simulator that heeds all it is told.
+
+https://docs.aws.amazon.com/IAM/latest/APIReference/API_SetDefaultPolicyVersion.html
+https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html
+"""
+
+import inspect
+import re
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+from urllib.parse import parse_qs
+from xml.sax.saxutils import escape
+
+from ministack.core import iam_evaluator, responses
+from ministack.services import iam
+
+Fields = dict[str, str]
+Call = Callable[..., Any]
+
+_DECISIONS = {"Allow": "allowed", "Deny": "explicitDeny"}
+
+
+def handled(original: Call, bound: inspect.BoundArguments) -> Awaitable[Any]:
+    """Answer the operations of `_OPERATIONS` in MiniStack's place."""
+    fields = {name: values[0] for name, values in parse_qs(bound.arguments["body"].decode()).items()}
+    operation = _OPERATIONS.get(fields.get("Action", ""))
+    if operation is None:
+        answer: Awaitable[Any] = original(*bound.args, **bound.kwargs)
+        return answer
+    return _answered(operation, fields)
+
+
+def resource(original: Call, bound: inspect.BoundArguments) -> str:
+    """A simulation's resource is the principal whose policies it reads; MiniStack takes it for `*`."""
+    source = bound.arguments["query_params"].get("PolicySourceArn")
+    if bound.arguments["service"] == "iam" and source:
+        return str(source[0])
+    return str(original(*bound.args, **bound.kwargs))
+
+
+async def _answered(operation: Callable[[Fields], Any], fields: Fields) -> Any:
+    return operation(fields)
+
+
+def _set_default_policy_version(fields: Fields) -> Any:
+    policy = iam._policies.get(fields["PolicyArn"])
+    wanted = fields["VersionId"]
+    if not policy or wanted not in policy["Versions"]:
+        return iam._error(404, "NoSuchEntity", f"Policy version {wanted} not found.", ns="iam")
+    for name, version in policy["Versions"].items():
+        version["IsDefaultVersion"] = name == wanted
+    policy["DefaultVersionId"] = wanted
+    return iam._xml(200, "SetDefaultPolicyVersionResponse", "", ns="iam")
+
+
+def _simulate_principal_policy(fields: Fields) -> Any:
+    source = fields["PolicySourceArn"]
+    kind, _, name = source.rpartition(":")[2].partition("/")
+    account = responses.get_account_id()
+    stores = {
+        "role": (iam._roles, iam_evaluator._gather_role_policies),
+        "user": (iam._users, iam_evaluator._gather_user_policies),
+    }
+    if kind not in stores or stores[kind][0].get(name) is None:
+        return iam._error(404, "NoSuchEntity", f"Policy source {source} not found.", ns="iam")
+    store, gather = stores[kind]
+    policies = gather(name, account)
+    limits = iam_evaluator._permissions_boundary(store, name, account)
+    context = {
+        fields[f"{entry}.ContextKeyName"].lower(): list(_members(fields, f"{entry}.ContextKeyValues"))
+        for entry in _entries(fields, "ContextEntries")
+    }
+    results = ""
+    for action in _members(fields, "ActionNames"):
+        for target in list(_members(fields, "ResourceArns")) or ["*"]:
+            asked = iam_evaluator.EvalContext(
+                principal_arn=source,
+                principal_type="AssumedRole" if kind == "role" else "User",
+                principal_account=account,
+                action=action,
+                resource_arn=target,
+                region=responses.get_region(),
+                service_context={key: values[0] for key, values in context.items()},
+            )
+            results += _result(asked, policies, limits)
+    return iam._xml(
+        200,
+        "SimulatePrincipalPolicyResponse",
+        f"<SimulatePrincipalPolicyResult><EvaluationResults>{results}</EvaluationResults>"
+        "<IsTruncated>false</IsTruncated></SimulatePrincipalPolicyResult>",
+        ns="iam",
+    )
+
+
+def _result(asked: Any, policies: list[Any], limits: list[Any]) -> str:
+    """A simulation's result; the matched statement is told by its Sid, as MiniStack does not keep its policy's name."""
+    found = iam_evaluator.evaluate(asked, policies, *limits)
+    matched = (
+        f"<member><SourcePolicyId>{escape(found.matched_sid)}</SourcePolicyId></member>"
+        if found.matched_sid
+        else ""
+    )
+    within = iam_evaluator.evaluate(asked, *limits).decision == "Allow" if limits else None
+    boundary = (
+        ""
+        if within is None
+        else "<PermissionsBoundaryDecisionDetail><AllowedByPermissionsBoundary>"
+        f"{str(within).lower()}</AllowedByPermissionsBoundary></PermissionsBoundaryDecisionDetail>"
+    )
+    return (
+        f"<member><EvalActionName>{escape(asked.action)}</EvalActionName>"
+        f"<EvalResourceName>{escape(asked.resource_arn)}</EvalResourceName>"
+        f"<EvalDecision>{_DECISIONS.get(found.decision, 'implicitDeny')}</EvalDecision>"
+        f"<MatchedStatements>{matched}</MatchedStatements><MissingContextValues></MissingContextValues>"
+        f"{boundary}</member>"
+    )
+
+
+def _entries(fields: Fields, name: str) -> Iterator[str]:
+    """The names of a list's members, in order: `name.member.1` and so on."""
+    pattern = re.compile(rf"{re.escape(name)}\.member\.(\d+)(?=\.|$)")
+    numbers = {int(match[1]) for field in fields if (match := pattern.match(field))}
+    return (f"{name}.member.{number}" for number in sorted(numbers))
+
+
+def _members(fields: Fields, name: str) -> Iterator[str]:
+    return (fields[entry] for entry in _entries(fields, name))
+
+
+_OPERATIONS: dict[str, Callable[[Fields], Any]] = {
+    "SetDefaultPolicyVersion": _set_default_policy_version,
+    "SimulatePrincipalPolicy": _simulate_principal_policy,
+}
