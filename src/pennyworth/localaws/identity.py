@@ -1,4 +1,4 @@
-"""What MiniStack's IAM lacks: an older version of a policy made the default one, and a simulator that heeds all it is told.
+"""What MiniStack's IAM lacks: older versions of policies made default again, and a simulator that heeds what it is told.
 
 https://docs.aws.amazon.com/IAM/latest/APIReference/API_SetDefaultPolicyVersion.html
 https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html
