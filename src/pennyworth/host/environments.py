@@ -97,7 +97,8 @@ def clean_environ() -> dict[str, str]:
     if authorities.cafile or authorities.capath:
         environ.setdefault("UV_SYSTEM_CERTS", "1")
     if authorities.cafile:
-        environ.setdefault("PIP_CERT", authorities.cafile)
+        for program in ("PIP_CERT", "NODE_EXTRA_CA_CERTS"):
+            environ.setdefault(program, authorities.cafile)
     environ["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
     return environ
 
