@@ -1,4 +1,4 @@
-"""What MiniStack's IAM lacks: older versions of policies made default again, and a simulator that heeds what it is told.
+"""What MiniStack's IAM lacks: older versions of policies made default again, and a simulator that heeds its input.
 
 https://docs.aws.amazon.com/IAM/latest/APIReference/API_SetDefaultPolicyVersion.html
 https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html
