@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from pennyworth.host.environments import environment
-from tests.policies.conftest import ACCOUNT
-from tests.policies.evaluator import HERE, UNLISTED, Evaluator, NotJudged
-from tests.policies.evaluator.install import programs
+
+from .account import ACCOUNT
+from .evaluator import HERE, UNLISTED, Evaluator, NotJudged
+from .evaluator.install import programs
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/deployer"
 TABLE = f"arn:aws:dynamodb:us-west-2:{ACCOUNT}:table/one"

@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from tests.policies.evaluator.install import installed, programs
+from .install import installed, programs
 
 Document = Mapping[str, Any]
 Context = Mapping[str, str | Sequence[str]]
