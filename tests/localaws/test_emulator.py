@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, WaiterError
 
 from pennyworth.host.environments import environment
 from pennyworth.host.places import ROOT
@@ -209,6 +209,73 @@ def test_whoever_may_simulate_one_principal_may_not_simulate_another() -> None:
         someone.simulate_principal_policy(PolicySourceArn=arns[0], ActionNames=["s3:GetObject"])
         with pytest.raises(ClientError, match="AccessDenied"):
             someone.simulate_principal_policy(PolicySourceArn=arns[1], ActionNames=["s3:GetObject"])
+
+
+BOUNDED = """
+Parameters: {Boundary: {Type: String, Default: ""}}
+Conditions: {Bounded: !Not [!Equals [!Ref Boundary, ""]]}
+Resources:
+  Provider:
+    Type: AWS::IAM::OIDCProvider
+    Properties: {Url: "https://issuer.example", ClientIdList: [sts.amazonaws.com]}
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      RoleName: bounded
+      PermissionsBoundary: !If [Bounded, !Ref Boundary, !Ref "AWS::NoValue"]
+      AssumeRolePolicyDocument:
+        Version: "2012-10-17"
+        Statement:
+          - Effect: Allow
+            Action: sts:AssumeRoleWithWebIdentity
+            Principal: {Federated: !Ref Provider}
+Outputs:
+  Arn: {Value: !GetAtt Provider.Arn}
+"""
+
+
+def test_stacks_hold_identity_providers_and_boundaries_of_roles() -> None:
+    with LocalAws() as aws:
+        stacks, iam = client(aws, "cloudformation"), client(aws, "iam")
+
+        def finished(operation: str) -> None:
+            waiter = stacks.get_waiter(f"stack_{operation}_complete")
+            waiter.wait(StackName="bounded", WaiterConfig={"Delay": 1, "MaxAttempts": 20})
+
+        def given(boundary: str) -> dict[str, Any]:
+            parameter = {"ParameterKey": "Boundary", "ParameterValue": boundary}
+            return {
+                "StackName": "bounded",
+                "TemplateBody": BOUNDED,
+                "Parameters": [parameter],
+                "Capabilities": ["CAPABILITY_NAMED_IAM"],
+            }
+
+        def boundary() -> str | None:
+            found = iam.get_role(RoleName="bounded")["Role"].get("PermissionsBoundary", {})
+            return found.get("PermissionsBoundaryArn")
+
+        limit = policy(iam, "limit", "s3:GetObject")
+        stacks.create_stack(**given(limit))
+        finished("create")
+        provider = f"arn:aws:iam::{ACCOUNT}:oidc-provider/issuer.example"
+        assert iam.get_open_id_connect_provider(OpenIDConnectProviderArn=provider)["ClientIDList"] == [
+            "sts.amazonaws.com"
+        ]
+        role = iam.get_role(RoleName="bounded")["Role"]["AssumeRolePolicyDocument"]
+        assert role["Statement"][0]["Principal"] == {"Federated": provider}
+        (stack,) = stacks.describe_stacks(StackName="bounded")["Stacks"]
+        assert stack["Outputs"][0]["OutputValue"] == provider
+        assert boundary() == limit
+        stacks.update_stack(**given(""))
+        finished("update")
+        assert boundary() is None
+        stacks.create_stack(**{**given(""), "StackName": "second"})
+        with pytest.raises(WaiterError):  # an account has one provider for an issuer
+            stacks.get_waiter("stack_create_complete").wait(StackName="second", WaiterConfig={"Delay": 1})
+        stacks.delete_stack(StackName="bounded")
+        finished("delete")
+        assert not iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
 
 
 PLACES = {

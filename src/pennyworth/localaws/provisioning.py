@@ -1,0 +1,66 @@
+"""What MiniStack's CloudFormation lacks of the resources in IAM: identity providers, and the boundaries of roles.
+
+https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-iam-oidcprovider.html
+https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-iam-role.html
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from ministack.core import responses
+from ministack.services import iam
+from ministack.services.cloudformation import provisioners
+
+Properties = dict[str, Any]
+Made = tuple[str, dict[str, Any]]
+
+
+def resource_types() -> dict[str, dict[str, Any]]:
+    """What carries out each type's creation, update and deletion, as MiniStack's own table has it."""
+    role = provisioners._RESOURCE_HANDLERS["AWS::IAM::Role"]
+    return {
+        "AWS::IAM::OIDCProvider": {
+            "create": _provider_created,
+            "update": _provider_updated,
+            "delete": _provider_deleted,
+        },
+        "AWS::IAM::Role": {
+            **role,
+            "create": _bounded(role["create"], properties=1),
+            "update": _bounded(role["update"], properties=2),
+        },
+    }
+
+
+def _provider_created(_name: str, properties: Properties, _stack: str) -> Made:
+    url = properties["Url"]
+    arn = f"arn:aws:iam::{responses.get_account_id()}:oidc-provider/{url.partition('://')[2].rstrip('/')}"
+    if arn in iam._oidc_providers:
+        raise ValueError(f"Provider with url {url} already exists.")
+    iam._oidc_providers[arn] = {"Url": url, "Arn": arn, "CreateDate": iam._now(), **_settings(properties)}
+    return arn, {"Arn": arn}
+
+
+def _provider_updated(arn: str, _old: Properties, properties: Properties, _stack: str) -> Made:
+    iam._oidc_providers[arn].update(_settings(properties))
+    return arn, {"Arn": arn}
+
+
+def _provider_deleted(arn: str, _properties: Properties) -> None:
+    iam._oidc_providers.pop(arn, None)
+
+
+def _settings(properties: Properties) -> Properties:
+    given = {"ClientIDList": "ClientIdList", "ThumbprintList": "ThumbprintList", "Tags": "Tags"}
+    return {name: properties.get(source, []) for name, source in given.items()}
+
+
+def _bounded(original: Callable[..., Made], *, properties: int) -> Callable[..., Made]:
+    """The role keeps the boundary in its properties, which are the nth argument."""
+
+    def made(*args: Any) -> Made:
+        result = original(*args)
+        iam._roles[result[0]]["PermissionsBoundary"] = args[properties].get("PermissionsBoundary", "")
+        return result
+
+    return made
