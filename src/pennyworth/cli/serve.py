@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
         serve(options.host, options.port, os.environ, config=options.config, threads=options.threads)
     except ModuleNotFoundError as error:
         print(
-            f"pennyworth serve: the package '{error.name}' is missing: pip install pennyworth",
+            f"pennyworth serve: the package '{error.name}' is missing. In a checkout: pip install '.[litellm]'",
             file=sys.stderr,
         )
         return 1

@@ -45,6 +45,13 @@ def environment(name: str, python: str | None = None) -> Path:
         EnvironmentUnavailable: the packages can't be had or the interpreter can't make environments.
     """
     lock = LOCKS / f"{name}.txt"
+    if not lock.exists():
+        raise EnvironmentUnavailable(
+            "This works in a checkout of pennyworth's repository, and this is an installed package: clone the"
+            " repository and run it there. `pennyworth serve` and `pennyworth smoke` work anywhere."
+            if not LOCKS.exists()
+            else f"{lock.relative_to(ROOT)} is missing. Make it with `make lock`."
+        )
     identity = _identity(python or sys.executable)
     # scripts in bin/ name their interpreter by its full path: a moved checkout needs new ones
     key = hashlib.sha256(lock.read_bytes() + f"{identity} {work_dir().resolve()}".encode()).hexdigest()[:12]
