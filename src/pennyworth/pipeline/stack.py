@@ -31,6 +31,9 @@ _ADVICE = {
 }
 _BUSY = "Another operation is at work on it. Wait for its end, then run this again."
 
+# states of a resource that is not there
+_ABSENT = frozenset({"CREATE_FAILED", "DELETE_COMPLETE"})
+
 # how CloudFormation marks what stopped only because something else had failed
 _CASCADE = ("resource creation cancelled", "resource update cancelled", "resource deletion cancelled")
 
@@ -78,6 +81,20 @@ class Stack:
         """Its outputs by name; none where there is no such stack."""
         found = self._describe() or {}
         return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
+
+    def physical_ids(self, kind: str) -> dict[str, str]:
+        """Its resources of a type, such as AWS::IAM::Role, that exist: logical id to physical id."""
+        if not self._describe():
+            return {}
+        pages = self._cloudformation.get_paginator("list_stack_resources").paginate(StackName=self.name)
+        return {
+            resource["LogicalResourceId"]: resource["PhysicalResourceId"]
+            for page in pages
+            for resource in page["StackResourceSummaries"]
+            if resource["ResourceType"] == kind
+            and resource.get("PhysicalResourceId")
+            and resource["ResourceStatus"] not in _ABSENT
+        }
 
     def make_deployable(self) -> bool:
         """See that it takes a deployment.

@@ -51,6 +51,11 @@ def error(title: str, message: str) -> None:
     say(f"::error title={_escaped(title, ':,')}::{_escaped(message)}")
 
 
+def warning(title: str, message: str) -> None:
+    """Show a warning on the run's page."""
+    say(f"::warning title={_escaped(title, ':,')}::{_escaped(message)}")
+
+
 def mask(value: str) -> None:
     """Have a value, each of its lines, replaced by *** in everything that the job prints from here on."""
     for line in value.splitlines():
