@@ -175,7 +175,7 @@ def test_secrets_are_known_wherever_they_stand() -> None:
         (
             "model_list: [{model_name: a, litellm_params: {model: openai/x}}]\n"
             "litellm_settings: {request_timeout: soon}",
-            "a number of seconds",
+            "request_timeout: a number is expected",
         ),
     ],
 )
@@ -184,6 +184,29 @@ def test_what_makes_no_sense_is_said_with_its_place(tmp_path: Path, text: str, s
     path.write_text(text)
     with pytest.raises(ConfigError, match=says):
         load(path, {})
+
+
+@pytest.mark.parametrize("name", ["timeout", "stream_timeout"])
+@pytest.mark.parametrize("value", ["soon", 0, -1, [], float("nan")])
+def test_a_number_is_a_number_above_zero(name: str, value: Any) -> None:
+    with pytest.raises(ConfigError, match=rf"\(m\): litellm_params\.{name}: a number"):
+        only({"litellm_params": {"model": "openai/x", name: value}})
+    assert only({"litellm_params": {"model": "openai/x", name: "2.5"}}).params[name] == 2.5
+
+
+@pytest.mark.parametrize("value", ["heavy", -1])
+def test_a_weight_is_none_or_more(value: Any) -> None:
+    with pytest.raises(ConfigError, match=r"litellm_params\.weight: a number"):
+        only({"litellm_params": {"model": "openai/x", "weight": value}})
+
+
+def test_a_deployment_without_weight_of_its_own_gets_no_requests() -> None:
+    entries = [
+        {"model_name": "m", "litellm_params": {"model": f"openai/{name}", "weight": weight}}
+        for name, weight in (("a", 0), ("b", 1), ("c", "0"))
+    ]
+    config = parse({"model_list": entries}, {})
+    assert {config.resolve("m").model for _ in range(50)} == {"b"}
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ class Gateway:
             request.facts["error"] = "client_disconnected"
         except ApiError as error:
             response = _failed(error)
-            request.facts["error"] = error.code or error.message
+            request.facts["error"] = error.code or error.type
         except Exception:
             log("error", "unexpected failure", request=request.id, exception=True)
             response = _failed(
@@ -266,7 +266,7 @@ class _Body:
         except lanes.ClientGone:
             return
         except ApiError as error:
-            facts["error"] = error.code or error.message
+            facts["error"] = error.code or error.type
             if not facts.get("stream"):
                 raise
             yield error.event()

@@ -103,8 +103,9 @@ class Config:
             return matches[0]
         import random  # only where there is a choice: it costs start-up time
 
-        weights = [float(d.params.get("weight") or 1) for d in matches]
-        return random.choices(matches, weights)[0]  # noqa: S311  # balances load, guards nothing
+        weights = [d.params.get("weight", 1.0) for d in matches]
+        chosen = random.choices(matches, weights if any(weights) else None)  # noqa: S311  # guards nothing
+        return chosen[0]
 
     def _wildcards(self, name: str) -> list[Deployment]:
         best: list[Deployment] = []
@@ -201,7 +202,7 @@ def parse(document: Mapping[str, Any], environ: Mapping[str, str]) -> Config:
         deployments=tuple(_deployment(index, entry, environ) for index, entry in enumerate(entries)),
         aliases=_aliases(settings["router_settings"].get("model_group_alias")),
         keys=(str(master_key),) if master_key else (),
-        timeout=_seconds(
+        timeout=_number(
             settings["litellm_settings"].get(
                 "request_timeout", settings["router_settings"].get("timeout", 600)
             ),
@@ -227,6 +228,9 @@ def _deployment(index: int, entry: Any, environ: Mapping[str, str]) -> Deploymen
     missing: list[str] = []
     values = {str(key): _resolved(value, environ, missing) for key, value in params.items() if key != "model"}
     provider, model = _split(params["model"], values.get("custom_llm_provider"), place)
+    for key, zero in (("timeout", False), ("stream_timeout", False), ("weight", True)):
+        if values.get(key) is not None:
+            values[key] = _number(values[key], f"{place}: litellm_params.{key}", zero=zero)
     info = entry.get("model_info") or {}
     lane = info.get("lane") if isinstance(info, Mapping) else None
     if lane not in (None, "direct", "litellm"):
@@ -300,14 +304,14 @@ def _aliases(value: Any) -> dict[str, str]:
     }
 
 
-def _seconds(value: Any, place: str) -> float:
+def _number(value: Any, place: str, *, zero: bool = False) -> float:
     try:
-        seconds = float(value)
+        number = float(value)
     except (TypeError, ValueError):
-        raise ConfigError(f"{place}: a number of seconds is expected, not {value!r}") from None
-    if seconds <= 0:
-        raise ConfigError(f"{place}: more than 0 seconds are expected, not {value!r}")
-    return seconds
+        raise ConfigError(f"{place}: a number is expected, not {value!r}") from None
+    if not (0 < number < float("inf") or (zero and number == 0)):
+        raise ConfigError(f"{place}: a number {'from' if zero else 'above'} 0 is expected, not {value!r}")
+    return number
 
 
 def _ignored(document: Mapping[str, Any], settings: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:

@@ -145,7 +145,8 @@ def _forward(call: Call, path: str) -> Reply:
         exchange.close()
         raise
     exchange.close()
-    return Reply(response.status, kept, _whole(content))
+    kept = [(name, value) for name, value in kept if name.lower() != "content-length"]
+    return Reply(response.status, [*kept, ("Content-Length", str(len(content)))], _whole(content))
 
 
 def _whole(content: bytes) -> Generator[bytes, None, None]:
