@@ -103,7 +103,8 @@ class Config:
             return matches[0]
         import random  # only where there is a choice: it costs start-up time
 
-        weights = [d.params.get("weight", 1.0) for d in matches]
+        given = (d.params.get("weight") for d in matches)
+        weights = [1.0 if weight is None else weight for weight in given]
         chosen = random.choices(matches, weights if any(weights) else None)  # noqa: S311  # guards nothing
         return chosen[0]
 
