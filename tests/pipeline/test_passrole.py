@@ -1,6 +1,9 @@
 """PassRole kept to a stack's own roles, on the local AWS and with the deploy role's own rights."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -199,7 +202,7 @@ def test_where_nothing_changed_nothing_is_written(house: House, tmp_path: Path) 
     step()
     before = house.versions()
     assert step() == step()
-    assert "Nothing had changed: version v2 still applies." in step()
+    assert "Nothing had changed: version v2 of the policy still applies." in step()
     assert "Nothing had changed" in prepare(tmp_path, ONE)
     assert house.versions() == before
 
@@ -207,7 +210,7 @@ def test_where_nothing_changed_nothing_is_written(house: House, tmp_path: Path) 
 def test_a_dry_run_shows_the_change_and_makes_none(house: House) -> None:
     (arn,) = house.deploy(ONE).values()
     report = step(DRY_RUN="true")
-    assert "Version v1 would be replaced." in report and f'+      "Resource": "{arn}"' in report
+    assert "Version v1 of the policy would be replaced:" in report and f'+      "Resource": "{arn}"' in report
     assert house.versions() == {"v1": True}
 
 
@@ -328,7 +331,7 @@ def test_the_former_version_comes_back_and_the_next_deployment_tightens_again(ho
     step()
     report = step(RESTORE="true")
     assert same(house.document(), former)
-    assert "Version v1 applies now." in report and f'-      "Resource": "{arn}"' in report
+    assert "Version v1 of the policy applies now." in report and f'-      "Resource": "{arn}"' in report
     with pytest.raises(StepFailed, match="v1 is the oldest"):
         step(RESTORE="true")
     step()
@@ -566,3 +569,22 @@ def test_a_hostile_rewrite_by_the_deploy_role_gains_nothing(house: House) -> Non
     house.deploy(ONE)
     with pytest.raises(StepFailed, match="bootstrap"):
         step()  # and it is found out
+
+
+def test_the_command_does_it_with_the_environments_credentials(house: House) -> None:
+    (arn,) = house.deploy(ONE).values()
+    command = [sys.executable, "-m", "pennyworth.cli", "tighten-passrole", "--stack-name", STACK]
+    environ = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+
+    def call(*options: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([*command, *options], env=environ, capture_output=True, text=True, check=False)
+
+    shown = call("--dry-run")
+    assert shown.returncode == 0, shown.stderr
+    assert f'+      "Resource": "{arn}"' in shown.stdout and house.applies() == "v1"
+    assert call().returncode == 0 and house.passed() == {arn: LAMBDA}
+    assert call("--restore").returncode == 0 and house.applies() == "v1"
+    refused = call("--restore")
+    assert refused.returncode == 1
+    assert "There is no former version. v1 is the oldest" in refused.stderr
+    assert "Traceback" not in refused.stderr

@@ -18,6 +18,7 @@ COMMANDS = {
     "build": "build the function's package with sam",
     "demo": "your own endpoint on a local AWS, with a real model behind it",
     "smoke": "try an OpenAI-compatible endpoint as its users would",
+    "tighten-passrole": "keep the deploy role's PassRole to the stack's own roles",
     "rehearse": "run the deployment workflow against the local AWS",
     "adapter": "build the real Lambda Web Adapter for the local AWS",
 }
@@ -39,7 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     asked = next((word for word in words if not word.startswith("-")), None)
     for name, summary in COMMANDS.items():
-        module = importlib.import_module(f"pennyworth.cli.{name}") if name == asked else None
+        code = f"pennyworth.cli.{name.replace('-', '_')}"
+        module = importlib.import_module(code) if name == asked else None
         subparser = subparsers.add_parser(
             name,
             help=summary,

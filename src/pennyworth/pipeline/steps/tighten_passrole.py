@@ -1,4 +1,4 @@
-"""Keep PassRole to the stack's own roles: those that it has, or those that a template is about to create."""
+"""Keep PassRole to the stack's own roles: those that it has, or also those that a template is about to create."""
 
 from pathlib import Path
 
@@ -23,49 +23,54 @@ def run(environ: dict[str, str]) -> str:
         workflow.required(environ, "AWS_REGION"),
         **{name.lower(): environ[name] for name in ("POLICY", "ROLE") if environ.get(name)},
     )
-    template, restore, dry_run = (environ.get(name, "") for name in ("PREPARE", "RESTORE", "DRY_RUN"))
-    if template and _asked("RESTORE", restore):
+    template = environ.get("PREPARE", "")
+    restore, dry_run = _asked(environ, "RESTORE"), _asked(environ, "DRY_RUN")
+    if template and restore:
         raise workflow.StepFailed("PREPARE and RESTORE exclude one another", "Set one of them.")
-    dry = _asked("DRY_RUN", dry_run)
     if template:
         if not Path(template).is_file():
             raise workflow.StepFailed("There is no template", f"{template} is no file. Build first.")
-        outcome = passrole.prepare(target, Path(template), dry_run=dry)
+        said = "It names the roles that the stack has, and those that the template is about to create."
+        outcome = passrole.prepare(target, Path(template), dry_run=dry_run)
+    elif restore:
+        said = "It is the former one."
+        outcome = passrole.restore(target, dry_run=dry_run)
     else:
-        change = passrole.restore if _asked("RESTORE", restore) else passrole.tighten
-        outcome = change(target, dry_run=dry)
-    workflow.output("changed", "true" if outcome.difference and not dry else "false")
+        said = "It names exactly the roles that the stack has."
+        outcome = passrole.tighten(target, dry_run=dry_run)
+    workflow.output("changed", "true" if outcome.difference and not dry_run else "false")
     for finding in outcome.wider:
         workflow.warning(
             "PassRole is wider than this policy says",
             f"{finding.arn} can be handed to {finding.service}, too, by {finding.because}. Narrow that, or detach it.",
         )
-    return report(outcome, dry_run=dry)
+    return _report(outcome, said, dry_run=dry_run)
 
 
-def report(outcome: passrole.Outcome, *, dry_run: bool) -> str:
-    """What became of the policy, in Markdown."""
-    what = (
-        f"Nothing had changed: version {outcome.version} still applies."
-        if not outcome.difference
-        else f"Version {outcome.version} would be replaced."
-        if dry_run
-        else f"Version {outcome.version} applies now."
-    )
+def _report(outcome: passrole.Outcome, said: str, *, dry_run: bool) -> str:
+    if not outcome.difference:
+        what = f"Nothing had changed: version {outcome.version} of the policy still applies. {said}"
+    elif dry_run:
+        what = f"Nothing was changed. Version {outcome.version} of the policy would be replaced:"
+    else:
+        what = f"Version {outcome.version} of the policy applies now. {said}"
     parts = [what]
     if outcome.roles:
         rows = [(f"`{role.arn}`", ", ".join(role.services)) for role in outcome.roles]
         parts.append(workflow.table(("role that may be handed on", "to"), rows))
     if outcome.wider:
         beyond = [(f"`{one.arn}`", one.service, one.because) for one in outcome.wider]
-        parts.append("⚠️ Beyond that, against what this policy says:")
+        parts.append("⚠️ Beyond that, by other statements or policies:")
         parts.append(workflow.table(("role", "to", "by"), beyond))
     if outcome.difference:
-        parts.append(f"```diff\n{outcome.difference}\n```")
+        parts.append(
+            f"<details><summary>Before and after</summary>\n\n```diff\n{outcome.difference}\n```\n\n</details>"
+        )
     return "\n\n".join(parts)
 
 
-def _asked(name: str, value: str) -> bool:
+def _asked(environ: dict[str, str], name: str) -> bool:
+    value = environ.get(name, "")
     if value not in {"", "true", "false"}:
         raise workflow.StepFailed(f"{name} is neither true nor false", f"It is {value!r}.")
     return value == "true"

@@ -1,0 +1,65 @@
+"""Keep the deploy role's PassRole to the stack's own roles.
+
+Without options: writes a version of the deploy role's policy whose PassRole names exactly the roles that the deployed
+stack has, each to the services that its trust policy names, proves it by IAM's simulator, and shows what changed.
+Where nothing changed nothing is written. The deployment workflow does the same after each deployment, and --prepare
+before it. The credentials are those of the environment, your own or the deploy role's.
+"""
+
+import argparse
+import os
+from pathlib import Path
+
+from pennyworth.cli.environment import go_on_in
+from pennyworth.host.progress import say
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this command's options."""
+    add = parser.add_argument
+    environ = os.environ
+    add(
+        "--stack-name",
+        default=environ.get("STACK_NAME"),
+        metavar="NAME",
+        help="the CloudFormation stack (default: $STACK_NAME)",
+    )
+    add(
+        "--region",
+        default=environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION"),
+        help="its region (default: $AWS_REGION)",
+    )
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument(
+        "--prepare",
+        type=Path,
+        metavar="TEMPLATE",
+        help="before a deployment: admit the roles that this template is about to create, and those that there are",
+    )
+    instead.add_argument("--restore", action="store_true", help="put the policy's former version back")
+    add("--dry-run", action="store_true", help="only show what would change")
+    add("--policy", metavar="NAME", help="the policy, by name or ARN (default: pennyworth-deployment)")
+    add("--role", metavar="NAME", help="the role that has it (default: pennyworth-github-deploy-role)")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Rewrite the policy; 0 where it says what it should."""
+    go_on_in("tools")
+    from pennyworth.pipeline.steps import tighten_passrole
+    from pennyworth.pipeline.workflow import StepFailed
+
+    settings = {
+        "STACK_NAME": options.stack_name,
+        "AWS_REGION": options.region,
+        "PREPARE": str(options.prepare or ""),
+        "RESTORE": str(options.restore).lower(),
+        "DRY_RUN": str(options.dry_run).lower(),
+        "POLICY": options.policy,
+        "ROLE": options.role,
+    }
+    try:
+        print(tighten_passrole.run({name: value for name, value in settings.items() if value}))
+    except StepFailed as failure:
+        say("\n".join(filter(None, (f"{failure.title}. {failure.message}", failure.detail))))
+        return 1
+    return 0
