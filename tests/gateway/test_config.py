@@ -177,6 +177,11 @@ def test_secrets_are_known_wherever_they_stand() -> None:
             "litellm_settings: {request_timeout: soon}",
             "request_timeout: a number is expected",
         ),
+        (
+            "model_list: [{model_name: a, litellm_params: {model: openai/x}}]\n"
+            "router_settings: {model_group_alias: {b: {hidden: true}}}",
+            r"router_settings\.model_group_alias\.b: a model's name",
+        ),
     ],
 )
 def test_what_makes_no_sense_is_said_with_its_place(tmp_path: Path, text: str, says: str) -> None:
@@ -207,6 +212,24 @@ def test_a_deployment_without_weight_of_its_own_gets_no_requests() -> None:
     ]
     config = parse({"model_list": entries}, {})
     assert {config.resolve("m").model for _ in range(50)} == {"b"}
+
+
+def test_an_objection_carries_the_place_it_is_about() -> None:
+    params = {"model": "openai/x", "timeout": "soon"}
+    entries = [{"model_name": "a", "litellm_params": {"model": "openai/x"}}, {"model_name": "b"}]
+    with pytest.raises(ConfigError) as raised:
+        parse({"model_list": [entries[0], entries[1] | {"litellm_params": params}]}, {})
+    assert raised.value.path == ("model_list", 1, "litellm_params", "timeout")
+    with pytest.raises(ConfigError) as raised:
+        parse({"model_list": entries, "router_settings": []}, {})
+    assert raised.value.path == ("model_list", 1, "litellm_params", "model")
+
+
+def test_a_file_that_is_no_text_is_refused_in_words(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_bytes(b"model_list: [\xff]")
+    with pytest.raises(ConfigError, match="not UTF-8 text"):
+        load(path, {})
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:

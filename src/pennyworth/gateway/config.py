@@ -32,6 +32,15 @@ SECRET_WORDS = ("key", "secret", "token", "password", "credential", "authorizati
 class ConfigError(ValueError):
     """The configuration can't be used; the message names the place and the mend."""
 
+    def __init__(self, message: str, *path: str | int) -> None:
+        """
+        Args:
+            message: what is wrong and how to mend it.
+            path: where in the file's mapping, as its keys and indices from the top; empty where nowhere in it.
+        """
+        super().__init__(message)
+        self.path = path
+
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
@@ -158,6 +167,8 @@ def read(path: Path) -> dict[str, Any]:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8 text: {error.reason} at byte {error.start}") from None
     document = _json(path, text) if path.suffix == ".json" else _yaml(path, text)
     if not isinstance(document, dict):
         raise ConfigError(f"{path}: a mapping with model_list is expected at the top")
@@ -197,18 +208,13 @@ def parse(document: Mapping[str, Any], environ: Mapping[str, str]) -> Config:
     settings = {name: _mapping(document, name) for name in _HONOURED if name}
     entries = document.get("model_list")
     if not isinstance(entries, list) or not entries:
-        raise ConfigError("model_list: a list with at least one model is expected")
+        raise ConfigError("model_list: a list with at least one model is expected", "model_list")
     master_key = _resolved(settings["general_settings"].get("master_key"), environ, [])
     return Config(
         deployments=tuple(_deployment(index, entry, environ) for index, entry in enumerate(entries)),
         aliases=_aliases(settings["router_settings"].get("model_group_alias")),
         keys=(str(master_key),) if master_key else (),
-        timeout=_number(
-            settings["litellm_settings"].get(
-                "request_timeout", settings["router_settings"].get("timeout", 600)
-            ),
-            "litellm_settings.request_timeout",
-        ),
+        timeout=_timeout(settings),
         drop_params=bool(settings["litellm_settings"].get("drop_params", False)),
         environment=own,
         ignored=tuple(_ignored(document, settings)),
@@ -216,26 +222,34 @@ def parse(document: Mapping[str, Any], environ: Mapping[str, str]) -> Config:
 
 
 def _deployment(index: int, entry: Any, environ: Mapping[str, str]) -> Deployment:
-    place = f"model_list[{index}]"
+    place, path = f"model_list[{index}]", ("model_list", index)
     if not isinstance(entry, Mapping):
-        raise ConfigError(f"{place}: a mapping with model_name and litellm_params is expected")
+        raise ConfigError(f"{place}: a mapping with model_name and litellm_params is expected", *path)
     name = entry.get("model_name")
     params = entry.get("litellm_params")
     if not isinstance(name, str) or not name:
-        raise ConfigError(f"{place}.model_name: a name is expected")
+        raise ConfigError(f"{place}.model_name: a name is expected", *path, "model_name")
     place = f"{place} ({name})"
     if not isinstance(params, Mapping) or not isinstance(params.get("model"), str):
-        raise ConfigError(f"{place}: litellm_params.model is expected, such as openai/gpt-5")
+        raise ConfigError(
+            f"{place}: litellm_params.model is expected, such as openai/gpt-5",
+            *path,
+            "litellm_params",
+            "model",
+        )
     missing: list[str] = []
     values = {str(key): _resolved(value, environ, missing) for key, value in params.items() if key != "model"}
-    provider, model = _split(params["model"], values.get("custom_llm_provider"), place)
+    provider, model = _split(params["model"], values.get("custom_llm_provider"), place, path)
     for key, zero in (("timeout", False), ("stream_timeout", False), ("weight", True)):
         if values.get(key) is not None:
-            values[key] = _number(values[key], f"{place}: litellm_params.{key}", zero=zero)
+            where = (*path, "litellm_params", key)
+            values[key] = _number(values[key], f"{place}: litellm_params.{key}", where, zero=zero)
     info = entry.get("model_info") or {}
     lane = info.get("lane") if isinstance(info, Mapping) else None
     if lane not in (None, "direct", "litellm"):
-        raise ConfigError(f"{place}: model_info.lane is either direct or litellm, not {lane!r}")
+        raise ConfigError(
+            f"{place}: model_info.lane is either direct or litellm, not {lane!r}", *path, "model_info", "lane"
+        )
     return Deployment(name, provider, model, lane or _lane(provider, values), values, tuple(missing))
 
 
@@ -252,7 +266,7 @@ def _concrete(deployment: Deployment, captured: str) -> Deployment | None:
     return replace(deployment, provider=provider, model=model, lane=_lane(provider, deployment.params))
 
 
-def _split(model: str, provider: Any, place: str) -> tuple[str, str]:
+def _split(model: str, provider: Any, place: str, path: tuple[str | int, ...] = ()) -> tuple[str, str]:
     """A provider and its model from LiteLLM's `provider/model`."""
     if provider:
         return str(provider), model.removeprefix(f"{provider}/")
@@ -264,7 +278,12 @@ def _split(model: str, provider: Any, place: str) -> tuple[str, str]:
     for prefix, known in WELL_KNOWN_PREFIXES.items():
         if model.startswith(prefix):
             return known, model
-    raise ConfigError(f"{place}: '{model}' names no provider. Write provider/model, such as openai/{model}")
+    raise ConfigError(
+        f"{place}: '{model}' names no provider. Write provider/model, such as openai/{model}",
+        *path,
+        "litellm_params",
+        "model",
+    )
 
 
 def _lane(provider: str, params: Mapping[str, Any]) -> LaneName:
@@ -293,25 +312,40 @@ def _resolved(value: Any, environ: Mapping[str, str], missing: list[str]) -> Any
 def _mapping(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     value = document.get(name) or {}
     if not isinstance(value, Mapping):
-        raise ConfigError(f"{name}: a mapping is expected")
+        raise ConfigError(f"{name}: a mapping is expected", name)
     return value
 
 
 def _aliases(value: Any) -> dict[str, str]:
-    # an alias may be a mapping, {model: NAME, hidden: true}
-    return {
-        str(name): str(target["model"] if isinstance(target, Mapping) else target)
-        for name, target in (value or {}).items()
-    }
+    path = ("router_settings", "model_group_alias")
+    if not isinstance(value or {}, Mapping):
+        raise ConfigError(f"{'.'.join(path)}: a mapping of names to models is expected", *path)
+    aliases = {}
+    for name, target in (value or {}).items():
+        # an alias may be a mapping, {model: NAME, hidden: true}
+        model = target.get("model") if isinstance(target, Mapping) else target
+        if not isinstance(model, str):
+            raise ConfigError(f"{'.'.join(path)}.{name}: a model's name is expected", *path, name)
+        aliases[str(name)] = model
+    return aliases
 
 
-def _number(value: Any, place: str, *, zero: bool = False) -> float:
+def _timeout(settings: Mapping[str, Mapping[str, Any]]) -> float:
+    for section, name in (("litellm_settings", "request_timeout"), ("router_settings", "timeout")):
+        if name in settings[section]:
+            return _number(settings[section][name], f"{section}.{name}", (section, name))
+    return 600.0
+
+
+def _number(value: Any, place: str, path: tuple[str | int, ...], *, zero: bool = False) -> float:
     try:
         number = float(value)
     except (TypeError, ValueError):
-        raise ConfigError(f"{place}: a number is expected, not {value!r}") from None
+        raise ConfigError(f"{place}: a number is expected, not {value!r}", *path) from None
     if not (0 < number < float("inf") or (zero and number == 0)):
-        raise ConfigError(f"{place}: a number {'from' if zero else 'above'} 0 is expected, not {value!r}")
+        raise ConfigError(
+            f"{place}: a number {'from' if zero else 'above'} 0 is expected, not {value!r}", *path
+        )
     return number
 
 
