@@ -5,6 +5,7 @@ tests alone.
 """
 
 import json
+import re
 import subprocess
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -25,9 +26,9 @@ ALLOWED = "Allowed"
 _GLOBAL_REGION = "us-east-1"
 """Where services without regions are asked."""
 
-_CLAIMS = "token.actions.githubusercontent.com:"
-_STAND_IN = "aws:RequestTag/"
-"""The evaluator does not know the keys that an identity provider's claims have; these are strings as well."""
+_CLAIM = re.compile(r'"([\w-]+(?:\.[\w-]+)+(?:/[\w-]+)*):(aud|sub)"')
+_STAND_IN = r'"aws:RequestTag/\1/\2"'
+"""The evaluator does not know the keys that identity providers' claims have; these are strings as well."""
 
 
 class NotJudged(Exception):
@@ -112,7 +113,8 @@ class Evaluator:
             fnmatchcase(action, request["action"]) and fnmatchcase(resource, request["resource"])
             for request in UNLISTED
         )
-        answer = self._ask(json.dumps({"known": known, "simulation": simulation}).replace(_CLAIMS, _STAND_IN))
+        question = json.dumps({"known": known, "simulation": simulation})
+        answer = self._ask(_CLAIM.sub(_STAND_IN, question))
         if "errors" in answer:
             raise NotJudged(f"{action} on {resource}: {json.dumps(answer['errors'])}")
         return Decision(answer["result"])
