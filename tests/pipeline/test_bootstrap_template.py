@@ -182,13 +182,6 @@ def test_wrong_parameters_are_refused(account: Account, wrong: dict[str, str]) -
         account.deploy(**wrong)
 
 
-def test_named_roles_are_the_only_ones_to_be_passed(account: Account) -> None:
-    roles = [f"arn:aws:iam::{ACCOUNT}:role/endpoint-{name}" for name in ("One", "Two")]
-    account.deploy(PassRoleArns=",".join(roles))
-    expected = filled("deployment", {**VALUES, "PASS_ROLE_ARNS": roles})
-    assert account.policy("pennyworth-deployment") == expected
-
-
 def test_a_provider_that_is_there_already_is_left_alone(account: Account) -> None:
     account.iam.create_open_id_connect_provider(
         Url="https://token.actions.githubusercontent.com", ClientIDList=["sts.amazonaws.com"]

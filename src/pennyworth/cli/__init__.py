@@ -19,6 +19,7 @@ COMMANDS = {
     "demo": "your own endpoint on a local AWS, with a real model behind it",
     "smoke": "try an OpenAI-compatible endpoint as its users would",
     "tighten-passrole": "keep the deploy role's PassRole to the stack's own roles",
+    "bootstrap": "set your AWS account and repository up for the deployment workflow",
     "rehearse": "run the deployment workflow against the local AWS",
     "adapter": "build the real Lambda Web Adapter for the local AWS",
 }

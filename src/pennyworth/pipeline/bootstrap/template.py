@@ -152,15 +152,6 @@ PARAMETERS: dict[str, dict[str, Any]] = {
             " knows. Take it away again with no."
         ),
     },
-    "PassRoleArns": {
-        "Type": "String",
-        "Default": "",
-        "Description": (
-            "The stack's roles that may be handed to Lambda, comma-separated. Empty for all whose names begin with"
-            " the stack's. The workflow narrows the policy by itself, and `pennyworth bootstrap` keeps what it finds"
-            " narrowed."
-        ),
-    },
     "AlertEmail": {
         "Type": "String",
         "Default": "",
@@ -184,7 +175,7 @@ _SUBJECTS = [f"{slot}{kind}" for kind in ("Branch", "Environment") for slot in S
 _GROUPS = {
     "GitHub": ["Repository", "RepositoryOwnerId", "RepositoryId", *_SUBJECTS],
     "Endpoint": ["StackName", "Region", "BaseDomain", "HostedZoneId"],
-    "Role": ["MaxSessionSeconds", "ExistingOidcProviderArn", "FirstDeployment", "PassRoleArns"],
+    "Role": ["MaxSessionSeconds", "ExistingOidcProviderArn", "FirstDeployment"],
     "Alerts": ["AlertEmail", "Part"],
 }
 
@@ -245,7 +236,6 @@ def _conditions() -> dict[str, Any]:
         "MakesProvider": _and("MakesRole", _equals({"Ref": "ExistingOidcProviderArn"}, "")),
         "First": _and("MakesRole", _equals({"Ref": "FirstDeployment"}, "yes")),
         "Alerts": _given("AlertEmail"),
-        "RolesNamed": _given("PassRoleArns"),
         "Numbered": {"Fn::And": [_given("RepositoryOwnerId"), _given("RepositoryId")]},
         **{f"Has{name}": _given(name) for name in _SUBJECTS},
         **{f"Numbered{name}": _and("Numbered", {"Condition": f"Has{name}"}) for name in _SUBJECTS},
@@ -267,11 +257,8 @@ def _subjects() -> list[dict[str, Any]]:
 
 
 def _resources(subjects: list[dict[str, Any]]) -> dict[str, Any]:
-    roles = _filled(DEFAULTS["PASS_ROLE_ARNS"], {})
-    lists = {
-        "SUBJECTS": subjects,
-        "PASS_ROLE_ARNS": {"Fn::If": ["RolesNamed", {"Fn::Split": [",", {"Ref": "PassRoleArns"}]}, roles]},
-    }
+    # the workflow names the roles one by one in later versions of the policy
+    lists = {"SUBJECTS": subjects, "PASS_ROLE_ARNS": _filled(DEFAULTS["PASS_ROLE_ARNS"], {})}
     policies = {
         resource: {
             "Type": "AWS::IAM::ManagedPolicy",
@@ -296,6 +283,7 @@ def _resources(subjects: list[dict[str, Any]]) -> dict[str, Any]:
         "DeployRole": {
             "Type": "AWS::IAM::Role",
             "Condition": "MakesRole",
+            "DependsOn": "OidcProvider",  # of no effect where the provider is not made
             "Properties": {
                 "RoleName": DEPLOY_ROLE,
                 "Description": "What GitHub's runs deploy the endpoint with",

@@ -1,0 +1,322 @@
+"""What setting an account and a repository up takes: looked at first, then done, each step by itself.
+
+A step that finds everything as it must be does nothing, so a second run changes nothing, and one that was interrupted
+is taken up where it stopped.
+"""
+
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from pennyworth.host.progress import say, step
+from pennyworth.pipeline.bootstrap import certificate, github
+from pennyworth.pipeline.bootstrap.account import STACK, Account, Unprepared, parameters
+from pennyworth.pipeline.bootstrap.rights import drifts, kept, narrowed
+from pennyworth.pipeline.bootstrap.settings import Settings
+from pennyworth.pipeline.bootstrap.template import TEMPLATE
+from pennyworth.pipeline.passrole.document import same
+from pennyworth.pipeline.passrole.versions import ManagedPolicy
+from pennyworth.pipeline.policy.documents import DEPLOY_ROLE, MANAGED_POLICIES
+from pennyworth.pipeline.stack import Stack
+
+KEYS = "LITELLM_API_KEYS"
+
+_POLL_SECONDS = 1.0
+_STACK_SECONDS = 900.0
+_NEW_KEY_BYTES = 32
+_ENDED = ("_COMPLETE", "_FAILED")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One part of the set-up."""
+
+    what: str
+    changes: tuple[str, ...]
+    """What is not yet as it must be, in words; empty where nothing is to be done."""
+    carry_out: Callable[[], object]
+
+
+class Plan:
+    """The set-up of one account and one repository."""
+
+    def __init__(self, account: Account, settings: Settings, *, new_key: bool, wait_seconds: float) -> None:
+        """Look at what is there; nothing is changed.
+
+        Args:
+            account: the account.
+            settings: what it is set up for.
+            new_key: whether callers shall get a new key.
+            wait_seconds: how long to wait for a certificate.
+        """
+        self._account = account
+        self._settings = settings
+        self._wait_seconds = wait_seconds
+        self._certificate = ""
+        """Its ARN, once it is known."""
+        self._unset: list[str] = []
+        """The secrets that a person has to think of, and has not."""
+        self._new_key = f"sk-{secrets.token_urlsafe(_NEW_KEY_BYTES)}" if new_key else ""
+        # what was changed by hand goes back first: it is held against what the stack was made for
+        self.steps = [*self._drifted(), *self._stacks(), *self._certificates()]
+        self.steps += self._secrets(any(step.changes for step in self.steps))
+
+    @property
+    def changes(self) -> bool:
+        """Whether there is anything to do."""
+        return any(step.changes for step in self.steps)
+
+    def text(self) -> str:
+        """The plan, a line a change."""
+        lines = []
+        for one in self.steps:
+            lines.append(
+                f"{'+' if one.changes else '='} {one.what}{'' if one.changes else ': as it must be'}"
+            )
+            lines += [f"    {line}" for change in one.changes for line in change.splitlines()]
+        return "\n".join(lines)
+
+    def carry_out(self) -> None:
+        """Do it all.
+
+        Raises:
+            Unprepared: a step failed; what was done before stays, and the next run goes on from there.
+        """
+        for one in self.steps:
+            if one.changes:
+                one.carry_out()
+
+    def leftover(self) -> str:
+        """What a person has yet to do; empty for nothing."""
+        lines = []
+        if not github.logged_in():
+            lines.append(
+                "gh is not logged in here. Set the repository's secrets with it where it is, or by hand:"
+            )
+            lines += [
+                f"    {github.command(self._settings['Repository'], name, value)}"
+                for name, value in self.secrets().items()
+            ]
+        if self._new_key:
+            lines += ["The key for your callers, shown this once:", f"    {self._new_key}"]
+        return "\n".join(lines)
+
+    def secrets(self) -> dict[str, str | None]:
+        """The repository's secrets; None for one whose value a person has to think of."""
+        values: dict[str, str | None] = {
+            "AWS_DEPLOY_ROLE_ARN": self._account.arn(f"role/{DEPLOY_ROLE}"),
+            "AWS_REGION": self._settings.region,
+            "STACK_NAME": self._settings["StackName"],
+        }
+        if self._settings.domain:
+            values |= {
+                "BASE_DOMAIN": self._settings["BaseDomain"],
+                "ROUTE53_HOSTED_ZONE_ID": self._settings["HostedZoneId"],
+                "ACM_CERTIFICATE_ARN": self._certificate,
+            }
+        return values | {KEYS: self._new_key or None, "PROVIDER_CREDENTIALS": None}
+
+    def _stacks(self) -> Iterator[Step]:
+        """The stack itself and, where IAM reports elsewhere, the copy there that makes nothing but alerts."""
+        here, home = self._settings.region, self._account.home
+        yield self._stack(here, self._settings)
+        alerts = self._settings["AlertEmail"] != ""
+        if home != here:
+            if alerts:
+                yield self._stack(home, Settings.of({**self._settings.parameters, "Part": "alerts"}))
+            elif parameters(self._account.stack(region=home)).get("Part") == "alerts":
+                what, why = f"stack {STACK} in {home}", "delete it: no alerts are wanted"
+                yield Step(what, (why,), partial(delete_stack, self._account, home))
+
+    def _stack(self, region: str, settings: Settings) -> Step:
+        there = self._account.stack(region=region)
+        before = parameters(there)
+        wanted = dict(settings.parameters)
+        changes = []
+        if there is None:
+            changes.append("make it from policies/bootstrap.yaml")
+            if wanted["Part"] == "all":
+                changes += [f"{name} = {value}" for name, value in wanted.items() if value]
+            else:
+                changes.append("with the alerts alone: this is where IAM reports its changes")
+        else:
+            changes += [
+                f"{name}: {before.get(name) or 'nothing'} becomes {value or 'nothing'}"
+                for name, value in wanted.items()
+                if before.get(name, "") != value
+            ]
+            original = self._account.client("cloudformation", region).get_template(
+                StackName=STACK, TemplateStage="Original"
+            )["TemplateBody"]
+            if original != TEMPLATE.read_text():
+                changes.append("bring it up to this version of policies/bootstrap.yaml")
+            if not str(there["StackStatus"]).endswith("_COMPLETE") or "ROLLBACK" in there["StackStatus"]:
+                changes.append(f"try again: it is in {there['StackStatus']}")
+        return Step(
+            f"stack {STACK} in {region}",
+            tuple(changes),
+            lambda: self._deploy(region, wanted),
+        )
+
+    def _deploy(self, region: str, wanted: Mapping[str, str]) -> None:
+        policy = ManagedPolicy(
+            self._account.arn(f"policy/{MANAGED_POLICIES['deployment']}"), self._account.client("iam")
+        )
+        exists = self._account.stack(region=region) is not None
+        narrow = (
+            narrowed(policy.current()[1], wanted["StackName"]) if exists and wanted["Part"] == "all" else []
+        )
+        deploy_stack(self._account, region, wanted)
+        if narrow:
+            # CloudFormation writes the policy anew where its document changed, PassRole by the names' beginning
+            _, document = policy.current()
+            if not same(kept(document, narrow), document):
+                with step("PassRole stays with the roles that it named"):
+                    policy.put(kept(document, narrow))
+
+    def _drifted(self) -> Iterator[Step]:
+        """What somebody changed by hand, put back; CloudFormation does not look at it."""
+        stack = self._account.stack()
+        if stack is None or "ROLLBACK" in stack["StackStatus"]:
+            return
+        for drift in drifts(self._account, Settings.of(parameters(stack))):
+            if drift.mend:
+                yield Step(f"{drift.what}, changed by hand", (drift.detail,), _shown(drift.what, drift.mend))
+
+    def _certificates(self) -> Iterator[Step]:
+        domain = self._settings.domain
+        if not domain:
+            return
+        found = certificate.find(self._account, domain)
+        self._certificate = found["CertificateArn"] if found else ""
+        zone = self._settings["HostedZoneId"]
+        changes = []
+        if found is None:
+            changes.append(f"request it in {self._account.region}, and prove it by a record in {zone}")
+        else:
+            records = certificate.missing_records(self._account, zone, self._certificate)
+            changes += [f"write its proof into {zone}: {record['Name']}" for record in records]
+            if found["Status"] != "ISSUED":
+                changes.append("wait until it is issued")
+        yield Step(f"certificate for {domain}", tuple(changes), lambda: self._certify(domain, zone))
+
+    def _certify(self, domain: str, zone: str) -> None:
+        if not self._certificate:
+            self._certificate = certificate.request(self._account, domain)
+        certificate.prove(self._account, zone, self._certificate)
+        with step(f"certificate for {domain} (some minutes)") as detail:
+            certificate.wait(self._account, self._certificate, self._wait_seconds, report=detail)
+
+    def _secrets(self, changing: bool) -> Iterator[Step]:
+        if not github.logged_in():
+            return
+        repository = self._settings["Repository"]
+        present = github.secrets(repository)
+        stack = self._account.stack()
+        # what GitHub keeps can't be read: a secret that is older than what it names is set again
+        since = stack.get("LastUpdatedTime", stack["CreationTime"]) if stack and not changing else None
+        wanted = [
+            name
+            for name, value in self.secrets().items()
+            if value is not None
+            and (name == KEYS or since is None or name not in present or present[name] < since)
+        ]
+
+        def carry_out() -> None:
+            values = self.secrets()
+            with step(f"secrets of {repository}"):
+                for name in wanted:
+                    github.set_secret(repository, name, values[name] or "")
+
+        self._unset = [
+            name for name, value in self.secrets().items() if value is None and name not in present
+        ]
+        yield Step(f"secrets of {repository}", tuple(f"set {name}" for name in wanted), carry_out)
+
+
+def deploy_stack(account: Account, region: str, wanted: Mapping[str, str]) -> None:
+    """Make the stack or bring it up to date, telling of its events as they happen.
+
+    Args:
+        account: where.
+        region: the stack's.
+        wanted: its parameters.
+    Raises:
+        Unprepared: it failed; says why.
+    """
+    client = account.client("cloudformation", region)
+    stack = Stack(STACK, region)
+    if stack.status() in {"ROLLBACK_COMPLETE", "REVIEW_IN_PROGRESS"}:  # holds nothing, and takes no update
+        delete_stack(account, region)
+    exists = stack.status() is not None
+    marker = stack.last_event()
+    try:
+        (client.update_stack if exists else client.create_stack)(
+            StackName=STACK,
+            TemplateBody=TEMPLATE.read_text(),
+            Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in wanted.items()],
+            Capabilities=["CAPABILITY_NAMED_IAM"],
+        )
+    except ClientError as failure:
+        if "No updates are to be performed" in str(failure):
+            return
+        raise Unprepared(
+            f"CloudFormation refuses the stack: {failure.response['Error']['Message']}"
+        ) from failure
+    with step(f"stack {STACK} in {region}"):
+        status = _followed(stack, marker)
+    if not status.endswith("_COMPLETE") or "ROLLBACK" in status:
+        cause = stack.first_cause(stack.events_since(marker))
+        raise Unprepared(f"The stack {STACK} is in {status}: {cause or 'see its events in the console'}")
+
+
+def delete_stack(account: Account, region: str) -> None:
+    """Delete the stack, telling of its events as they happen.
+
+    Raises:
+        Unprepared: something of it could not be deleted; says what.
+    """
+    found = account.stack(region=region)
+    if found is None:
+        return
+    stack = Stack(found["StackId"], region)  # by its id a stack can be asked for when it is gone
+    marker = stack.last_event()
+    account.client("cloudformation", region).delete_stack(StackName=STACK)
+    with step(f"deleting the stack {STACK} in {region}"):
+        status = _followed(stack, marker)
+    if status not in {"DELETE_COMPLETE", ""}:
+        cause = stack.first_cause(stack.events_since(marker))
+        raise Unprepared(f"The stack {STACK} is in {status}: {cause or 'see its events in the console'}")
+
+
+def _followed(stack: Stack, marker: str | None) -> str:
+    """Tell of a stack's events until its operation has ended; the state that it ended in."""
+    deadline = time.monotonic() + _STACK_SECONDS
+    told = 0
+    while True:
+        status = stack.status() or ""
+        events = stack.events_since(marker)
+        for event in events[told:]:
+            if event.resource != STACK:
+                say(f"      {event.status:<20} {event.type} {event.resource}")
+        told = len(events)
+        if not status or (events and status.endswith(_ENDED)):
+            return status
+        if time.monotonic() > deadline:
+            raise Unprepared(
+                f"The stack {STACK} is still in {status}. Look at it in CloudFormation's console."
+            )
+        time.sleep(_POLL_SECONDS)
+
+
+def _shown(what: str, mend: Callable[[], object]) -> Callable[[], object]:
+    def carry_out() -> Any:
+        with step(f"{what}: put back"):
+            return mend()
+
+    return carry_out
