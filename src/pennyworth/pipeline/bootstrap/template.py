@@ -283,13 +283,12 @@ def _resources(subjects: list[dict[str, Any]]) -> dict[str, Any]:
         "DeployRole": {
             "Type": "AWS::IAM::Role",
             "Condition": "MakesRole",
-            "DependsOn": "OidcProvider",  # of no effect where the provider is not made
             "Properties": {
                 "RoleName": DEPLOY_ROLE,
                 "Description": "What GitHub's runs deploy the endpoint with",
                 "MaxSessionDuration": {"Ref": "MaxSessionSeconds"},
                 "PermissionsBoundary": {"Ref": "DeployBoundary"},
-                "AssumeRolePolicyDocument": _filled(read("trust"), lists),
+                "AssumeRolePolicyDocument": _trust(lists),
                 "ManagedPolicyArns": [
                     {"Ref": "DeploymentPolicy"},
                     _if("First", {"Ref": "FirstDeploymentPolicy"}),
@@ -297,6 +296,15 @@ def _resources(subjects: list[dict[str, Any]]) -> dict[str, Any]:
             },
         },
     }
+
+
+def _trust(lists: dict[str, Any]) -> dict[str, Any]:
+    """The trust policy, in which the provider is named so that it is made before the role."""
+    document: dict[str, Any] = _filled(read("trust"), lists)
+    for statement in document["Statement"]:
+        there = statement["Principal"]["Federated"]
+        statement["Principal"]["Federated"] = {"Fn::If": ["MakesProvider", {"Ref": "OidcProvider"}, there]}
+    return document
 
 
 def _filled(value: Any, lists: dict[str, Any]) -> Any:
