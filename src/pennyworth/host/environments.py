@@ -52,7 +52,8 @@ def environment(name: str, python: str | None = None) -> Path:
             if not LOCKS.exists()
             else f"{lock.relative_to(ROOT)} is missing. Make it with `make lock`."
         )
-    identity = _identity(python or sys.executable)
+    interpreter = _resolved(python or sys.executable)
+    identity = _identity(interpreter)
     # scripts in bin/ name their interpreter by its full path: a moved checkout needs new ones
     key = hashlib.sha256(lock.read_bytes() + f"{identity} {work_dir().resolve()}".encode()).hexdigest()[:12]
     home = made("env") / f"{name}-{key}"
@@ -62,7 +63,7 @@ def environment(name: str, python: str | None = None) -> Path:
         if _made_with(home) is None:
             with step(f"making the environment '{name}' (first time only)") as detail:
                 shutil.rmtree(home, ignore_errors=True)
-                (_make_with_venv if name == "uv" else _make_with_uv)(lock, home, python or sys.executable)
+                (_make_with_venv if name == "uv" else _make_with_uv)(lock, home, interpreter)
                 (home / _COMPLETE).write_text(identity)
                 detail(f"{len(re.findall(r'^[^ #]+==', lock.read_text(), re.MULTILINE))} packages")
             for old in home.parent.glob(f"{name}-*"):
@@ -173,9 +174,13 @@ def call(command: Sequence[str | Path], trouble: str) -> None:
 
 def _identity(python: str) -> str:
     """What makes an interpreter the same one again: its path, and its version where it is the running one."""
-    resolved = shutil.which(python) or python
-    version = sys.version if Path(resolved).resolve() == Path(sys.executable).resolve() else ""
-    return f"{Path(resolved).resolve()} {version}"
+    version = sys.version if python == _resolved(sys.executable) else ""
+    return f"{python} {version}"
+
+
+def _resolved(python: str) -> str:
+    """An interpreter by its own path: a link to it may be gone before the environment is."""
+    return str(Path(shutil.which(python) or python).resolve())
 
 
 def _made_with(home: Path) -> str | None:
