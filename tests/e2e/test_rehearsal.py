@@ -6,11 +6,13 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
+import boto3
 import pytest
 
-from pennyworth.localaws.rehearsal.rehearse import DOMAIN, Rehearsal, rehearse
-from pennyworth.localaws.server import LocalAws
+from pennyworth.localaws.rehearsal.rehearse import DOMAIN, REGION, STACK, Rehearsal, rehearse
+from pennyworth.localaws.server import ACCOUNT, LocalAws
 
 CREDENTIALS = "Take the deploy role"
 STEPS = [
@@ -19,9 +21,13 @@ STEPS = [
     CREDENTIALS,
     "Validate the template",
     "Build the function",
+    "Admit the roles to come",
     "Deploy the stack",
+    "Tighten PassRole",
     "Try the endpoint",
 ]
+KEYS = ["Use the static keys", "Say how to leave the static keys"]
+OF_THE_ROLE = {CREDENTIALS, "Admit the roles to come", "Tighten PassRole"}
 
 
 @pytest.fixture
@@ -75,11 +81,58 @@ def test_a_push_deploys_and_shows_no_key_even_unmasked(aws: LocalAws) -> None:
     log = shown(rehearsal)
     assert f"api.{DOMAIN}" in log  # it is the unmasked one
     everything = "\n".join(arguments)
+    role = client(aws, "cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]["Outputs"]
+    (function_role,) = (one["OutputValue"] for one in role if one["OutputKey"] == "FunctionRoleArn")
+    assert passed(aws) == {"Resource": function_role, "Services": "lambda.amazonaws.com"}
+    assert "-FunctionRole-*`" in job.summary and f"`{function_role}`" in job.summary
     assert "sam deploy" in everything and "pennyworth.pipeline.steps smoke-test" in everything
     for value in hidden(rehearsal):
         assert value not in log
         assert value not in job.summary
         assert value not in everything
+
+
+def client(aws: LocalAws, service: str) -> Any:
+    environ = aws.environ(REGION)
+    return boto3.client(
+        service,
+        region_name=REGION,
+        endpoint_url=aws.endpoint,
+        aws_access_key_id=environ["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=environ["AWS_SECRET_ACCESS_KEY"],
+    )
+
+
+def passed(aws: LocalAws) -> dict[str, Any]:
+    """What the deploy role may hand to which services."""
+    iam = client(aws, "iam")
+    arn = f"arn:aws:iam::{ACCOUNT}:policy/pennyworth-deployment"
+    version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+    document = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
+    (statement,) = (one for one in document["Statement"] if one["Action"] == "iam:PassRole")
+    return {
+        "Resource": statement["Resource"],
+        "Services": statement["Condition"]["StringEquals"]["iam:PassedToService"],
+    }
+
+
+def test_a_users_static_keys_deploy_with_a_warning_and_are_shown_nowhere(aws: LocalAws) -> None:
+    rehearsal = rehearse(aws, credentials="keys")
+    job = rehearsal.job
+    assert job.succeeded, job.output
+    wanted = [step for step in STEPS if step not in OF_THE_ROLE]
+    assert [step.name for step in job.steps if step.succeeded] == [*wanted[:2], *KEYS, *wanted[2:]]
+    assert any("keys that do not expire" in warning for warning in job.warnings)
+    assert "Deployed with static AWS keys" in job.summary and "`AWS_DEPLOY_ROLE_ARN`" in job.summary
+    log = shown(rehearsal)
+    assert rehearsal.secrets["AWS_SECRET_ACCESS_KEY"] not in log
+
+
+def test_where_there_are_both_the_role_is_taken(aws: LocalAws) -> None:
+    job = rehearse(aws, credentials="both").job
+    assert job.succeeded, job.output
+    assert [step.name for step in job.steps if step.succeeded] == STEPS
+    assert not job.warnings
 
 
 def test_a_dispatch_deploys_with_the_newer_subject_and_masks_every_secret(aws: LocalAws) -> None:
@@ -91,7 +144,14 @@ def test_a_dispatch_deploys_with_the_newer_subject_and_masks_every_secret(aws: L
         assert value not in log, name
     summary = rehearsal.summary
     headings = re.findall(r"^### (.*) \((?:\d+ min )?[\d.]+ s\)$", summary, re.MULTILINE)
-    assert headings == ["✅ Template", "✅ Package", "✅ Deployment", "✅ Smoke tests"]
+    assert headings == [
+        "✅ Template",
+        "✅ Package",
+        "✅ PassRole",
+        "✅ Deployment",
+        "✅ PassRole",
+        "✅ Smoke tests",
+    ]
     assert "Created: " in summary
     assert "| created | Function | AWS::Lambda::Function |" in summary
     assert "| Base URL | `https://api.***/v1` |" in summary

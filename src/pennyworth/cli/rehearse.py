@@ -35,6 +35,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--branch", default=BRANCH, help=f"the token's branch (default: {BRANCH})")
     add("--immutable", action="store_true", help="tokens and trust with GitHub's ids, as of new repositories")
+    add(
+        "--static-keys",
+        action="store_true",
+        help="with a user's keys in place of the deploy role, the old way",
+    )
     add("--online", action="store_true", help="fetch the actions of others from GitHub")
     add("--verbose", action="store_true", help="print what the steps printed, too")
 
@@ -56,6 +61,7 @@ def run(options: argparse.Namespace) -> int:
                 repository=options.repo,
                 branch=options.branch,
                 immutable=options.immutable,
+                credentials="keys" if options.static_keys else "role",
                 online=options.online,
                 report=_report,
             )
@@ -67,6 +73,8 @@ def run(options: argparse.Namespace) -> int:
         say("\n".join(f"    {line}" for line in shown))
     print(result.summary, end="")
     sys.stdout.flush()
+    for warning in result.job.warnings:
+        say(f"  ! {warning}")
     for error in result.job.errors:
         say(f"  ✗ {error}")
     if not result.job.succeeded:

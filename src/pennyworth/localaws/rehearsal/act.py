@@ -50,6 +50,8 @@ class Job:
     """The job's summary, in Markdown."""
     errors: list[str] = field(default_factory=list)
     """What was shown as an error on the run's page."""
+    warnings: list[str] = field(default_factory=list)
+    """What was shown as a warning there."""
     output: list[str] = field(default_factory=list)
     """What the steps printed, line by line."""
 
@@ -168,9 +170,10 @@ class _Reader:
             self._report(step)
         elif own and entry.get("command") == "summary":
             self._job.summary += entry["content"]
-        elif entry.get("command") == "error":
+        elif (command := entry.get("command")) in ("error", "warning"):
             # ::error title=TITLE::MESSAGE, of which act takes too much for the title where the message holds ::
-            self._job.errors.append(unquote(entry["raw"].partition("::error")[2].partition("::")[2]).strip())
+            shown = unquote(entry["raw"].partition(f"::{command}")[2].partition("::")[2]).strip()
+            (self._job.errors if command == "error" else self._job.warnings).append(shown)
         elif entry.get("raw_output"):
             self._job.output.append(entry["msg"].rstrip("\n"))
 

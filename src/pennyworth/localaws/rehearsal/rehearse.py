@@ -12,6 +12,7 @@ import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from pennyworth.host.environments import clean_environ, environment
 from pennyworth.host.places import ROOT, made
@@ -22,6 +23,7 @@ from pennyworth.localaws.rehearsal.tree import rewritten_tree
 from pennyworth.localaws.scripted import Answer, ScriptedUpstream
 from pennyworth.localaws.server import ACCOUNT, LocalAws
 from pennyworth.pipeline.package import Target
+from pennyworth.pipeline.policy.documents import DEPLOY_ROLE
 
 WORKFLOW = ".github/workflows/deploy.yml"
 REPOSITORY = "example/pennyworth"
@@ -29,6 +31,7 @@ BRANCH = "main"
 REGION = "us-west-2"
 STACK = "pennyworth-rehearsal"
 DOMAIN = "rehearsal.example.com"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/{DEPLOY_ROLE}"
 
 _UPSTREAM_KEY = "REHEARSAL_UPSTREAM_KEY"
 _PACE_SECONDS = 0.03  # so that a stream can be seen to be one
@@ -69,6 +72,7 @@ def rehearse(
     repository: str = REPOSITORY,
     branch: str = BRANCH,
     immutable: bool = False,
+    credentials: Literal["role", "keys", "both"] = "role",
     online: bool = False,
     masked: bool = True,
     report: Callable[[act.Step], None] = lambda _: None,
@@ -81,6 +85,7 @@ def rehearse(
         repository: OWNER/NAME of the repository that the run's token is for.
         branch: the branch that it is for.
         immutable: whether GitHub's ids stand in `sub`, on both sides.
+        credentials: what the repository's secrets hold: the deploy role's ARN, a user's static keys, or both.
         online: fetch the actions of others instead of using stand-ins.
         masked: replace secrets by *** in the log, as GitHub does.
         report: is told of each step as it ends.
@@ -97,12 +102,14 @@ def rehearse(
         (tree / "config.yaml").write_text(_configuration(upstream))
         run = Run(repository, branch, event, WORKFLOW, act.commit(tree, repository, branch))
         trusted = Run(REPOSITORY, BRANCH, event, WORKFLOW, run.sha).subject(immutable=immutable)
+        zone = _prepare(aws, trusted)
         settings = {
-            "AWS_DEPLOY_ROLE_ARN": f"arn:aws:iam::{ACCOUNT}:role/pennyworth-github-deploy-role",
+            **({} if credentials == "keys" else {"AWS_DEPLOY_ROLE_ARN": ROLE}),
+            **({} if credentials == "role" else _static_keys(aws)),
             "AWS_REGION": REGION,
             "STACK_NAME": STACK,
             "BASE_DOMAIN": DOMAIN,
-            "ROUTE53_HOSTED_ZONE_ID": _prepare(aws, trusted),
+            "ROUTE53_HOSTED_ZONE_ID": zone,
             "LITELLM_API_KEYS": f"sk-first-{secrets.token_hex(16)},sk-second-{secrets.token_hex(16)}",
             "PROVIDER_CREDENTIALS": f"# for the rehearsal\n{_UPSTREAM_KEY}={upstream_key}\n",
         }
@@ -137,30 +144,15 @@ def rehearse(
 
 def _prepare(aws: LocalAws, subject: str) -> str:
     """Make the account ready with the commands of policies/README.md; the hosted zone's id."""
-    environ = clean_environ() | aws.environ(REGION)
-    environ["PATH"] = f"{environment('rehearsal')}:{environ['PATH']}"
-
-    def call(script: str, **more: str) -> str:
-        done = subprocess.run(
-            ["/bin/sh", "-euc", script],
-            cwd=ROOT,
-            env=environ | more,
-            capture_output=True,
-            text=True,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
-        if done.returncode:
-            raise Unprepared(f"policies/README.md's commands fail on the local AWS:\n{done.stderr.strip()}")
-        return done.stdout.strip()
-
-    zone = call(
+    zone = _call(
+        aws,
         'aws route53 create-hosted-zone --name "$DOMAIN" --caller-reference "$DOMAIN"'
         " --query HostedZone.Id --output text",
         DOMAIN=DOMAIN,
     ).rpartition("/")[2]
     commands, *_ = _COMMANDS.findall((ROOT / "policies" / "README.md").read_text())
-    call(
+    _call(
+        aws,
         commands,
         ACCOUNT_ID=ACCOUNT,
         REGION=REGION,
@@ -170,6 +162,38 @@ def _prepare(aws: LocalAws, subject: str) -> str:
         SUBJECT=subject,
     )
     return zone
+
+
+def _static_keys(aws: LocalAws) -> dict[str, str]:
+    """The keys of a user with the deploy role's policies, as accounts had them before OIDC."""
+    told = _call(
+        aws,
+        "aws iam create-user --user-name deployer >&2\n"
+        "aws iam list-attached-role-policies --role-name $ROLE --query AttachedPolicies[].PolicyArn --output text"
+        " | xargs -n 1 aws iam attach-user-policy --user-name deployer --policy-arn\n"
+        "aws iam create-access-key --user-name deployer"
+        " --query AccessKey.[AccessKeyId,SecretAccessKey] --output text",
+        ROLE=DEPLOY_ROLE,
+    )
+    return dict(zip(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), told.split(), strict=True))
+
+
+def _call(aws: LocalAws, script: str, **variables: str) -> str:
+    """Run shell commands with the account's own rights; what they print."""
+    environ = clean_environ() | aws.environ(REGION)
+    environ["PATH"] = f"{environment('rehearsal')}:{environ['PATH']}"
+    done = subprocess.run(
+        ["/bin/sh", "-euc", script],
+        cwd=ROOT,
+        env=environ | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    if done.returncode:
+        raise Unprepared(f"the local account can't be made ready:\n{done.stderr.strip()}")
+    return done.stdout.strip()
 
 
 def _reach(aws: LocalAws) -> dict[str, str]:

@@ -21,7 +21,7 @@ SERVICE_KEY = "iam:PassedToService"
 SID: str = next(
     statement["Sid"]
     for statement in documents.read("deployment")["Statement"]
-    if statement.get("Action") == ACTION
+    if statement.get("Action") in (ACTION, [ACTION])
 )
 """The stack's own PassRole statement. Where roles go to different services there is one for each set of services, and
 the further ones have a number behind it."""

@@ -1,6 +1,8 @@
 """Which roles a stack hands to which services: those that it has, and those that a template is about to create."""
 
 import json
+import logging
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -203,6 +205,8 @@ def _transformed(path: Path, region: str) -> Any:
     if "AWS::Serverless-2016-10-31" not in _listed(document.get("Transform", [])):
         return document
     defaults = {name: given.get("Default", "") for name, given in document.get("Parameters", {}).items()}
+    os.environ.setdefault("AWS_DEFAULT_REGION", region)  # the transform asks for one, and calls nobody
+    logging.getLogger("samtranslator").setLevel(logging.ERROR)  # it warns of its own feature flags
     try:
         return transform(document, {**defaults, "AWS::Region": region}, None)
     except InvalidDocumentException as failure:

@@ -1,4 +1,4 @@
-"""The OIDC flow of aws-actions/configure-aws-credentials, with the standard library alone.
+"""The OIDC flow of aws-actions/configure-aws-credentials, and its static keys, with the standard library alone.
 
 https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
 """
@@ -25,6 +25,10 @@ def main() -> int:
     """Put credentials into the job's environment; the exit status."""
     environ = os.environ
     region = environ["REGION"]
+    if environ["KEY_ID"] and not environ["ROLE"]:
+        keys = {"AWS_ACCESS_KEY_ID": environ["KEY_ID"], "AWS_SECRET_ACCESS_KEY": environ["SECRET"]}
+        hand_over({**keys, "AWS_SESSION_TOKEN": ""}, region)
+        return 0
     endpoint = environ.get("AWS_ENDPOINT_URL") or f"https://sts.{region}.amazonaws.com"
     if not environ.get("ACTIONS_ID_TOKEN_REQUEST_URL"):
         return failed("the job has no OIDC token to ask for: it needs the permission id-token: write")
@@ -50,13 +54,18 @@ def main() -> int:
     credentials = {
         name: document.findtext(f".//sts:{element}", "", STS) for name, element in VARIABLES.items()
     }
-    for value in credentials.values():
-        print(f"::add-mask::{value}")
-    with Path(environ["GITHUB_ENV"]).open("a") as file:
-        for name, value in {**credentials, "AWS_REGION": region, "AWS_DEFAULT_REGION": region}.items():
-            file.write(f"{name}={value}\n")
+    hand_over(credentials, region)
     print("Authenticated as assumedRoleId", document.findtext(".//sts:AssumedRoleId", "", STS))
     return 0
+
+
+def hand_over(credentials: dict[str, str], region: str) -> None:
+    """Put credentials into the environment of the steps that follow, masked."""
+    for value in filter(None, credentials.values()):
+        print(f"::add-mask::{value}")
+    with Path(os.environ["GITHUB_ENV"]).open("a") as file:
+        for name, value in {**credentials, "AWS_REGION": region, "AWS_DEFAULT_REGION": region}.items():
+            file.write(f"{name}={value}\n")
 
 
 def token(audience: str) -> str:
