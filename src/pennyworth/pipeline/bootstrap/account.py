@@ -5,6 +5,7 @@ from functools import cache
 from typing import Any
 
 import boto3
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pennyworth.pipeline.bootstrap.template import ISSUER
@@ -14,6 +15,9 @@ STACK = "pennyworth-bootstrap"
 
 HOME_REGIONS = {"aws": "us-east-1", "aws-us-gov": "us-gov-west-1", "aws-cn": "cn-north-1"}
 """Where each partition's IAM reports its changes: https://docs.aws.amazon.com/IAM/latest/UserGuide/cloudtrail-integration.html"""
+
+
+_PATIENCE = Config(connect_timeout=10, read_timeout=60, retries={"total_max_attempts": 3, "mode": "standard"})
 
 
 class Unprepared(RuntimeError):
@@ -48,7 +52,7 @@ class Account:
     @cache  # noqa: B019 - as long-lived as the command
     def client(self, service: str, region: str | None = None) -> Any:
         """A boto3 client, by default for the account's region."""
-        return self._session.client(service, region_name=region or self.region)
+        return self._session.client(service, region_name=region or self.region, config=_PATIENCE)
 
     def arn(self, resource: str) -> str:
         """The ARN of something in IAM, such as role/NAME."""

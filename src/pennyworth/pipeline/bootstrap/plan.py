@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -62,8 +61,7 @@ class Plan:
         self._unset: list[str] = []
         """The secrets that a person has to think of, and has not."""
         self._new_key = f"sk-{secrets.token_urlsafe(_NEW_KEY_BYTES)}" if new_key else ""
-        # what was changed by hand goes back first: it is held against what the stack was made for
-        self.steps = [*self._drifted(), *self._stacks(), *self._certificates()]
+        self.steps = [*self._stacks(), *self._drifted(), *self._certificates()]
         self.steps += self._secrets(any(step.changes for step in self.steps))
 
     @property
@@ -150,10 +148,7 @@ class Plan:
                 for name, value in wanted.items()
                 if before.get(name, "") != value
             ]
-            original = self._account.client("cloudformation", region).get_template(
-                StackName=STACK, TemplateStage="Original"
-            )["TemplateBody"]
-            if original != TEMPLATE.read_text():
+            if self._outdated(region):
                 changes.append("bring it up to this version of policies/bootstrap.yaml")
             if not str(there["StackStatus"]).endswith("_COMPLETE") or "ROLLBACK" in there["StackStatus"]:
                 changes.append(f"try again: it is in {there['StackStatus']}")
@@ -178,15 +173,29 @@ class Plan:
             if not same(kept(document, narrow), document):
                 with step("PassRole stays with the roles that it named"):
                     policy.put(kept(document, narrow))
+        if wanted["Part"] == "all":
+            self._put_back()
 
     def _drifted(self) -> Iterator[Step]:
-        """What somebody changed by hand, put back; CloudFormation does not look at it."""
+        """What somebody changed by hand, of which CloudFormation knows nothing."""
         stack = self._account.stack()
-        if stack is None or "ROLLBACK" in stack["StackStatus"]:
-            return
-        for drift in drifts(self._account, Settings.of(parameters(stack))):
+        if stack is None or self._outdated(self._settings.region):
+            return  # `_deploy` looks once it is up to date
+        found = drifts(self._account, Settings.of(parameters(stack)))
+        changes = tuple(f"put {drift.what} back: {drift.detail}" for drift in found if drift.mend)
+        yield Step("the role and its policies", changes, self._put_back)
+
+    def _put_back(self) -> None:
+        for drift in drifts(self._account, self._settings):
             if drift.mend:
-                yield Step(f"{drift.what}, changed by hand", (drift.detail,), _shown(drift.what, drift.mend))
+                with step(f"{drift.what}: put back"):
+                    drift.mend()
+
+    def _outdated(self, region: str) -> bool:
+        """Whether a stack was made by another version of the template."""
+        client = self._account.client("cloudformation", region)
+        original = client.get_template(StackName=STACK, TemplateStage="Original")["TemplateBody"]
+        return bool(original != TEMPLATE.read_text())
 
     def _certificates(self) -> Iterator[Step]:
         domain = self._settings.domain
@@ -312,11 +321,3 @@ def _followed(stack: Stack, marker: str | None) -> str:
                 f"The stack {STACK} is still in {status}. Look at it in CloudFormation's console."
             )
         time.sleep(_POLL_SECONDS)
-
-
-def _shown(what: str, mend: Callable[[], object]) -> Callable[[], object]:
-    def carry_out() -> Any:
-        with step(f"{what}: put back"):
-            return mend()
-
-    return carry_out

@@ -7,6 +7,7 @@ from typing import Any
 
 from pennyworth.pipeline.bootstrap.account import Account, absent_as_none
 from pennyworth.pipeline.bootstrap.settings import Settings
+from pennyworth.pipeline.bootstrap.template import BOUNDARY, FIRST
 from pennyworth.pipeline.passrole.document import ACTION, SERVICE_KEY, SID, Document, difference, same, text
 from pennyworth.pipeline.passrole.versions import ManagedPolicy
 from pennyworth.pipeline.policy.documents import DEPLOY_ROLE, MANAGED_POLICIES, filled
@@ -69,11 +70,7 @@ def kept(document: Document, statements: list[dict[str, Any]]) -> Document:
 
 def _present(settings: Settings) -> list[str]:
     """The documents that are managed policies in this account."""
-    return [
-        name
-        for name in MANAGED_POLICIES
-        if name != "first-deployment" or settings["FirstDeployment"] == "yes"
-    ]
+    return [name for name in MANAGED_POLICIES if name != FIRST or settings["FirstDeployment"] == "yes"]
 
 
 def _of_role(account: Account, settings: Settings, role: Mapping[str, Any]) -> Iterator[Drift]:
@@ -95,7 +92,7 @@ def _of_role(account: Account, settings: Settings, role: Mapping[str, Any]) -> I
     wanted = {
         account.arn(f"policy/{MANAGED_POLICIES[name]}")
         for name in _present(settings)
-        if not name.endswith("boundary")
+        if not name.endswith(BOUNDARY)
     }
     pages = iam.get_paginator("list_attached_role_policies").paginate(RoleName=DEPLOY_ROLE)
     attached = {policy["PolicyArn"] for page in pages for policy in page["AttachedPolicies"]}

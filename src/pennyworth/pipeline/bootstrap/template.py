@@ -12,23 +12,25 @@ import yaml
 
 from pennyworth.host.places import ROOT
 from pennyworth.pipeline.bootstrap.alerts import alerts
-from pennyworth.pipeline.policy.documents import DEFAULTS, DEPLOY_ROLE, MANAGED_POLICIES, POLICIES, read
+from pennyworth.pipeline.policy.documents import (
+    DEFAULTS,
+    DEPLOY_ROLE,
+    MANAGED_POLICIES,
+    POLICIES,
+    read,
+)
 
 TEMPLATE = POLICIES / "bootstrap.yaml"
 
 ISSUER = "token.actions.githubusercontent.com"
 AUDIENCE = "sts.amazonaws.com"
 
+FIRST = "first-deployment"
+BOUNDARY = "-boundary"
+"""A document, and the end of others' names: of what is attached for a while only, and of what is not attached."""
+
 SLOTS = ("", "Second", "Third")
 """What stands before the parameters Branch and Environment: CloudFormation can't go through a list."""
-
-_RESOURCES = {
-    # what a document's managed policy is called in the template
-    "stack-boundary": "StackBoundary",
-    "deploy-boundary": "DeployBoundary",
-    "deployment": "DeploymentPolicy",
-    "first-deployment": "FirstDeploymentPolicy",
-}
 
 _PLACEHOLDER = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
 
@@ -260,16 +262,14 @@ def _resources(subjects: list[dict[str, Any]]) -> dict[str, Any]:
     # the workflow names the roles one by one in later versions of the policy
     lists = {"SUBJECTS": subjects, "PASS_ROLE_ARNS": _filled(DEFAULTS["PASS_ROLE_ARNS"], {})}
     policies = {
-        resource: {
+        _resource(document): {
             "Type": "AWS::IAM::ManagedPolicy",
-            "Condition": "First" if document == "first-deployment" else "MakesRole",
-            "Properties": {
-                "ManagedPolicyName": MANAGED_POLICIES[document],
-                "PolicyDocument": _filled(read(document), lists),
-            },
+            "Condition": "First" if document == FIRST else "MakesRole",
+            "Properties": {"ManagedPolicyName": name, "PolicyDocument": _filled(read(document), lists)},
         }
-        for document, resource in _RESOURCES.items()
+        for document, name in MANAGED_POLICIES.items()
     }
+    attached = [document for document in MANAGED_POLICIES if not document.endswith(BOUNDARY)]
     return {
         "OidcProvider": {
             "Type": "AWS::IAM::OIDCProvider",
@@ -290,12 +290,20 @@ def _resources(subjects: list[dict[str, Any]]) -> dict[str, Any]:
                 "PermissionsBoundary": {"Ref": "DeployBoundary"},
                 "AssumeRolePolicyDocument": _trust(lists),
                 "ManagedPolicyArns": [
-                    {"Ref": "DeploymentPolicy"},
-                    _if("First", {"Ref": "FirstDeploymentPolicy"}),
+                    _if("First", {"Ref": _resource(document)})
+                    if document == FIRST
+                    else {"Ref": _resource(document)}
+                    for document in attached
                 ],
             },
         },
     }
+
+
+def _resource(document: str) -> str:
+    """What the managed policy that a document becomes is called in the template."""
+    name = "".join(word.title() for word in document.split("-"))
+    return name if document.endswith(BOUNDARY) else f"{name}Policy"
 
 
 def _trust(lists: dict[str, Any]) -> dict[str, Any]:
