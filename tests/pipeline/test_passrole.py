@@ -12,6 +12,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
+from tests.policies.evaluator import Evaluator
 
 from pennyworth.host.places import ROOT
 from pennyworth.localaws.server import ACCOUNT, LocalAws
@@ -299,30 +300,96 @@ def test_a_version_that_was_made_in_vain_goes_and_the_former_one_is_the_one_that
     assert same(house.document(), former)
 
 
+@pytest.mark.parametrize("done", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize(
-    "broken", ["delete_policy_version", "create_policy_version", "simulate_principal_policy"]
+    "at", ["delete_policy_version", "create_policy_version", "simulate_principal_policy"]
 )
 def test_whatever_a_run_was_cut_off_at_the_next_one_mends_it(
-    house: House, broken: str, monkeypatch: pytest.MonkeyPatch
+    house: House, at: str, done: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (arn,) = house.deploy(ONE).values()
     for number in range(4):
         house.put(narrowed(house.document(), f"draft-{number}"))
     make = boto3.client
 
-    def cut_off(service: str, **options: Any) -> Any:
-        client = make(service, **options)
+    def client(service: str, **options: Any) -> Any:
+        """A client whose process ends at one operation: before AWS has heard of it, or after AWS has done it."""
+        made = make(service, **options)
         if service == "iam":
-            monkeypatch.setattr(client, broken, lambda **_: (_ for _ in ()).throw(KeyboardInterrupt))
-        return client
+            operation = getattr(made, at)
+
+            def cut_off(**arguments: Any) -> None:
+                if done:
+                    operation(**arguments)
+                raise KeyboardInterrupt
+
+            setattr(made, at, cut_off)
+        return made
 
     with monkeypatch.context() as patch:
-        patch.setattr(boto3, "client", cut_off)
+        patch.setattr(boto3, "client", client)
         with pytest.raises(KeyboardInterrupt):
             step()
     step()
     assert house.passed() == {arn: LAMBDA}
-    assert len(house.versions()) <= 5
+    assert len(house.versions()) == 5
+
+
+def test_another_evaluator_judges_every_stage_as_the_local_aws_does(house: House, tmp_path: Path) -> None:
+    role_arn = f"arn:aws:iam::{ACCOUNT}:role/{DEPLOY_ROLE}"
+    boundary = filled("deploy-boundary", NAMES)
+    (first,) = house.deploy(ONE).values()
+    second = f"{PREFIX}Second-0123456789AB"
+    stages = {
+        "unknown": lambda: None,
+        "tightened": step,
+        "prepared": lambda: prepare(tmp_path, TWO),
+    }
+    asked = [
+        (arn, service)
+        for arn in (
+            first,
+            second,
+            f"{PREFIX}Third-0123456789AB",
+            f"arn:aws:iam::{ACCOUNT}:role/administrator",
+        )
+        for service in (LAMBDA, "ec2.amazonaws.com")
+    ]
+    allowed: dict[str, set[str]] = {}
+    with Evaluator(ACCOUNT) as evaluator:
+        for stage, reach in stages.items():
+            reach()
+            document = house.document()
+            for arn, service in asked:
+                told = house.iam.simulate_principal_policy(
+                    PolicySourceArn=role_arn,
+                    ActionNames=["iam:PassRole"],
+                    ResourceArns=[arn],
+                    ContextEntries=[
+                        {
+                            "ContextKeyName": "iam:PassedToService",
+                            "ContextKeyValues": [service],
+                            "ContextKeyType": "string",
+                        }
+                    ],
+                )["EvaluationResults"][0]["EvalDecision"]
+                judged = evaluator.decide(
+                    role_arn,
+                    "iam:PassRole",
+                    arn,
+                    {"iam:PassedToService": service},
+                    identity=[document],
+                    boundaries=[boundary],
+                )
+                assert judged.allowed is (told == "allowed"), (stage, arn, service)
+                if judged.allowed:
+                    assert service == LAMBDA
+                    allowed.setdefault(stage, set()).add(arn)
+    assert allowed == {
+        "unknown": {arn for arn, _ in asked[:6]},
+        "tightened": {first},
+        "prepared": {first, second},
+    }
 
 
 def test_the_former_version_comes_back_and_the_next_deployment_tightens_again(house: House) -> None:
@@ -412,6 +479,15 @@ def test_a_template_that_can_not_be_prepared_for_changes_nothing(
     assert house.versions() == {"v1": True}
 
 
+def test_an_output_may_name_a_role_of_the_stacks_that_is_for_no_service(house: House) -> None:
+    reader = role()
+    reader["Properties"]["AssumeRolePolicyDocument"]["Statement"][0]["Principal"] = {"AWS": ACCOUNT}
+    outputs = {"Reader": {"Value": {"Fn::GetAtt": ["Reader", "Arn"]}}}
+    roles = house.deploy({**template(FunctionRole=role(), Reader=reader), "Outputs": outputs})
+    step()
+    assert house.passed() == {roles["FunctionRole"]: LAMBDA}
+
+
 @pytest.mark.parametrize(
     ("document", "title"),
     [
@@ -419,7 +495,7 @@ def test_a_template_that_can_not_be_prepared_for_changes_nothing(
         (template(FunctionRole=role(RoleName="administrator")), "outside the stack's prefix"),
         (
             {**ONE, "Outputs": {"Other": {"Value": f"arn:aws:iam::{ACCOUNT}:role/administrator"}}},
-            "names a role that is not handed on",
+            "names a role that is none of the stack's",
         ),
     ],
     ids=["no roles", "outside", "output"],

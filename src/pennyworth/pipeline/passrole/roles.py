@@ -49,6 +49,7 @@ def of_stack(stack: Stack, account: Account, iam: Any) -> dict[str, Role]:
         StepFailed: one lies outside of what the deploy role may hand on, or an output names a role of others.
     """
     roles = {}
+    own = set()
     for logical_id, name in stack.physical_ids(KIND).items():
         _within(account.role(name), stack.name, account)  # of no other may the deploy role ask
         try:
@@ -62,15 +63,15 @@ def of_stack(stack: Stack, account: Account, iam: Any) -> dict[str, Role]:
                 " it.",
             ) from failure
         _within(role["Arn"], stack.name, account)
+        own.add(role["Arn"])
         if services := _services(role["AssumeRolePolicyDocument"]):
             roles[logical_id] = Role(role["Arn"], services)
-    own = {role.arn for role in roles.values()}
     for output, value in stack.outputs().items():
         if _ROLE_ARN.fullmatch(value) and value not in own:
             raise StepFailed(
-                f"The output {output} names a role that is not handed on by this stack",
-                f"{value} is none of the roles that the stack {stack.name} made for a service. Have the template make"
-                " the role, or take the output out of it.",
+                f"The output {output} names a role that is none of the stack's",
+                f"{value} was not made by the stack {stack.name}, which hands on its own roles only. Have the template"
+                " make the role, or take the output out of it.",
             )
     return roles
 
