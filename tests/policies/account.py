@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pennyworth.pipeline.policy.documents import DEPLOY_ROLE, filled
+from pennyworth.pipeline.policy.documents import DEPLOY_ROLE, DEPLOYMENT, filled
 
 from .evaluator import Context, Decision, Document, Evaluator
 
@@ -50,8 +50,8 @@ class Role:
     """Somebody whom the evaluator judges."""
 
     arn: str
-    identity: Sequence[Document]
-    boundary: Document
+    identity: Sequence[Document] = field(repr=False)
+    boundary: Document = field(repr=False)
     evaluator: Evaluator = field(repr=False)
 
     def decide(self, action: str, resource: str, context: Context | None = None, **more: Any) -> Decision:
@@ -67,6 +67,16 @@ class Role:
         )
 
 
+def deployment(values: Mapping[str, str | Sequence[str]] = VALUES, *more: str) -> list[Document]:
+    """The deploy role's policies.
+
+    Args:
+        values: the account's names.
+        more: documents besides, such as first-deployment.
+    """
+    return [filled(name, values) for name in (*DEPLOYMENT, *more)]
+
+
 def deploy_role(
     evaluator: Evaluator,
     values: Mapping[str, str | Sequence[str]] = VALUES,
@@ -79,5 +89,5 @@ def deploy_role(
         values: the account's names, for the documents.
         identity: other policies than its own, such as it might give itself.
     """
-    own = [filled("deployment", values)] if identity is None else identity
+    own = deployment(values) if identity is None else identity
     return Role(OWN_ROLE, own, filled("deploy-boundary", values), evaluator)

@@ -20,7 +20,7 @@ from pennyworth.host.places import ROOT
 from pennyworth.host.processes import Child
 from pennyworth.localaws.server import LocalAws
 from pennyworth.pipeline.package import FUNCTION, Target
-from pennyworth.pipeline.policy.documents import DEPLOY_ROLE, MANAGED_POLICIES, filled
+from pennyworth.pipeline.policy.documents import DEPLOY_ROLE, DEPLOYMENT, MANAGED_POLICIES, filled
 
 from .account import ACCOUNT, REGION, STACK, SUBJECT, VALUES
 
@@ -71,12 +71,13 @@ def local_account(**options: Any) -> Iterator[tuple[LocalAws, dict[str, str | Se
             AssumeRolePolicyDocument=json.dumps(filled("trust", values)),
             PermissionsBoundary=policies["deploy-boundary"]["Policy"]["Arn"],
         )
-        iam.attach_role_policy(RoleName=DEPLOY_ROLE, PolicyArn=policies["deployment"]["Policy"]["Arn"])
+        for name in (*DEPLOYMENT, "first-deployment"):
+            iam.attach_role_policy(RoleName=DEPLOY_ROLE, PolicyArn=policies[name]["Policy"]["Arn"])
         yield aws, values
 
 
 def record(built: Path, folder: Path) -> Recorded:
-    """Deploy, deploy again, update, fail to update, delete.
+    """Deploy into a new account, delete; deploy, deploy again, update, fail to update, delete.
 
     Args:
         built: the template as `sam build` leaves it.
@@ -100,14 +101,17 @@ def record(built: Path, folder: Path) -> Recorded:
             "PARAMETER_Architecture": target.architecture,
         }
         step = [environment("tools") / "python", "-m", "pennyworth.pipeline.steps", "deploy"]
-        sam = [environment("tools") / "sam", "delete", "--no-prompts", "--stack-name", STACK]
+        delete: list[str | Path] = [environment("tools") / "sam", "delete", "--no-prompts"]
+        delete += ["--stack-name", STACK, "--region", REGION]
         broken = {"TEMPLATE": str(_broken(built, folder))}
         actions: Sequence[tuple[str, Sequence[str | Path], dict[str, str], bool]] = [
+            ("first", step, deploy, True),
+            ("delete", delete, {}, True),
             ("create", step, deploy, True),
             ("no change", step, deploy, True),
             ("update", step, deploy | {"PARAMETER_MemorySize": "512"}, True),
             ("rollback", step, deploy | broken, False),
-            ("delete", [*sam, "--region", REGION], {}, True),
+            ("delete", delete, {}, True),
         ]
         seen = len(_calls(folder))
         for what, command, more, succeeds in actions:
@@ -115,7 +119,8 @@ def record(built: Path, folder: Path) -> Recorded:
                 status = child.wait(_LIMIT_SECONDS)
             assert (status == 0) is succeeds, (folder / f"{what}.log").read_text()
             calls = _calls(folder)
-            recorded.calls[what], seen = calls[seen:], len(calls)
+            recorded.calls.setdefault(what, []).extend(calls[seen:])
+            seen = len(calls)
     return recorded
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pennyworth.pipeline.policy.documents import fill, filled
+from pennyworth.pipeline.policy.documents import DEPLOYMENT, fill, filled
 
 from .account import (
     ACCOUNT,
@@ -45,12 +45,13 @@ NEW_ROLE = iam(f"role/{STACK}-NewRole-1A2B3C")
 
 def attackers(evaluator: Evaluator, values: Mapping[str, Any]) -> dict[str, Role]:
     """Whoever may push to a trusted branch is one of these."""
-    first = [filled("deployment", values), filled("first-deployment", values)]
-    exact = filled("deployment", {**values, "PASS_ROLE_ARNS": [FUNCTION_ROLE]})
+    first = [filled(name, values) for name in (*DEPLOYMENT, "first-deployment")]
+    tightened = {**values, "PASS_ROLE_ARNS": [FUNCTION_ROLE]}
+    exact = [filled(name, tightened) for name in DEPLOYMENT]
     return {
         "the deploy role": deploy_role(evaluator, values),
         "the deploy role in the first deployment": deploy_role(evaluator, values, identity=first),
-        "the deploy role after tightening": deploy_role(evaluator, values, identity=[exact]),
+        "the deploy role after tightening": deploy_role(evaluator, values, identity=exact),
         "the deploy role with its policy rewritten": deploy_role(evaluator, values, identity=[EVERYTHING]),
         "the function's role with every right": function_role(evaluator, values, EVERYTHING),
     }
@@ -165,7 +166,7 @@ def test_a_rewritten_policy_gains_nothing_beyond_the_stack(evaluator: Evaluator)
         ("iam:CreateRole", NEW_ROLE, BOUNDED),
         ("iam:PutRolePolicy", NEW_ROLE, BOUNDED),
         ("iam:PassRole", NEW_ROLE, LAMBDA),
-        ("iam:DeleteRole", NEW_ROLE, {}),
+        ("iam:DeleteRole", NEW_ROLE, BOUNDED),
         ("iam:CreatePolicyVersion", OWN_POLICY, {}),
         ("iam:DeletePolicyVersion", OWN_POLICY, {}),
         ("lambda:UpdateFunctionCode", arn("lambda", f"function:{STACK}-Function-1A2B3C"), {}),

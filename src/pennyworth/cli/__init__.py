@@ -15,11 +15,14 @@ from pennyworth.host.progress import say
 
 COMMANDS = {
     "serve": "serve the gateway on this machine",
+    "config": "check a LiteLLM config file before it is deployed",
     "build": "build the function's package with sam",
     "demo": "your own endpoint on a local AWS, with a real model behind it",
     "smoke": "try an OpenAI-compatible endpoint as its users would",
     "tighten-passrole": "keep the deploy role's PassRole to the stack's own roles",
     "bootstrap": "set your AWS account and repository up for the deployment workflow",
+    "policy": "what the deploy role needs for a template, and what its documents lack",
+    "doctor": "look a set-up over, and say what mends it",
     "rehearse": "run the deployment workflow against the local AWS",
     "adapter": "build the real Lambda Web Adapter for the local AWS",
 }

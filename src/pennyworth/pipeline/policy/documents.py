@@ -9,17 +9,18 @@ from pennyworth.host.places import ROOT
 
 POLICIES = ROOT / "policies"
 
-NAMES = ("trust", "deployment", "first-deployment", "deploy-boundary", "stack-boundary")
+DEPLOYMENT = tuple(
+    name for name in ("deployment", "resources", "data") if (POLICIES / f"{name}.json").exists()
+)
+"""Together they are what the deploy role may do: calls and roles, which the first is about, and what the stack holds.
+`data` is there once the stack holds tables, buckets, parameters, alarms or a dashboard."""
+
+NAMES = ("trust", *DEPLOYMENT, "first-deployment", "deploy-boundary", "stack-boundary")
 """Each is a file there, with .json behind it."""
 
 DEPLOY_ROLE = "pennyworth-github-deploy-role"
 
-MANAGED_POLICIES = {
-    "deployment": "pennyworth-deployment",
-    "first-deployment": "pennyworth-first-deployment",
-    "deploy-boundary": "pennyworth-deploy-boundary",
-    "stack-boundary": "pennyworth-stack-boundary",
-}
+MANAGED_POLICIES = {name: f"pennyworth-{name}" for name in NAMES if name != "trust"}
 """What the managed policy is called that a document becomes."""
 
 MANAGED_POLICY_CHARACTERS = 6144

@@ -1,0 +1,65 @@
+"""`python -m pennyworth.pipeline.policy`, in the environment `tools`: what `pennyworth policy` runs."""
+
+import argparse
+import json
+import logging
+import sys
+from dataclasses import asdict
+
+from pennyworth.pipeline.policy import check, documents
+from pennyworth.pipeline.policy.derivation import Need, needs
+from pennyworth.pipeline.policy.options import arguments
+from pennyworth.pipeline.policy.rules import rules
+from pennyworth.pipeline.policy.statements import Document, documents_for
+from pennyworth.pipeline.policy.template import Template, TemplateRefused
+
+
+def main() -> int:
+    """Derive, then print, check or write."""
+    parser = argparse.ArgumentParser(prog="pennyworth policy")
+    arguments(parser)
+    options = parser.parse_args()
+    logging.getLogger("samtranslator").setLevel(logging.ERROR)
+    try:
+        template = Template(options.template, rules())
+        found = needs(template, rules())
+    except TemplateRefused as refused:
+        print(refused, file=sys.stderr)
+        return 1
+    wanted = documents_for(found, rules())
+    problems = [
+        *check.too_long(wanted),
+        *check.outside_boundary(found),
+        *check.roles_outside_boundary(template),
+    ]
+    if options.check:
+        problems += map(str, check.differences(wanted, found, rules()))
+        if not problems:
+            print("The documents hold what the template needs, and nothing else.")
+    elif options.write:
+        _write(wanted)
+    else:
+        print(json.dumps(_needs(found) if options.needs else wanted, indent=2))
+    for problem in dict.fromkeys(problems):
+        print(problem, file=sys.stderr)
+    return 1 if problems else 0
+
+
+def _needs(found: list[Need]) -> list[dict[str, object]]:
+    return [asdict(need) for need in found]
+
+
+def _write(wanted: dict[str, Document]) -> None:
+    for name, document in wanted.items():
+        path = documents.POLICIES / f"{name}.json"
+        text = json.dumps(document, indent=2) + "\n"
+        if not path.exists() or path.read_text() != text:
+            path.write_text(text)
+            print(f"policies/{path.name} is new")
+    for name in set(documents.DEPLOYMENT) - set(wanted):
+        (documents.POLICIES / f"{name}.json").unlink()
+        print(f"policies/{name}.json is gone: the template needs nothing of it")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

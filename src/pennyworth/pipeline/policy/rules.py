@@ -1,0 +1,109 @@
+"""The reviewed data behind the documents: where each action applies, what is left out, and who else calls.
+
+Each file says in its head what its fields mean.
+"""
+
+import tomllib
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+Condition = dict[str, dict[str, Any]]
+"""As IAM has it: operator, then key, then a value or a list of values."""
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Where actions apply: a statement of a document. scopes.toml describes the fields."""
+
+    resources: list[str]
+    why: str
+    condition: Condition = field(default_factory=dict)
+    document: str = "deployment"
+    shorten: dict[str, str] = field(default_factory=dict)
+    first: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Type:
+    """A resource type. scopes.toml describes the fields."""
+
+    scope: str
+    name: str | None = None
+    generated: str | None = None
+    actions: dict[str, str] = field(default_factory=dict)
+    refers: dict[str, str] = field(default_factory=dict)
+    tags: str | None = None
+    must: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Actions that a resource type's handlers list and nobody gets. left_out.toml describes the fields."""
+
+    type: str
+    actions: list[str]
+    why: str
+    unless: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Call:
+    """Calls by others than CloudFormation's handlers. calls.toml describes the fields."""
+
+    by: str
+    scope: str
+    actions: list[str]
+    why: str
+    type: str | None = None
+    first: bool = False
+
+
+@dataclass(frozen=True)
+class Made:
+    """A resource that a tool makes in a stack of its own. calls.toml describes the fields."""
+
+    by: str
+    type: str
+    handlers: list[str]
+    properties: list[str]
+    scope: str
+    why: str
+    actions: dict[str, str] = field(default_factory=dict)
+    first: bool = False
+
+
+@dataclass(frozen=True)
+class Rules:
+    """All of it."""
+
+    parameters: dict[str, str]
+    """What the documents call the values of stack parameters."""
+    scopes: dict[str, Scope]
+    types: dict[str, Type]
+    left_out: list[LeftOut]
+    calls: list[Call]
+    makes: list[Made]
+
+
+@cache
+def rules() -> Rules:
+    """Read the data.
+
+    Raises:
+        TypeError: a field is missing, or nobody knows it.
+    """
+    scopes, left_out, calls = (_read(name) for name in ("scopes", "left_out", "calls"))
+    return Rules(
+        parameters=scopes["parameters"],
+        scopes={name: Scope(**given) for name, given in scopes["scope"].items()},
+        types={name: Type(**given) for name, given in scopes["type"].items()},
+        left_out=[LeftOut(**given) for given in left_out["left_out"]],
+        calls=[Call(**given) for given in calls["call"]],
+        makes=[Made(**given) for given in calls["makes"]],
+    )
+
+
+def _read(name: str) -> dict[str, Any]:
+    return tomllib.loads(Path(__file__).with_name(f"{name}.toml").read_text())
