@@ -46,14 +46,27 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
-def error(title: str, message: str) -> None:
-    """Show an error on the run's page."""
-    say(f"::error title={_escaped(title, ':,')}::{_escaped(message)}")
+def error(title: str, message: str, file: str = "", line: int | None = None) -> None:
+    """Show an error on the run's page.
+
+    Args:
+        title: what went wrong, in few words.
+        message: more of it.
+        file: the file that it is about, where GitHub shows it, too; relative to the repository.
+        line: the line in it, counted from 1.
+    """
+    _annotate("error", title, message, file, line)
 
 
-def warning(title: str, message: str) -> None:
-    """Show a warning on the run's page."""
-    say(f"::warning title={_escaped(title, ':,')}::{_escaped(message)}")
+def warning(title: str, message: str, file: str = "", line: int | None = None) -> None:
+    """Show a warning on the run's page. See `error`."""
+    _annotate("warning", title, message, file, line)
+
+
+def _annotate(level: str, title: str, message: str, file: str, line: int | None) -> None:
+    properties = {"title": title, "file": file, "line": str(line or "")}
+    given = ",".join(f"{name}={_escaped(value, ':,')}" for name, value in properties.items() if value)
+    say(f"::{level} {given}::{_escaped(message)}")
 
 
 def mask(value: str) -> None:

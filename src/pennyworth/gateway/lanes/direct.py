@@ -74,6 +74,12 @@ _PRESETS = frozenset(
     ]
 )
 
+PARAMETERS = _PRESETS | {
+    *("model", "custom_llm_provider", "api_key", "api_base", "base_url", "api_version", "organization"),
+    *("extra_headers", "extra_body", "timeout", "stream_timeout", "weight"),
+}
+"""What has an effect on this lane of all that may stand in litellm_params."""
+
 _READ_BYTES = 64 * 1024
 _LARGEST_ERROR_BYTES = 64 * 1024
 
