@@ -16,7 +16,6 @@ from pennyworth.host.progress import say
 COMMANDS = {
     "serve": "serve the gateway on this machine",
     "config": "check a LiteLLM config file before it is deployed",
-    "config": "check a LiteLLM config file before it is deployed",
     "build": "build the function's package with sam",
     "demo": "your own endpoint on a local AWS, with a real model behind it",
     "smoke": "try an OpenAI-compatible endpoint as its users would",
