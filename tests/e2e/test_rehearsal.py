@@ -15,11 +15,12 @@ from pennyworth.localaws.rehearsal.rehearse import DOMAIN, REGION, STACK, Rehear
 from pennyworth.localaws.server import ACCOUNT, LocalAws
 
 CREDENTIALS = "Take the deploy role"
+VALIDATION = "Validate template and configuration"
 STEPS = [
     "See that the settings are there",
     "Check out the configuration",
     CREDENTIALS,
-    "Validate the template",
+    VALIDATION,
     "Build the function",
     "Admit the roles to come",
     "Deploy the stack",
@@ -132,7 +133,7 @@ def test_where_there_are_both_the_role_is_taken(aws: LocalAws) -> None:
     job = rehearse(aws, credentials="both").job
     assert job.succeeded, job.output
     assert [step.name for step in job.steps if step.succeeded] == STEPS
-    assert not job.warnings
+    assert not any("keys that do not expire" in warning for warning in job.warnings)
 
 
 def test_a_dispatch_deploys_with_the_newer_subject_and_masks_every_secret(aws: LocalAws) -> None:
@@ -145,7 +146,7 @@ def test_a_dispatch_deploys_with_the_newer_subject_and_masks_every_secret(aws: L
     summary = rehearsal.summary
     headings = re.findall(r"^### (.*) \((?:\d+ min )?[\d.]+ s\)$", summary, re.MULTILINE)
     assert headings == [
-        "✅ Template",
+        "✅ Template and configuration",
         "✅ Package",
         "✅ PassRole",
         "✅ Deployment",
@@ -176,3 +177,30 @@ def test_a_token_for_anything_else_is_refused_at_the_credentials(
         "Not authorized to perform sts:AssumeRoleWithWebIdentity" in error for error in rehearsal.job.errors
     )
     assert f"must name this run's subject: `{rehearsal.presented}`" in rehearsal.summary
+
+
+def test_a_bad_configuration_fails_the_job_at_its_file_and_line(aws: LocalAws) -> None:
+    config = """\
+model_list:
+  - model_name: good
+    litellm_params: {model: openai/x, api_key: os.environ/NOBODY_SET_THIS}
+  - model_name: bad
+    litellm_params: {model: opnai/x}
+"""
+    rehearsal = rehearse(aws, config=config)
+    assert not rehearsal.job.succeeded
+    steps = [(step.name, step.succeeded) for step in rehearsal.job.steps]
+    assert steps == [(name, name != VALIDATION) for name in STEPS[: STEPS.index(VALIDATION) + 1]]
+    entries = [json.loads(line) for line in rehearsal.log.read_text().splitlines() if line.startswith("{")]
+    commands = [entry["raw"] for entry in entries if entry.get("command") in ("error", "warning")]
+    assert any(
+        re.match(r"::error title=[^:]*,file=config\.yaml,line=5::LiteLLM knows no provider 'opnai'", command)
+        for command in commands
+    )
+    assert any(
+        re.match(r"::warning title=[^:]*,file=config\.yaml,line=3::NOBODY_SET_THIS is not set", command)
+        for command in commands
+    )
+    assert (
+        "line 5, model_list[1].litellm_params.model: LiteLLM knows no provider 'opnai'" in rehearsal.summary
+    )

@@ -73,6 +73,7 @@ def rehearse(
     branch: str = BRANCH,
     immutable: bool = False,
     credentials: Literal["role", "keys", "both"] = "role",
+    config: str = "",
     online: bool = False,
     masked: bool = True,
     report: Callable[[act.Step], None] = lambda _: None,
@@ -86,6 +87,7 @@ def rehearse(
         branch: the branch that it is for.
         immutable: whether GitHub's ids stand in `sub`, on both sides.
         credentials: what the repository's secrets hold: the deploy role's ARN, a user's static keys, or both.
+        config: the repository's config.yaml; by default one whose model answers.
         online: fetch the actions of others instead of using stand-ins.
         masked: replace secrets by *** in the log, as GitHub does.
         report: is told of each step as it ends.
@@ -99,7 +101,7 @@ def rehearse(
         ScriptedUpstream(Answer(pace=_PACE_SECONDS), key=upstream_key) as upstream,
     ):
         tree = rewritten_tree(folder / "tree")
-        (tree / "config.yaml").write_text(_configuration(upstream))
+        (tree / "config.yaml").write_text(config or _configuration(upstream))
         run = Run(repository, branch, event, WORKFLOW, act.commit(tree, repository, branch))
         trusted = Run(REPOSITORY, BRANCH, event, WORKFLOW, run.sha).subject(immutable=immutable)
         zone = _prepare(aws, trusted)

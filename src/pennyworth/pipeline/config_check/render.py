@@ -25,9 +25,14 @@ def as_text(report: Report) -> str:
     for name, value in report.parameters.items():
         parts.append(f"The stack must have {name}={value}.")
     if report.findings:
-        parts.append("\n".join(f"{_MARKS[finding.severity]} {_said(finding)}" for finding in report.findings))
+        parts.append(findings(report))
     parts.append(verdict(report))
     return "\n\n".join(parts)
+
+
+def findings(report: Report) -> str:
+    """What was found, a line each."""
+    return "\n".join(f"{_MARKS[finding.severity]} {_said(finding)}" for finding in report.findings)
 
 
 def as_markdown(report: Report) -> str:

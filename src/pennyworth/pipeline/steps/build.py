@@ -1,6 +1,7 @@
 """Build the function's package for its Lambda runtime with `sam build`."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from pennyworth.host.places import made
@@ -27,7 +28,7 @@ def run(environ: dict[str, str]) -> str:
     Raises:
         StepFailed: it can't be built.
     """
-    config = Path(environ["CONFIG"]) if environ.get("CONFIG") else _CONFIG if _CONFIG.exists() else None
+    config = configuration_file(environ)
     lane = environ.get("LITELLM_LANE") or "auto"
     if lane not in _LITELLM:
         raise workflow.StepFailed(f"LITELLM_LANE is {lane}", "It is auto, yes or no.")
@@ -50,6 +51,11 @@ def run(environ: dict[str, str]) -> str:
     size = sum(file.stat().st_size for file in package.rglob("*") if file.is_file())
     configured = f"configured by `{config.name}`" if config else "without a configuration file"
     return f"For {target}, {configured}: {size / 2**20:.1f} MiB unzipped (Lambda takes 250)."
+
+
+def configuration_file(environ: Mapping[str, str]) -> Path | None:
+    """The configuration to deploy: CONFIG, else the workspace's config.yaml if there is one."""
+    return Path(environ["CONFIG"]) if environ.get("CONFIG") else _CONFIG if _CONFIG.exists() else None
 
 
 def _put_on_path(version: str, environ: dict[str, str]) -> None:
