@@ -7,7 +7,7 @@ import pytest
 
 from pennyworth.gateway.config import Config, ConfigError, Deployment, find, load, parse
 from pennyworth.gateway.errors import ApiError
-from pennyworth.gateway.server import spread
+from pennyworth.gateway.settings import spread
 
 # what LiteLLM's own documentation shows its users
 CONFIG = """

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from pennyworth import __version__
 from pennyworth.gateway import lanes
-from pennyworth.gateway.config import Config, Deployment
+from pennyworth.gateway.config import Deployment
 from pennyworth.gateway.errors import ApiError
-from pennyworth.gateway.keys import Keys
 from pennyworth.gateway.log import log
+from pennyworth.gateway.settings import Settings, Source
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse
@@ -38,6 +38,8 @@ class Request:
     began: float = field(default_factory=time.monotonic)
     id: str = field(default_factory=lambda: os.urandom(12).hex())
     facts: dict[str, Any] = field(default_factory=dict)
+    settings: Settings = field(init=False)
+    """Those that it began with; none where no key is asked for."""
 
     @property
     def method(self) -> str:
@@ -65,15 +67,13 @@ class Route:
 class Gateway:
     """The application."""
 
-    def __init__(self, config: Config, keys: Keys, origins: Iterable[str] = ("*",)) -> None:
+    def __init__(self, settings: Source, origins: Iterable[str] = ("*",)) -> None:
         """
         Args:
-            config: the models and where they lead.
-            keys: who may call.
+            settings: gives each request the models and where they lead, and who may call.
             origins: the web origins that may call from a browser; `*` for all.
         """
-        self._config = config
-        self._keys = keys
+        self._settings = settings
         self._origins = frozenset(origins)
         self._started = int(time.time())
 
@@ -111,7 +111,7 @@ class Gateway:
         if request.method == "OPTIONS":  # a browser's preflight carries no key
             return Response(204, [], [])
         if not (route and route.open):
-            self._keys.check(request.environ)
+            request.settings = self._admitted(request)
         if route is None:
             raise ApiError(
                 404,
@@ -128,6 +128,19 @@ class Gateway:
                 headers=[("Allow", allowed)],
             )
         return handler(self, request)
+
+    def _admitted(self, request: Request) -> Settings:
+        """The settings for a request, whose key is one of theirs."""
+        settings = self._settings()
+        try:
+            settings.keys.check(request.environ)
+        except ApiError:
+            newer = self._settings(doubt=True)
+            if newer is settings:
+                raise
+            newer.keys.check(request.environ)
+            return newer
+        return settings
 
     def _cors(self, environ: Mapping[str, Any]) -> Headers:
         """CORS headers, on every answer: a browser must be able to read errors too."""
@@ -162,10 +175,10 @@ class Gateway:
     def models(self, request: Request) -> Response:
         """`GET /v1/models`: https://platform.openai.com/docs/api-reference/models/list."""
         names: dict[str, Deployment] = {}
-        for deployment in self._config.deployments:
+        for deployment in request.settings.config.deployments:
             for name in self._names(deployment):
                 names.setdefault(name, deployment)
-        for alias, target in self._config.aliases.items():
+        for alias, target in request.settings.config.aliases.items():
             if target in names:
                 names.setdefault(alias, names[target])
         return _json({"object": "list", "data": [self._model(*item) for item in names.items()]})
@@ -173,7 +186,7 @@ class Gateway:
     def model(self, request: Request) -> Response:
         """`GET /v1/models/{id}`: https://platform.openai.com/docs/api-reference/models/retrieve."""
         name = request.path.split("/models/", 1)[1]
-        return _json(self._model(name, self._config.resolve(name)))
+        return _json(self._model(name, request.settings.config.resolve(name)))
 
     def chat(self, request: Request) -> Response:
         """`POST /v1/chat/completions`: https://platform.openai.com/docs/api-reference/chat/create."""
@@ -186,7 +199,7 @@ class Gateway:
                 code="missing_required_parameter",
                 param="model",
             )
-        deployment = self._config.resolve(name)
+        deployment = request.settings.config.resolve(name)
         if deployment.missing:
             raise ApiError(
                 500,
@@ -229,7 +242,7 @@ class Gateway:
         seconds = (
             (params.get("stream_timeout") if stream else None)
             or params.get("timeout")
-            or self._config.timeout
+            or request.settings.config.timeout
         )
         deadline = request.began + float(seconds)
         if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:  # elsewhere anybody could send this header

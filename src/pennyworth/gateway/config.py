@@ -139,22 +139,34 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     """Read the configuration.
 
     Args:
-        path: a LiteLLM config file, YAML or (as the build leaves it in a package) JSON; None without one.
+        path: as for `document`.
         environ: the environment variables that it may refer to, and that stand in for it.
     Returns:
         the configuration. A variable that is not set fails only the models that need it.
     Raises:
         ConfigError: no file and no provider, or a file that can't be understood.
     """
+    return parse(document(path, environ), environ)
+
+
+def document(path: Path | None, environ: Mapping[str, str]) -> dict[str, Any]:
+    """A config file's mapping, or one that stands for the environment's provider.
+
+    Args:
+        path: a LiteLLM config file, YAML or (as the build leaves it in a package) JSON; None without one.
+        environ: names the provider in LITELLM_MODEL_PROVIDER where there is no file.
+    Raises:
+        ConfigError: no file and no provider, or a file that can't be read.
+    """
     if path:
-        return parse(read(path), environ)
+        return read(path)
     provider = environ.get("LITELLM_MODEL_PROVIDER", "").strip()
     if not provider:
         raise ConfigError(
             "No models are configured. Give a LiteLLM config file (PENNYWORTH_CONFIG or --config), or name a"
             " provider in LITELLM_MODEL_PROVIDER and set its usual key, such as OPENAI_API_KEY."
         )
-    return parse({"model_list": [{"model_name": "*", "litellm_params": {"model": f"{provider}/*"}}]}, environ)
+    return {"model_list": [{"model_name": "*", "litellm_params": {"model": f"{provider}/*"}}]}
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -2,15 +2,15 @@
 
 import os
 import signal
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from pennyworth.gateway import config as configuration
 from pennyworth.gateway.app import LARGEST_BODY_BYTES, Gateway
-from pennyworth.gateway.keys import Keys
 from pennyworth.gateway.log import log
+from pennyworth.gateway.settings import Settings, Source, constant, spread
 
 
 def serve(
@@ -22,7 +22,8 @@ def serve(
         host: the address to listen on.
         port: the port; 0 takes a free one, which the log names.
         environ: the process's environment: PENNYWORTH_CONFIG, LITELLM_MODEL_PROVIDER, LITELLM_API_KEYS,
-            CORS_ALLOW_ORIGINS, PROVIDER_CREDENTIALS and the providers' own variables.
+            CORS_ALLOW_ORIGINS, PROVIDER_CREDENTIALS and the providers' own variables; PENNYWORTH_PARAMETERS, a path
+            in AWS Systems Manager's Parameter Store below which further variables are kept.
         config: a LiteLLM config file; None takes what the environment says.
         threads: how many requests are answered at a time.
     Raises:
@@ -30,11 +31,12 @@ def serve(
         OSError: the port is taken.
     """
     spread(environ)
-    document = configuration.load(config or configuration.find(environ), environ)
-    environ.update(document.environment)
-    for setting in document.ignored:
+    document = configuration.document(config or configuration.find(environ), environ)
+    settings = Settings.of(document, environ)
+    environ.update(settings.config.environment)
+    source = _source(document, settings, environ)
+    for setting in settings.config.ignored:
         log("warning", "setting ignored", setting=setting)
-    keys = Keys([*environ.get("LITELLM_API_KEYS", "").split(","), *document.keys])
     origins = [
         origin.strip() for origin in environ.get("CORS_ALLOW_ORIGINS", "*").split(",") if origin.strip()
     ]
@@ -42,7 +44,7 @@ def serve(
     from waitress.server import create_server  # only where it serves
 
     server = create_server(
-        Gateway(document, keys, origins),
+        Gateway(source, origins),
         host=host,
         port=port,
         threads=threads,
@@ -52,7 +54,7 @@ def serve(
         channel_request_lookahead=1,
         max_request_body_size=LARGEST_BODY_BYTES + 1,
     )
-    _prepare(document)
+    _prepare(settings.config)
     log("info", "listening", host=host, port=int(getattr(server, "effective_port", port)))
 
     def stop(_number: int, _frame: FrameType | None) -> None:
@@ -62,30 +64,24 @@ def serve(
     server.run()
 
 
-def _prepare(document: configuration.Config) -> None:
+def _source(document: Mapping[str, Any], settings: Settings, environ: MutableMapping[str, str]) -> Source:
+    """What gives each request its settings: always the same, unless they follow parameters."""
+    path = environ.get("PENNYWORTH_PARAMETERS", "").strip()
+    if not path:
+        return constant(settings)
+    from pennyworth.gateway import parameters  # not on the way of those who have none
+
+    return parameters.follow(path, document, environ)
+
+
+def _prepare(config: configuration.Config) -> None:
     """What the first request would otherwise wait for, while the socket is open already."""
     from pennyworth.gateway import lanes
 
-    if any(deployment.lane == "direct" for deployment in document.deployments):
-        lanes.choose("direct").prepare(document)
-    if document.needs_litellm():
-        lanes.choose("litellm").prepare(document)
-
-
-def spread(environ: MutableMapping[str, str]) -> None:
-    """Set the variables that PROVIDER_CREDENTIALS holds as dotenv text: `NAME=value`, one a line.
-
-    A stack's parameters can't name variables freely, so all of a stack's provider credentials travel in this one.
-    Variables that are set already stay as they are.
-    """
-    for line in environ.pop("PROVIDER_CREDENTIALS", "").splitlines():
-        name, equals, value = line.strip().removeprefix("export ").partition("=")
-        if not equals or name.startswith("#"):
-            continue
-        value = value.strip()
-        if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
-            value = value[1:-1]
-        environ.setdefault(name.strip(), value)
+    if any(deployment.lane == "direct" for deployment in config.deployments):
+        lanes.choose("direct").prepare(config)
+    if config.needs_litellm():
+        lanes.choose("litellm").prepare(config)
 
 
 def main(environ: MutableMapping[str, str] = os.environ) -> Any:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 CONNECT_SECONDS = 10.0
-"""How long a connection may take to be made, and each piece of a request to be taken."""
+"""How long a connection may take to be made, and each piece of a request to be taken, where the caller says nothing."""
 
 _TICK_MILLISECONDS = 250
 _IDLE_CONNECTIONS = 8
@@ -119,17 +119,21 @@ class _Pool:
 
 _pool = _Pool()
 _tls: ssl.SSLContext | None = None
+_tls_lock = threading.Lock()
 
 
 def tls() -> ssl.SSLContext:
     """The one TLS context; loading the certificate authorities takes a while, so a server does it while it starts."""
     global _tls
-    if _tls is None:
-        _tls = ssl.create_default_context()
-    return _tls
+    with _tls_lock:  # two may want it at start
+        if _tls is None:
+            _tls = ssl.create_default_context()
+        return _tls
 
 
-def post(url: str, body: bytes, headers: Mapping[str, str], check: Check) -> Exchange:
+def post(
+    url: str, body: bytes, headers: Mapping[str, str], check: Check, *, connect: float = CONNECT_SECONDS
+) -> Exchange:
     """Send a request and wait for the answer's status and headers.
 
     Args:
@@ -137,31 +141,34 @@ def post(url: str, body: bytes, headers: Mapping[str, str], check: Check) -> Exc
         body: the request's body.
         headers: its headers, without Host and Content-Length.
         check: called several times a second while waiting for the answer; what it raises ends the call.
+        connect: seconds that a connection may take to be made, and each piece of the request to be taken.
     Returns:
         the exchange, its response ready to be read.
     Raises:
         UpstreamUnreachable: no connection, or none that lasted until an answer began.
         http.client.HTTPException: the answer is no HTTP.
     """
-    return _send("POST", url, body, headers, check)
+    return _send("POST", url, body, headers, check, connect)
 
 
 def get(url: str, headers: Mapping[str, str], check: Check) -> Exchange:
     """The same as `post` for GET, without a body."""
-    return _send("GET", url, None, headers, check)
+    return _send("GET", url, None, headers, check, CONNECT_SECONDS)
 
 
-def _send(method: str, url: str, body: bytes | None, headers: Mapping[str, str], check: Check) -> Exchange:
+def _send(
+    method: str, url: str, body: bytes | None, headers: Mapping[str, str], check: Check, connect: float
+) -> Exchange:
     parts = urlsplit(url)
     key = (parts.scheme, parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     reused = _pool.take(key)
     if reused:
         try:
-            return _exchange(reused, key, method, target, body, headers, check)
+            return _exchange(reused, key, method, target, body, headers, check, connect)
         except UpstreamUnreachable:
             pass  # the upstream closed it just then, before it began to answer: once more, on a fresh one
-    return _exchange(_connect(key), key, method, target, body, headers, check)
+    return _exchange(_connect(key, connect), key, method, target, body, headers, check, connect)
 
 
 def _exchange(
@@ -172,9 +179,10 @@ def _exchange(
     body: bytes | None,
     headers: Mapping[str, str],
     check: Check,
+    seconds: float,
 ) -> Exchange:
     try:
-        connection.sock.settimeout(CONNECT_SECONDS)
+        connection.sock.settimeout(seconds)
         connection.response_class = partial(_WaitingResponse, check=check)  # type: ignore[assignment]
         connection.request(method, target, body, dict(headers))
         return Exchange(key, connection)
@@ -189,14 +197,14 @@ def _exchange(
         raise
 
 
-def _connect(key: _Key) -> http.client.HTTPConnection:
+def _connect(key: _Key, seconds: float) -> http.client.HTTPConnection:
     scheme, host, port = key
     proxy = _proxy(scheme, host)
     address = (proxy[0], proxy[1]) if proxy else (host, port)
     connection = (
-        http.client.HTTPSConnection(*address, timeout=CONNECT_SECONDS, context=tls())
+        http.client.HTTPSConnection(*address, timeout=seconds, context=tls())
         if scheme == "https"
-        else http.client.HTTPConnection(*address, timeout=CONNECT_SECONDS)
+        else http.client.HTTPConnection(*address, timeout=seconds)
     )
     if proxy:
         connection.set_tunnel(host, port, proxy[2])
