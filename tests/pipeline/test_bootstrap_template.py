@@ -11,7 +11,7 @@ import pytest
 from pennyworth.host.environments import environment
 from pennyworth.host.places import ROOT
 from pennyworth.localaws.server import ACCOUNT, LocalAws
-from pennyworth.pipeline.policy.documents import DEPLOY_ROLE, MANAGED_POLICIES, POLICIES, filled
+from pennyworth.pipeline.policy.documents import DEPLOY_ROLE, DEPLOYMENT, MANAGED_POLICIES, POLICIES, filled
 
 TEMPLATE = POLICIES / "bootstrap.yaml"
 BYTES = 51_200  # the most that CloudFormation takes without a bucket
@@ -123,8 +123,8 @@ def test_it_makes_what_the_documents_say(account: Account) -> None:
     assert account.role()["AssumeRolePolicyDocument"] == filled("trust", {**VALUES, "SUBJECTS": [MAIN]})
     boundary = f"arn:aws:iam::{ACCOUNT}:policy/pennyworth-deploy-boundary"
     assert account.role()["PermissionsBoundary"]["PermissionsBoundaryArn"] == boundary
-    assert account.attached() == {"pennyworth-deployment"}
-    for document in ("deployment", "deploy-boundary", "stack-boundary"):
+    assert account.attached() == {MANAGED_POLICIES[document] for document in DEPLOYMENT}
+    for document in (*DEPLOYMENT, "deploy-boundary", "stack-boundary"):
         assert account.policy(MANAGED_POLICIES[document]) == filled(document, VALUES)
     provider = account.iam.get_open_id_connect_provider(OpenIDConnectProviderArn=PROVIDER)
     assert provider["ClientIDList"] == ["sts.amazonaws.com"]
@@ -132,11 +132,12 @@ def test_it_makes_what_the_documents_say(account: Account) -> None:
 
 
 def test_the_first_stage_is_attached_and_taken_away_again(account: Account) -> None:
+    always = {MANAGED_POLICIES[document] for document in DEPLOYMENT}
     account.deploy(FirstDeployment="yes")
-    assert account.attached() == {"pennyworth-deployment", "pennyworth-first-deployment"}
+    assert account.attached() == always | {"pennyworth-first-deployment"}
     assert account.policy("pennyworth-first-deployment") == filled("first-deployment", VALUES)
     account.deploy()
-    assert account.attached() == {"pennyworth-deployment"}
+    assert account.attached() == always
 
 
 def test_every_named_branch_and_environment_is_trusted_in_both_forms(account: Account) -> None:

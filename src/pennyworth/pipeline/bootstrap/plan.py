@@ -92,14 +92,15 @@ class Plan:
     def leftover(self) -> str:
         """What a person has yet to do; empty for nothing."""
         lines = []
-        if not github.logged_in():
-            lines.append(
-                "gh is not logged in here. Set the repository's secrets with it where it is, or by hand:"
-            )
-            lines += [
-                f"    {github.command(self._settings['Repository'], name, value)}"
-                for name, value in self.secrets().items()
-            ]
+        repository, values = self._settings["Repository"], self.secrets()
+        if github.logged_in():
+            values = dict.fromkeys(self._unset)
+            if values:
+                lines.append("Set these yourself, as nobody else knows them:")
+        else:
+            values |= {KEYS: None}  # gh asks for it: arguments can be read by everybody
+            lines.append("gh is not logged in here. Set the repository's secrets where it is, or by hand:")
+        lines += [f"    {github.command(repository, name, value)}" for name, value in values.items()]
         if self._new_key:
             lines += ["The key for your callers, shown this once:", f"    {self._new_key}"]
         return "\n".join(lines)
@@ -226,9 +227,10 @@ class Plan:
             return
         repository = self._settings["Repository"]
         present = github.secrets(repository)
-        stack = self._account.stack()
         # what GitHub keeps can't be read: a secret that is older than what it names is set again
-        since = stack.get("LastUpdatedTime", stack["CreationTime"]) if stack and not changing else None
+        stack = None if changing else self._account.stack()
+        changed = stack.get("LastUpdatedTime", stack["CreationTime"]) if stack else None
+        since = changed.replace(microsecond=0) if changed else None  # GitHub tells whole seconds
         wanted = [
             name
             for name, value in self.secrets().items()
