@@ -471,6 +471,14 @@ def test_the_projects_own_template_is_understood(house: House) -> None:
         (template(FunctionRole=role("*")), "trusts no service by name"),
         (template(**{f"Function{'X' * 50}": role()}), "too long a name"),
         (template(Nothing=PARAMETER), "makes no roles"),
+        ({"Outputs": {}}, "can't be read"),
+        (
+            {
+                **template(Function={"Type": "AWS::Serverless::Function", "Properties": {}}),
+                "Transform": "AWS::Serverless-2016-10-31",
+            },
+            "can't be read",
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

@@ -1,8 +1,6 @@
 """Which roles a stack hands to which services: those that it has, and those that a template is about to create."""
 
 import json
-import logging
-import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,11 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
-from samtranslator.model.exceptions import InvalidDocumentException
-from samtranslator.translator.transform import transform
-from samtranslator.yaml_helper import yaml_parse
 
 from pennyworth.pipeline.passrole.account import Account
+from pennyworth.pipeline.policy.template import TemplateRefused, transformed
 from pennyworth.pipeline.stack import Stack
 from pennyworth.pipeline.workflow import StepFailed
 
@@ -27,9 +23,6 @@ _RANDOM_CHARACTERS = 13
 
 _ROLE_ARN = re.compile(r"arn:[\w-]+:iam::\d{12}:role/\S+")
 _SERVICE = re.compile(r"[a-z0-9.-]+\.amazonaws\.com(\.cn)?")
-
-# what samtranslator wants in S3, and what a template that is built for this machine has beside it
-_LOCATIONS = {"CodeUri", "ContentUri", "DefinitionUri"}
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -100,8 +93,12 @@ def of_template(
         "AWS::AccountId": account.id,
         "AWS::URLSuffix": "amazonaws.com.cn" if account.partition == "aws-cn" else "amazonaws.com",
     }
+    try:
+        resources = transformed(path, known)["Resources"]
+    except TemplateRefused as refused:
+        raise StepFailed("The template can't be read", str(refused)) from refused
     roles = {}
-    for logical_id, resource in _transformed(path, region)["Resources"].items():
+    for logical_id, resource in resources.items():
         if resource["Type"] != KIND:
             continue
         properties = _resolved(resource.get("Properties", {}), known)
@@ -194,23 +191,3 @@ def _resolved(value: Any, known: Mapping[str, str]) -> Any:
             text = text.replace(f"${{{name}}}", replacement)
         return {"Fn::Sub": text} if "${" in text else text
     return {name: _resolved(one, known) for name, one in value.items()}
-
-
-def _transformed(path: Path, region: str) -> Any:
-    """A template as CloudFormation gets it: SAM makes a role for each function that names none."""
-    document = yaml_parse(path.read_text())
-    for resource in document.get("Resources", {}).values():
-        properties = resource.get("Properties") or {}
-        for name in _LOCATIONS & properties.keys():
-            properties[name] = "s3://bucket/key"  # a folder on this machine, which sam deploy would upload
-    if "AWS::Serverless-2016-10-31" not in _listed(document.get("Transform", [])):
-        return document
-    defaults = {name: given.get("Default", "") for name, given in document.get("Parameters", {}).items()}
-    os.environ.setdefault("AWS_DEFAULT_REGION", region)  # the transform asks for one, and calls nobody
-    logging.getLogger("samtranslator").setLevel(logging.ERROR)  # it warns of its own feature flags
-    try:
-        return transform(document, {**defaults, "AWS::Region": region}, None)
-    except InvalidDocumentException as failure:
-        raise StepFailed(
-            "The template can't be read", "What the SAM transform says:", str(failure.message)
-        ) from failure

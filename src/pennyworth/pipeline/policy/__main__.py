@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import logging
 import sys
 from dataclasses import asdict
 
@@ -19,7 +18,6 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="pennyworth policy")
     arguments(parser)
     options = parser.parse_args()
-    logging.getLogger("samtranslator").setLevel(logging.ERROR)
     try:
         template = Template(options.template, rules())
         found = needs(template, rules())

@@ -1,6 +1,7 @@
 """A template as CloudFormation gets it, and what its properties come to as far as that is known before a deployment."""
 
 import itertools
+import logging
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -47,7 +48,7 @@ class Template:
             TemplateRefused: it can't be read.
         """
         self._rules = rules
-        document = _transformed(path, rules.parameters)
+        document = transformed(path, {**rules.parameters, **_PSEUDO})
         self._parameters = frozenset(document.get("Parameters", {}))
         self.resources: Mapping[str, Mapping[str, Any]] = document["Resources"]
 
@@ -158,7 +159,15 @@ def _combined(pattern: re.Pattern[str], text: str, values: Any) -> Iterator[str]
         yield pattern.sub(lambda match, by=replaced: by[match[1]], text)  # type: ignore[misc]
 
 
-def _transformed(path: Path, parameters: Mapping[str, str]) -> dict[str, Any]:
+def transformed(path: Path, values: Mapping[str, str]) -> dict[str, Any]:
+    """A template as CloudFormation gets it from SAM's transform, which adds roles, permissions and stages.
+
+    Args:
+        path: a CloudFormation or SAM template, built or not.
+        values: of parameters and pseudo parameters, as far as they are known.
+    Raises:
+        TemplateRefused: it can't be read.
+    """
     try:
         document: dict[str, Any] = yaml_parse(path.read_text())
         resources = document["Resources"]
@@ -172,13 +181,14 @@ def _transformed(path: Path, parameters: Mapping[str, str]) -> dict[str, Any]:
         return document
     declared: dict[str, dict[str, Any]] = document.get("Parameters", {})
     defaults = {name: given.get("Default", "") for name, given in declared.items()}
-    known = {name: value for name, value in parameters.items() if name in declared}
+    known = {name: value for name, value in values.items() if name in declared or name.startswith("AWS::")}
     os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")  # the transform asks for one and calls nobody
+    logging.getLogger("samtranslator").setLevel(logging.ERROR)  # it warns of its own feature flags
     try:
-        transformed: dict[str, Any] = transform(document, {**defaults, **known, **_PSEUDO}, None)
+        document = transform(document, {**defaults, **known}, None)
     except InvalidDocumentException as failure:
         raise TemplateRefused(f"SAM's transform refuses {path}: {failure.message}") from failure
-    return transformed
+    return document
 
 
 def _listed(value: Any) -> Iterable[Any]:
