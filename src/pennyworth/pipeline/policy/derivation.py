@@ -37,8 +37,6 @@ class Need:
     why: str
     """What for: the handlers that list it, or what the tool does."""
     condition: Condition = field(default_factory=dict)
-    first: bool = False
-    """Whether only a very first deployment calls it."""
 
 
 def needs(template: Template, rules: Rules) -> list[Need]:
@@ -133,15 +131,15 @@ def _of_tools(types: Iterable[str], rules: Rules) -> Iterator[Need]:
     for call in rules.calls:
         if call.type is None or call.type in types:
             for action in call.actions:
-                yield _generic(action, call.scope, call.by, call.why, call.first, rules)
+                yield _generic(action, call.scope, call.by, call.why, rules)
     for made in rules.makes:
         actions = _actions(made.type, set(made.properties), made.scope, made.actions, None, rules)
         for action, scope, handlers in actions:
             if set(handlers) & set(made.handlers):
-                yield _generic(action, scope, made.by, made.why, made.first, rules)
+                yield _generic(action, scope, made.by, made.why, rules)
 
 
-def _generic(action: str, name: str, by: str, why: str, first: bool, rules: Rules) -> Need:
+def _generic(action: str, name: str, by: str, why: str, rules: Rules) -> Need:
     """A need that is no single resource's: of whatever the stack names itself."""
 
     def filled(text: str) -> set[str]:
@@ -149,7 +147,7 @@ def _generic(action: str, name: str, by: str, why: str, first: bool, rules: Rule
 
     scope = rules.scopes[name]
     resources = sorted({resource for text in scope.resources for resource in filled(text)})
-    return Need(action, name, resources, by, why, _filled(scope.condition, filled), first)
+    return Need(action, name, resources, by, why, _filled(scope.condition, filled))
 
 
 def _actions(
@@ -165,11 +163,12 @@ def _actions(
     for action, handlers in permissions(kind).items():
         if any(matches(action, entry) for entry in left_out):
             continue
-        if tags and "tags" in handlers:
+        named = [name for pattern, name in elsewhere.items() if fnmatchcase(action, pattern)]
+        own = (named or [scope])[0]
+        if tags and tags != own and "tags" in handlers:
             yield action, tags, ["tags"]
         if not tags or handlers != ["tags"]:
-            named = [name for pattern, name in elsewhere.items() if fnmatchcase(action, pattern)]
-            yield action, (named or [scope])[0], handlers
+            yield action, own, handlers
 
 
 def _shortened(resource: str, scope: Scope) -> str:

@@ -57,7 +57,6 @@ class Call:
     actions: list[str]
     why: str
     type: str | None = None
-    first: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,6 @@ class Made:
     scope: str
     why: str
     actions: dict[str, str] = field(default_factory=dict)
-    first: bool = False
 
 
 @dataclass(frozen=True)

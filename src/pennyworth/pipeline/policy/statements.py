@@ -15,19 +15,16 @@ def documents_for(needs: Iterable[Need], rules: Rules) -> dict[str, Document]:
     """The documents that follow from what is needed, by name.
 
     One for each that a scope names and that is not empty, which together allow exactly what is needed; and
-    `first-deployment`: all of some services on what is the stack's, and what a very first deployment alone calls.
+    `first-deployment`: all of some services, on what is the stack's.
     """
-    needs = list(needs)
-    always = [need for need in needs if not need.first]
-    broad = [replace(need, action=action) for need in always for action in rules.scopes[need.scope].first]
-    names = dict.fromkeys(rules.scopes[need.scope].document for need in always)
-    return {
-        **{
-            name: _document([need for need in always if rules.scopes[need.scope].document == name], rules)
-            for name in names
-        },
-        "first-deployment": _document([*broad, *(need for need in needs if need.first)], rules),
-    }
+    by_document: dict[str, list[Need]] = {}
+    broad: list[Need] = []
+    for need in needs:
+        scope = rules.scopes[need.scope]
+        by_document.setdefault(scope.document, []).append(need)
+        broad += [replace(need, action=action) for action in scope.first]
+    by_document["first-deployment"] = broad
+    return {name: _document(found, rules) for name, found in by_document.items()}
 
 
 def _document(needs: Iterable[Need], rules: Rules) -> Document:
