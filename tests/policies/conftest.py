@@ -17,6 +17,6 @@ def evaluator() -> Iterator[Evaluator]:
 
 
 @pytest.fixture(scope="session")
-def recorded(direct_package: Path, tmp_path_factory: pytest.TempPathFactory) -> lifecycle.Recorded:
+def recorded_calls(direct_package: Path, tmp_path_factory: pytest.TempPathFactory) -> lifecycle.Recorded:
     """What was called from the first deployment to the deletion."""
     return lifecycle.record(direct_package.parent / "template.yaml", tmp_path_factory.mktemp("recorded"))

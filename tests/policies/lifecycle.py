@@ -77,7 +77,7 @@ def local_account(**options: Any) -> Iterator[tuple[LocalAws, dict[str, str | Se
 
 
 def record(built: Path, folder: Path) -> Recorded:
-    """Deploy into a new account, delete; deploy, deploy again, update, fail to update, delete.
+    """Deploy into a new account, update, fail to update, delete; and tighten PassRole.
 
     Args:
         built: the template as `sam build` leaves it.
@@ -100,17 +100,20 @@ def record(built: Path, folder: Path) -> Recorded:
             "PARAMETER_PythonRuntime": f"python{target.python}",
             "PARAMETER_Architecture": target.architecture,
         }
-        step = [environment("tools") / "python", "-m", "pennyworth.pipeline.steps", "deploy"]
+        step, tighten = (
+            [environment("tools") / "python", "-m", "pennyworth.pipeline.steps", name]
+            for name in ("deploy", "tighten-passrole")
+        )
         delete: list[str | Path] = [environment("tools") / "sam", "delete", "--no-prompts"]
         delete += ["--stack-name", STACK, "--region", REGION]
         broken = {"TEMPLATE": str(_broken(built, folder))}
         actions: Sequence[tuple[str, Sequence[str | Path], dict[str, str], bool]] = [
-            ("first", step, deploy, True),
-            ("delete", delete, {}, True),
+            ("prepare", tighten, deploy | {"PREPARE": str(built)}, True),
             ("create", step, deploy, True),
-            ("no change", step, deploy, True),
+            ("tighten", tighten, deploy, True),
             ("update", step, deploy | {"PARAMETER_MemorySize": "512"}, True),
             ("rollback", step, deploy | broken, False),
+            ("restore", tighten, deploy | {"RESTORE": "true"}, True),
             ("delete", delete, {}, True),
         ]
         seen = len(_calls(folder))
@@ -119,8 +122,7 @@ def record(built: Path, folder: Path) -> Recorded:
                 status = child.wait(_LIMIT_SECONDS)
             assert (status == 0) is succeeds, (folder / f"{what}.log").read_text()
             calls = _calls(folder)
-            recorded.calls.setdefault(what, []).extend(calls[seen:])
-            seen = len(calls)
+            recorded.calls[what], seen = calls[seen:], len(calls)
     return recorded
 
 

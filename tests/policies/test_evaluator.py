@@ -50,6 +50,14 @@ def test_passing_a_role_depends_on_the_service_that_gets_it(evaluator: Evaluator
     assert not evaluator.decide(ROLE, "iam:PassRole", PASSED, identity=[to_lambda]).allowed
 
 
+def test_facts_count_where_aws_tells_them(evaluator: Evaluator) -> None:
+    facts = {"iam:PassedToService": "lambda.amazonaws.com"}
+    told = {"StringEquals": facts}
+    for action, resource, allowed in (("iam:PassRole", PASSED, True), ("dynamodb:GetItem", TABLE, False)):
+        identity = [policy(action, resource, **told)]
+        assert evaluator.decide(ROLE, action, resource, facts=facts, identity=identity).allowed is allowed
+
+
 def test_another_accounts_resource_must_agree(evaluator: Evaluator) -> None:
     layer = "arn:aws:lambda:us-west-2:753240598075:layer:public:1"
     identity = [policy("lambda:GetLayerVersion", layer)]

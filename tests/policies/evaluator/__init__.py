@@ -77,6 +77,7 @@ class Evaluator:
         resource: str,
         context: Context | None = None,
         *,
+        facts: Context | None = None,
         identity: Sequence[Document] = (),
         boundaries: Sequence[Document] = (),
         resource_policy: Document | None = None,
@@ -88,18 +89,20 @@ class Evaluator:
             action: in IAM's words, such as `iam:PassRole`.
             resource: the ARN of what it is done to; `*` for actions that know no resources.
             context: condition keys and their values. Region, account and TLS are given unless they stand here.
+            facts: more of them, which count only where AWS tells them for the action.
             identity: the policies attached to the principal.
             boundaries: its permissions boundary, if it has one.
             resource_policy: that of the resource: a role's trust, a layer's permissions.
         Raises:
             NotJudged: something in it is not valid.
         """
+        facts = {**self._everywhere(resource), **(facts or {})}
         simulation: dict[str, Any] = {
             "request": {
                 "principal": principal,
                 "action": action,
                 "resource": {"resource": resource, "accountId": _account(resource) or self._account},
-                "contextVariables": self._everywhere(resource) | dict(context or {}),
+                "contextVariables": {**facts, **(context or {})},
             },
             "identityPolicies": _named(identity),
             "serviceControlPolicies": [],
@@ -117,6 +120,8 @@ class Evaluator:
         answer = self._ask(_CLAIM.sub(_STAND_IN, question))
         if "errors" in answer:
             raise NotJudged(f"{action} on {resource}: {json.dumps(answer['errors'])}")
+        if unknown := set(answer.get("ignored", ())) - set(facts):
+            raise NotJudged(f"{action} on {resource}: AWS does not tell {', '.join(sorted(unknown))}")
         return Decision(answer["result"])
 
     def _everywhere(self, resource: str) -> dict[str, str]:

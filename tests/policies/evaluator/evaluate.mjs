@@ -23,8 +23,7 @@ const answered = async ({ known, simulation }) => {
   const { resultType, errors, overallResult, result } = await (known ? runSimulation : unlisted)(simulation, {})
   if (errors) return { errors }
   if (resultType === 'wildcard') return { errors: { message: 'the resource is a pattern' } }
-  if (result?.ignoredContextKeys.length) return { errors: { unknownContextKeys: result.ignoredContextKeys } }
-  return { result: overallResult }
+  return { result: overallResult, ignored: result?.ignoredContextKeys ?? [] }
 }
 
 for await (const line of createInterface({ input: process.stdin, crlfDelay: Infinity })) {
