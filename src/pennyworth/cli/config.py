@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
     """Check, and print what was found."""
     if importlib.util.find_spec("yaml") is None:
         go_on_in("gateway")
-    from pennyworth.gateway.server import spread
+    from pennyworth.gateway.settings import spread
     from pennyworth.pipeline.config_check import StackSettings, check, render
 
     environ = dict(os.environ)

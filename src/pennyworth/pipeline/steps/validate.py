@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pennyworth.gateway.server import spread
+from pennyworth.gateway.settings import spread
 from pennyworth.host.places import ROOT
 from pennyworth.pipeline import workflow
 from pennyworth.pipeline.config_check import Report, Severity, StackSettings, check, render
