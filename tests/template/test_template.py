@@ -21,6 +21,8 @@ Document = dict[str, Any]
 
 DOMAIN = {"BaseDomain": "example.com", "Route53HostedZoneId": "Z0123456789"}
 CERTIFICATE = {"AcmCertificateArn": "arn:aws:acm:us-west-2:123456789012:certificate/0a1b2c3d"}
+PARAMETER_STORE = {"ssm:GetParametersByPath"}
+BEDROCK = {"bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"}
 PARAMETERS = {
     "nothing set": {},
     "a domain": DOMAIN,
@@ -146,7 +148,7 @@ def test_without_a_domain_there_is_only_the_plain_api_url(source: str) -> None:
         assert not of_type(document, f"AWS::{kind}")
     assert not of_type(document, "AWS::CertificateManager::Certificate")
     assert set(document["Outputs"]) == {
-        *("ApiUrl", "FunctionName", "FunctionArn", "FunctionRoleArn", "LogGroupName")
+        *("ApiUrl", "CredentialsPath", "FunctionName", "FunctionArn", "FunctionRoleArn", "LogGroupName")
     }
     (stage,) = of_type(document, "AWS::ApiGateway::Stage")
     assert stage["StageName"] == "v1"
@@ -253,27 +255,45 @@ def test_the_web_adapter_fits_the_architecture(source: str, architecture: str, l
 
 
 @pytest.mark.parametrize(
-    ("parameters", "bedrock"),
+    ("parameters", "needed"),
     [
-        ({}, False),
-        ({"ModelProvider": "anthropic"}, False),
-        ({"ModelProvider": "bedrock"}, True),
-        ({"ModelProvider": "bedrock", "BedrockAccess": "no"}, False),
-        ({"BedrockAccess": "yes"}, True),
+        ({}, PARAMETER_STORE),
+        ({"ModelProvider": "anthropic"}, PARAMETER_STORE),
+        ({"ModelProvider": "bedrock"}, PARAMETER_STORE | BEDROCK),
+        ({"ModelProvider": "bedrock", "BedrockAccess": "no"}, PARAMETER_STORE),
+        ({"BedrockAccess": "yes", "ApiKeys": "sk-key"}, BEDROCK),
+        ({"ProviderCredentials": "A=b"}, set()),
     ],
 )
 def test_the_function_may_write_its_own_logs_and_no_more_than_it_needs(
-    source: str, parameters: dict[str, str], bedrock: bool
+    source: str, parameters: dict[str, str], needed: set[str]
 ) -> None:
     (role,) = of_type(transformed(source, parameters), "AWS::IAM::Role")
     statements = [item for policy in role["Policies"] for item in policy["PolicyDocument"]["Statement"]]
     assert statements[0]["Action"] == ["logs:CreateLogStream", "logs:PutLogEvents"]
     assert statements[0]["Resource"] == {"Fn::GetAtt": ["LogGroup", "Arn"]}
     actions = {action for item in statements for action in item["Action"]}
-    assert {action for action in actions if not action.startswith("logs:")} == (
-        {"bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"} if bedrock else set()
-    )
+    assert {action for action in actions if not action.startswith("logs:")} == needed
     assert "ManagedPolicyArns" not in role
+
+
+@pytest.mark.parametrize(
+    ("parameters", "reads"),
+    [({}, True), ({"ApiKeys": "sk-key"}, False), ({"ProviderCredentials": "A=b"}, False)],
+)
+def test_credentials_are_parameters_below_the_stacks_own_path_or_plain_variables(
+    source: str, parameters: dict[str, str], reads: bool
+) -> None:
+    document = transformed(source, parameters)
+    path = {"Fn::Sub": "/${AWS::StackName}/credentials"}
+    (function,) = of_type(document, "AWS::Lambda::Function")
+    assert function["Environment"]["Variables"].get("PENNYWORTH_PARAMETERS") == (path if reads else None)
+    assert document["Outputs"].get("CredentialsPath", {}).get("Value") == (path if reads else None)
+    (role,) = of_type(document, "AWS::IAM::Role")
+    statements = [item for policy in role["Policies"] for item in policy["PolicyDocument"]["Statement"]]
+    resources = [item["Resource"] for item in statements if item["Action"] == ["ssm:GetParametersByPath"]]
+    place = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter"
+    assert resources == ([{"Fn::Sub": f"{place}{path['Fn::Sub']}"}] if reads else [])
 
 
 def test_nothing_asks_for_more_than_capability_iam_or_for_account_wide_settings(source: str) -> None:
