@@ -27,7 +27,9 @@ from .evaluator import Context, Decision, Document, Evaluator
 
 Call = Mapping[str, Any]
 
-PATHS: list[dict[str, Any]] = tomllib.loads((Path(__file__).parent / "escalations.toml").read_text())["paths"]
+KNOWN = tomllib.loads((Path(__file__).parent / "escalations.toml").read_text())
+PATHS: list[dict[str, Any]] = KNOWN["paths"]
+OPEN: list[dict[str, Any]] = KNOWN["open"]
 
 WAYS: Mapping[str, Context] = {
     "directly": {},
@@ -104,6 +106,16 @@ def test_no_known_escalation_is_open(evaluator: Evaluator, path: dict[str, Any],
 def test_each_would_be_open_without_boundaries(evaluator: Evaluator, path: dict[str, Any]) -> None:
     unbound = Role(OWN_ROLE, [EVERYTHING], EVERYTHING, evaluator)
     assert all(decision.allowed for decision in decisions(unbound, fill(path["calls"], VALUES), {}))
+
+
+@pytest.mark.parametrize("path", OPEN, ids=lambda path: path["name"])
+def test_what_stays_open_is_known(evaluator: Evaluator, path: dict[str, Any]) -> None:
+    """Once one of them is closed, the list and the page that tells it are to be shortened."""
+    assert all(
+        decision.allowed for decision in decisions(deploy_role(evaluator), fill(path["calls"], VALUES), {})
+    )
+    for decision in decisions(function_role(evaluator, VALUES, EVERYTHING), fill(path["calls"], VALUES), {}):
+        assert not decision.allowed
 
 
 def test_there_are_enough_of_them_each_with_its_source() -> None:
