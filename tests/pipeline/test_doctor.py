@@ -204,6 +204,7 @@ def test_missing_secrets_are_named(sound: Shell) -> None:
 
 
 def test_the_endpoint_and_its_roles_are_looked_at(sound: Shell) -> None:
+    sound.bootstrap("--first-deployment", "yes")
     stacks = sound.client("cloudformation")
     role = {
         "Type": "AWS::IAM::Role",
@@ -215,13 +216,15 @@ def test_the_endpoint_and_its_roles_are_looked_at(sound: Shell) -> None:
         Capabilities=["CAPABILITY_IAM"],
     )
     stacks.get_waiter("stack_create_complete").wait(StackName="endpoint", WaiterConfig={"Delay": 1})
-    there, bounded = examined(sound, status=1)["endpoint"]
+    there, first, bounded = examined(sound, status=1)["endpoint"]
     assert there["verdict"] == "right"
+    assert first["verdict"] == "warning" and "pennyworth-first-deployment" in first["detail"]
     assert "does not carry pennyworth-stack-boundary" in bounded["detail"]
     (name,) = (one["RoleName"] for one in sound.iam.list_roles()["Roles"] if one["RoleName"] != DEPLOY_ROLE)
     sound.iam.put_role_permissions_boundary(
         RoleName=name, PermissionsBoundary=sound.arn("pennyworth-stack-boundary")
     )
+    sound.bootstrap("--first-deployment", "no")
     assert verdicts(examined(sound)) == {**SOUND, "endpoint": "right"}
 
 

@@ -44,6 +44,11 @@ class Run:
         """The branch as git names it in full."""
         return f"refs/heads/{self.branch}"
 
+    @property
+    def numbers(self) -> tuple[str, str]:
+        """GitHub's numbers of the repository's owner and of the repository."""
+        return _IDS["repository_owner_id"], _IDS["repository_id"]
+
     def subject(self, *, immutable: bool = False) -> str:
         """The token's `sub`, on which the role's trust rests.
 
@@ -53,7 +58,9 @@ class Run:
         """
         owner, name = self.repository.split("/")
         if immutable:
-            owner, name = f"{owner}@{_IDS['repository_owner_id']}", f"{name}@{_IDS['repository_id']}"
+            owner, name = (
+                f"{part}@{number}" for part, number in zip((owner, name), self.numbers, strict=True)
+            )
         return f"repo:{owner}/{name}:ref:{self.ref}"
 
     def claims(self, audience: str | None, *, immutable: bool = False) -> dict[str, str | int]:

@@ -1,7 +1,7 @@
 """Rehearse a deployment: from a push on GitHub to an endpoint that answers, all of it on this machine.
 
-The account is made ready with the very commands of policies/README.md, the workflow is the real one, and so are the
-template, `sam deploy` and the function; behind it answers a scripted upstream.
+The account is made ready by policies/bootstrap.yaml, with the very command of policies/README.md; the workflow is the
+real one, and so are the template, `sam deploy` and the function; behind it answers a scripted upstream.
 """
 
 import json
@@ -103,8 +103,8 @@ def rehearse(
         tree = rewritten_tree(folder / "tree")
         (tree / "config.yaml").write_text(config or _configuration(upstream))
         run = Run(repository, branch, event, WORKFLOW, act.commit(tree, repository, branch))
-        trusted = Run(REPOSITORY, BRANCH, event, WORKFLOW, run.sha).subject(immutable=immutable)
-        zone = _prepare(aws, trusted)
+        trusted = Run(REPOSITORY, BRANCH, event, WORKFLOW, run.sha)
+        zone = _prepare(aws, trusted, immutable=immutable)
         settings = {
             **({} if credentials == "keys" else {"AWS_DEPLOY_ROLE_ARN": ROLE}),
             **({} if credentials == "role" else _static_keys(aws)),
@@ -141,27 +141,30 @@ def rehearse(
             )
         log = made("logs") / "rehearsal.jsonl"
         shutil.copyfile(folder / "act.jsonl", log)
-        return Rehearsal(job, trusted, run.subject(immutable=immutable), settings, log)
+        trusts, presents = (one.subject(immutable=immutable) for one in (trusted, run))
+        return Rehearsal(job, trusts, presents, settings, log)
 
 
-def _prepare(aws: LocalAws, subject: str) -> str:
-    """Make the account ready with the commands of policies/README.md; the hosted zone's id."""
+def _prepare(aws: LocalAws, trusted: Run, *, immutable: bool) -> str:
+    """Make the account ready with the command of policies/README.md; the hosted zone's id."""
     zone = _call(
         aws,
         'aws route53 create-hosted-zone --name "$DOMAIN" --caller-reference "$DOMAIN"'
         " --query HostedZone.Id --output text",
         DOMAIN=DOMAIN,
     ).rpartition("/")[2]
-    commands, *_ = _COMMANDS.findall((ROOT / "policies" / "README.md").read_text())
+    (command,) = _COMMANDS.findall((ROOT / "policies" / "README.md").read_text())
+    owner_id, repository_id = trusted.numbers if immutable else ("", "")
     _call(
         aws,
-        commands,
-        ACCOUNT_ID=ACCOUNT,
+        command,
+        REPOSITORY=trusted.repository,
+        OWNER_ID=owner_id,
+        REPOSITORY_ID=repository_id,
         REGION=REGION,
         STACK_NAME=STACK,
         BASE_DOMAIN=DOMAIN,
         HOSTED_ZONE_ID=zone,
-        SUBJECT=subject,
     )
     return zone
 

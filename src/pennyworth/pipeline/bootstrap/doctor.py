@@ -14,7 +14,7 @@ from pennyworth.pipeline.bootstrap import certificate, github
 from pennyworth.pipeline.bootstrap.account import STACK, Account, Unprepared, absent_as_none, parameters
 from pennyworth.pipeline.bootstrap.rights import drifts
 from pennyworth.pipeline.bootstrap.settings import Settings
-from pennyworth.pipeline.bootstrap.template import AUDIENCE, TEMPLATE
+from pennyworth.pipeline.bootstrap.template import AUDIENCE, FIRST, TEMPLATE
 from pennyworth.pipeline.policy.documents import DEPLOY_ROLE, MANAGED_POLICIES
 from pennyworth.pipeline.stack import Stack
 from pennyworth.pipeline.workflow import StepFailed
@@ -273,6 +273,8 @@ def _endpoint(patient: Patient) -> _Said:
         yield _wrong(f"{name}: {failure.title}", failure.message)
         return
     yield _right(f"the stack {name} is in {status}")
+    if patient.settings["FirstDeployment"] == "yes":
+        yield _warning(f"the role still has {MANAGED_POLICIES[FIRST]}", f"{AGAIN} with --first-deployment no")
     boundary = patient.account.arn(f"policy/{MANAGED_POLICIES['stack-boundary']}")
     for logical_id, role in stack.physical_ids("AWS::IAM::Role").items():
         found = absent_as_none(patient.account.client("iam").get_role, RoleName=role)
