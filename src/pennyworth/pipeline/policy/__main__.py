@@ -5,7 +5,7 @@ import json
 import sys
 from dataclasses import asdict
 
-from pennyworth.pipeline.policy import check, documents
+from pennyworth.pipeline.policy import check, documents, readme
 from pennyworth.pipeline.policy.derivation import Need, needs
 from pennyworth.pipeline.policy.options import arguments
 from pennyworth.pipeline.policy.rules import rules
@@ -30,12 +30,16 @@ def main() -> int:
         *check.outside_boundary(found),
         *check.roles_outside_boundary(template),
     ]
+    tables = readme.tables(wanted, rules())
     if options.check:
+        problems += check.stale(rules())
         problems += map(str, check.differences(wanted, found, rules()))
+        problems += readme.differences(tables)
         if not problems:
             print("The documents hold what the template needs, and nothing else.")
     elif options.write:
         _write(wanted)
+        readme.write(tables)
     else:
         print(json.dumps(_needs(found) if options.needs else wanted, indent=2))
     for problem in dict.fromkeys(problems):

@@ -1,12 +1,13 @@
 """What the checked-in documents lack for a template or hold needlessly, who asks for it, and what the boundaries
 would have to admit."""
 
+import fnmatch
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pennyworth.pipeline.policy import documents
-from pennyworth.pipeline.policy.derivation import Need
+from pennyworth.pipeline.policy.derivation import Need, permissions, properties
 from pennyworth.pipeline.policy.rules import Rules
 from pennyworth.pipeline.policy.statements import Document, Grant, admits, grants, listed
 from pennyworth.pipeline.policy.template import Template
@@ -72,6 +73,32 @@ def too_long(wanted: Mapping[str, Document]) -> Iterator[str]:
                 f"policies/{name}.json would have {characters} characters with long names in it, and IAM takes"
                 f" {documents.MANAGED_POLICY_CHARACTERS}: move a statement into another document, in scopes.toml"
             )
+
+
+def stale(rules: Rules) -> Iterator[str]:
+    """What the rules say of actions and properties that a resource type no longer has, and statements for nobody."""
+    for entry in rules.left_out:
+        listed_by = permissions(entry.type)
+        for pattern in entry.actions:
+            if not fnmatch.filter(listed_by, pattern):
+                yield f"left_out.toml: no handler of {entry.type} asks for {pattern}"
+        for name in set(entry.unless) - properties(entry.type):
+            yield f"left_out.toml: {entry.type} has no property {name}"
+    for kind, known in rules.types.items():
+        for pattern in known.actions:
+            if not fnmatch.filter(permissions(kind), pattern):
+                yield f"scopes.toml: no handler of {kind} asks for {pattern}"
+        named = {*known.refers.values(), *known.must, *([known.name] if known.name else [])}
+        for name in named - properties(kind):
+            yield f"scopes.toml: {kind} has no property {name}"
+    used = {
+        *(call.scope for call in rules.calls),
+        *(scope for made in rules.makes for scope in (made.scope, *made.actions.values())),
+        *(scope for known in rules.types.values() for scope in (known.scope, *known.actions.values())),
+        *(known.tags for known in rules.types.values()),
+    }
+    for scope in rules.scopes.keys() - used:
+        yield f"scopes.toml: nothing belongs into {scope}"
 
 
 def outside_boundary(needs: Iterable[Need]) -> Iterator[str]:

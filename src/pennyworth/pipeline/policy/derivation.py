@@ -22,6 +22,8 @@ _REGION = "us-east-1"
 
 _OWN_NAME = "${STACK_NAME}-*"
 
+SCOPES = "src/pennyworth/pipeline/policy/scopes.toml"
+
 
 @dataclass(frozen=True)
 class Need:
@@ -98,8 +100,7 @@ def _of_resource(logical_id: str, template: Template, rules: Rules) -> Iterator[
     by = f"{logical_id} ({kind})"
     if not known:
         raise TemplateRefused(
-            f"{by}: where the actions of this type apply is not known. Add the type to"
-            " src/pennyworth/pipeline/policy/scopes.toml."
+            f"{by}: nobody has said where the actions of this type apply. Add the type to {SCOPES}."
         )
     for name, why in known.must.items():
         if name not in template.properties(logical_id):
@@ -116,6 +117,12 @@ def _of_resource(logical_id: str, template: Template, rules: Rules) -> Iterator[
             raise TemplateRefused(
                 f"{by}: {action} applies to {' and '.join(scope.resources)}, and the template does not tell which."
                 " Give it a name that begins with ${AWS::StackName}."
+            )
+        service = action.partition(":")[0]
+        if any(one.startswith("arn:") and one.split(":")[2] != service for one in resources):
+            raise TemplateRefused(
+                f"{by}: it also needs {action}, and nobody has said where that applies. Add it to the type's actions"
+                f" in {SCOPES}."
             )
         yield Need(
             action=action,
