@@ -15,10 +15,12 @@ from pennyworth.host.progress import say
 
 COMMANDS = {
     "serve": "serve the gateway on this machine",
+    "init": "an endpoint in your own repository: write its workflow and configuration",
     "config": "check a LiteLLM config file before it is deployed",
     "build": "build the function's package with sam",
     "demo": "your own endpoint on a local AWS, with a real model behind it",
     "smoke": "try an OpenAI-compatible endpoint as its users would",
+    "credentials": "see, set, rotate and remove the endpoint's credentials, without a deployment",
     "tighten-passrole": "keep the deploy role's PassRole to the stack's own roles",
     "bootstrap": "set your AWS account and repository up for the deployment workflow",
     "policy": "what the deploy role needs for a template, and what its documents lack",

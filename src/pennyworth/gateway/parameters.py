@@ -62,27 +62,25 @@ def follow(path: str, document: Mapping[str, Any], environ: MutableMapping[str, 
 
 
 def read(client: Client, path: str) -> Values:
-    """The parameters directly below a path, by name.
+    """The parameters below a path, by name. Those below a name (`LITELLM_API_KEYS/PHONE`) are further values of it.
 
     https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParametersByPath.html
 
     Raises:
         AwsError: they can't be read.
     """
-    prefix = f"/{path.strip('/')}"
+    path = f"/{path.strip('/')}"
+    # ten a page, which is what AWS allows
+    request = {"Path": path, "Recursive": True, "WithDecryption": True, "MaxResults": 10}
     values: Values = {}
-    token = None
     while True:
-        # of ten a page, which is what AWS allows
-        request = {"Path": prefix, "WithDecryption": True, "MaxResults": 10}
-        page = client.call(
-            "ssm", "GetParametersByPath", {**request, **({"NextToken": token} if token else {})}
-        )
+        page = client.call("ssm", "GetParametersByPath", request)
         for parameter in page.get("Parameters", []):
-            values[parameter["Name"].rpartition("/")[2]] = parameter["Value"]
-        token = page.get("NextToken")
-        if not token:
+            name = parameter["Name"].removeprefix(f"{path}/").partition("/")[0]
+            values[name] = ",".join(filter(None, [values.get(name), parameter["Value"]]))
+        if not page.get("NextToken"):
             break
+        request["NextToken"] = page["NextToken"]
     spread(values)
     for name in values.keys() & _RESERVED:
         log("warning", "parameter ignored: the name is the function's own", name=name)
