@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.
 """
 
 import inspect
+import json
 import re
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
@@ -31,10 +32,16 @@ def handled(original: Call, bound: inspect.BoundArguments) -> Awaitable[Any]:
 
 
 def resource(original: Call, bound: inspect.BoundArguments) -> str:
-    """A simulation's resource is the principal whose policies it reads; MiniStack takes it for `*`."""
-    source = bound.arguments["query_params"].get("PolicySourceArn")
-    if bound.arguments["service"] == "iam" and source:
+    """What MiniStack takes for `*`: a simulation's principal, whose policies it reads, and a path of parameters."""
+    given = bound.arguments
+    source = given["query_params"].get("PolicySourceArn")
+    if given["service"] == "iam" and source:
         return str(source[0])
+    if given["service"] == "ssm" and given["headers"].get("x-amz-target", "").endswith(
+        ".GetParametersByPath"
+    ):
+        path = json.loads(given["body"]).get("Path", "/")
+        return f"arn:aws:ssm:{given['region']}:{given['account_id']}:parameter{path}"
     return str(original(*bound.args, **bound.kwargs))
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from pennyworth.gateway.aws import client as module
 from pennyworth.gateway.aws.client import AwsError, Client
-from pennyworth.localaws.server import LocalAws
+from pennyworth.localaws.server import ACCOUNT, LocalAws
 
 REGION = "eu-central-1"
 GOOD = (200, {"Parameters": []})
@@ -112,7 +112,8 @@ def test_the_local_aws_takes_our_signatures_and_refuses_wrong_ones() -> None:
             theirs.put_parameter(Name=f"/a/N{number:02}", Value=f"ä-{number}", Type="SecureString")
         iam = boto3.client("iam", endpoint_url=aws.endpoint, region_name=REGION, **_keys(aws))
         iam.create_user(UserName="reader")
-        allowed = {"Effect": "Allow", "Action": "ssm:GetParametersByPath", "Resource": "*"}
+        place = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/a"
+        allowed = {"Effect": "Allow", "Action": "ssm:GetParametersByPath", "Resource": place}
         iam.put_user_policy(
             UserName="reader",
             PolicyName="read",
@@ -135,6 +136,8 @@ def test_the_local_aws_takes_our_signatures_and_refuses_wrong_ones() -> None:
             with pytest.raises(AwsError) as refused:
                 Client({**given, **changed}).call("ssm", operation, request)
             assert refused.value.code == code
+        with pytest.raises(AwsError, match="AccessDeniedException"):
+            Client(given).call("ssm", "GetParametersByPath", {"Path": "/b"})
 
 
 def test_what_is_sent(told: Callable[..., Told]) -> None:
