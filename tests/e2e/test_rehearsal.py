@@ -204,3 +204,13 @@ model_list:
     assert (
         "line 5, model_list[1].litellm_params.model: LiteLLM knows no provider 'opnai'" in rehearsal.summary
     )
+
+
+def test_another_repository_deploys_by_calling_the_workflow(aws: LocalAws) -> None:
+    rehearsal = rehearse(aws, called=True)
+    assert rehearsal.job.succeeded, rehearsal.job.output
+    assert [step.name for step in rehearsal.job.steps if step.succeeded] == STEPS
+    log = shown(rehearsal)
+    for name, value in rehearsal.secrets.items():
+        assert value not in log, name
+    assert "it answers bit by bit" in rehearsal.summary

@@ -70,8 +70,44 @@ def test_the_workflow_grants_no_more_than_it_says() -> None:
     assert workflow["permissions"] == {}
     (job,) = workflow["jobs"].values()
     assert job["permissions"] == {"contents": "read", "id-token": "write"}
-    assert workflow["concurrency"] == {"group": "deploy-stack", "queue": "max"}
-    assert workflow[True] == {"push": {"branches": ["main"]}, "workflow_dispatch": None}  # YAML reads `on` so
+    group = "deploy-${{ inputs.environment || 'stack' }}"
+    assert workflow["concurrency"] == {"group": group, "queue": "max"}
+    triggers = workflow[True]  # YAML reads `on` so
+    assert set(triggers) == {"push", "workflow_dispatch", "workflow_call"}
+    assert triggers["push"] == {"branches": ["main"]}
+
+
+def test_the_workflows_page_lists_what_a_caller_may_say() -> None:
+    call = document(DEPLOY)[True]["workflow_call"]
+    page = DEPLOY.with_suffix(".md").read_text()
+    for name, value in call["inputs"].items():
+        default = value["default"]
+        shown = f"`{str(default).lower() if isinstance(default, bool) else default}`" if default != "" else ""
+        assert f"| `{name}` | {cell(value['description'])} | {shown} |" in page
+    for name, value in {**call["secrets"], **call["outputs"]}.items():
+        assert f"| `{name}` | {cell(value['description'])} |" in page
+    permissions = document(DEPLOY)["jobs"]["deploy"]["permissions"]
+    grants = [f"{name}: {access}" for name, access in permissions.items()]
+    rows = re.findall(r"^\| `([^`]+)` \|", page, re.MULTILINE)
+    assert rows == [*call["inputs"], *call["secrets"], *call["outputs"], *grants]
+    headings = re.findall(r"^## (.*)$", page, re.MULTILINE)
+    assert headings == ["Usage", "Inputs", "Secrets", "Outputs", "Required caller permissions"]
+
+
+def test_a_caller_declares_every_secret_and_input_that_the_workflow_reads() -> None:
+    text = DEPLOY.read_text()
+    call = document(DEPLOY)[True]["workflow_call"]
+    assert set(re.findall(r"\bsecrets\.(\w+)", text)) == set(call["secrets"])
+    assert set(re.findall(r"\binputs\.([\w-]+)", text)) == set(call["inputs"])
+    assert set(document(DEPLOY)[True]["workflow_dispatch"]["inputs"]) <= set(call["inputs"])
+
+
+def test_every_variable_may_be_said_as_an_input() -> None:
+    said = re.findall(r"inputs\.([\w-]+) \|\| vars\.(\w+)", DEPLOY.read_text())
+    assert {variable for _, variable in said} == set(re.findall(r"\bvars\.(\w+)", DEPLOY.read_text()))
+    for name, variable in said:
+        own = "MODEL_PROVIDER" if variable == "LITELLM_MODEL_PROVIDER" else variable
+        assert name == own.lower().replace("_", "-")
 
 
 def test_the_workflow_names_no_repository_but_those_of_its_pinned_actions() -> None:

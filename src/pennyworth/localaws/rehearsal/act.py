@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import unquote
 
@@ -25,6 +26,7 @@ _KEPT = re.compile(
     r"PATH|LANG|LC_\w+|SSL_\w+|(REQUESTS|CURL|PIP|UV)_\w+|(HTTPS?|ALL|NO)_PROXY", re.IGNORECASE
 )
 _USES = re.compile(r"^\s*(?:-\s+)?uses:\s*['\"]?([\w.-]+/[\w.-]+)(?:/[\w./-]+)?@([\w.-]+)", re.MULTILINE)
+_CALLED = re.compile(r"uses:\s*[\w.-]+/[\w.-]+/(\.github/workflows/[\w.-]+)@")
 _NATIVE = frozenset({"actions/checkout"})  # which act does itself
 _LIMIT_SECONDS = 1200.0
 _POLL_SECONDS = 0.1
@@ -70,6 +72,7 @@ def run(
     environ: Mapping[str, str],
     secrets: Mapping[str, str],
     variables: Mapping[str, str],
+    repositories: Mapping[str, Path] = MappingProxyType({}),
     online: bool = False,
     masked: bool = True,
     report: Callable[[Step], None] = lambda _: None,
@@ -85,6 +88,7 @@ def run(
         environ: more for the environment of every step.
         secrets: the repository's secrets.
         variables: the repository's variables.
+        repositories: folders that stand for other repositories, each OWNER/NAME@REF.
         online: fetch the actions of others instead of using stand-ins.
         masked: replace secrets by *** in the log, as GitHub does.
         report: is told of each step as it ends.
@@ -105,7 +109,8 @@ def run(
         *(environment("rehearsal") / "act", name, "--directory", tree, "--workflows", tree / workflow),
         *("--platform", "ubuntu-latest=-self-hosted", "--pull=false", "--no-cache-server", "--json"),
         *(() if masked else ("--insecure-secrets",)),
-        *(() if online else _stand_ins(tree, workflow)),
+        *(() if online else _stand_ins(tree, workflow, repositories)),
+        *(f"--local-repository={name}={place}" for name, place in repositories.items()),
     ]
     for option, text in settings.items():
         path = folder / f"{option.strip('-')}"
@@ -178,13 +183,16 @@ class _Reader:
             self._job.output.append(entry["msg"].rstrip("\n"))
 
 
-def _stand_ins(tree: Path, workflow: str) -> list[str]:
-    """act's options that put our stand-ins in the place of others' actions."""
+def _stand_ins(tree: Path, workflow: str, repositories: Mapping[str, Path]) -> list[str]:
+    """act's options that put our stand-ins in the place of others' actions, unless they are among the repositories."""
     files = [tree / workflow, *tree.glob("actions/*/action.y*ml")]
+    for place in repositories.values():
+        called = _CALLED.findall((tree / workflow).read_text())
+        files += [place / name for name in called] + [*place.glob("actions/*/action.y*ml")]
     used = {found for file in files for found in _USES.findall(file.read_text())}
     options = []
     for repository, ref in sorted(used):
-        if repository in _NATIVE:
+        if repository in _NATIVE or f"{repository}@{ref}" in repositories:
             continue
         if not (STAND_INS / repository).is_dir():
             raise ActFailed(

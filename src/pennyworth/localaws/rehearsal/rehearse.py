@@ -9,6 +9,7 @@ import re
 import secrets
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,10 +24,12 @@ from pennyworth.localaws.rehearsal.tree import rewritten_tree
 from pennyworth.localaws.scripted import Answer, ScriptedUpstream
 from pennyworth.localaws.server import ACCOUNT, LocalAws
 from pennyworth.pipeline.package import Target
-from pennyworth.pipeline.policy.documents import DEPLOY_ROLE, MANAGED_POLICIES
+from pennyworth.pipeline.policy.documents import DEPLOY_ROLE
 
 WORKFLOW = ".github/workflows/deploy.yml"
+CALLER = ".github/workflows/pennyworth.yml"
 REPOSITORY = "example/pennyworth"
+CALLED = "elsewhere/endpoint@v1"
 BRANCH = "main"
 REGION = "us-west-2"
 STACK = "pennyworth-rehearsal"
@@ -74,6 +77,7 @@ def rehearse(
     immutable: bool = False,
     credentials: Literal["role", "keys", "both"] = "role",
     config: str = "",
+    called: bool = False,
     online: bool = False,
     masked: bool = True,
     report: Callable[[act.Step], None] = lambda _: None,
@@ -88,6 +92,7 @@ def rehearse(
         immutable: whether GitHub's ids stand in `sub`, on both sides.
         credentials: what the repository's secrets hold: the deploy role's ARN, a user's static keys, or both.
         config: the repository's config.yaml; by default one whose model answers.
+        called: let the workflow lie in another repository, CALLED, and this one hold what `pennyworth init` writes.
         online: fetch the actions of others instead of using stand-ins.
         masked: replace secrets by *** in the log, as GitHub does.
         report: is told of each step as it ends.
@@ -100,9 +105,9 @@ def rehearse(
         scratch("rehearsal") as folder,
         ScriptedUpstream(Answer(pace=_PACE_SECONDS), key=upstream_key) as upstream,
     ):
-        tree = rewritten_tree(folder / "tree")
+        tree, workflow, repositories = _trees(folder, called)
         (tree / "config.yaml").write_text(config or _configuration(upstream))
-        run = Run(repository, branch, event, WORKFLOW, act.commit(tree, repository, branch))
+        run = Run(repository, branch, event, workflow, act.commit(tree, repository, branch))
         trusted = Run(REPOSITORY, BRANCH, event, WORKFLOW, run.sha)
         zone = _prepare(aws, trusted, immutable=immutable)
         settings = {
@@ -119,7 +124,7 @@ def rehearse(
         with TokenIssuer(run, immutable=immutable) as issuer:
             job = act.run(
                 tree,
-                WORKFLOW,
+                workflow,
                 _payload(run),
                 name=event,
                 folder=folder,
@@ -135,6 +140,7 @@ def rehearse(
                     "PYTHON_RUNTIME": f"python{target.python}",
                     "ARCHITECTURE": target.architecture,
                 },
+                repositories=repositories,
                 online=online,
                 masked=masked,
                 report=report,
@@ -143,6 +149,26 @@ def rehearse(
         shutil.copyfile(folder / "act.jsonl", log)
         trusts, presents = (one.subject(immutable=immutable) for one in (trusted, run))
         return Rehearsal(job, trusts, presents, settings, log)
+
+
+def _trees(folder: Path, called: bool) -> tuple[Path, str, dict[str, Path]]:
+    """The repository that is pushed to, its workflow, and the repositories that are called."""
+    tree = folder / "tree"
+    if not called:
+        return rewritten_tree(tree), WORKFLOW, {}
+    repository, _, ref = CALLED.partition("@")
+    said = f"--provider openai --domain {DOMAIN} --branch {BRANCH} --from {repository} --ref {ref}".split()
+    tree.mkdir()
+    for command in (["git", "init", "--quiet"], [sys.executable, "-m", "pennyworth.cli", "init", *said]):
+        subprocess.run(
+            command,
+            cwd=tree,
+            env=clean_environ() | {"PYTHONPATH": str(ROOT / "src")},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=True,
+        )
+    return tree, CALLER, {CALLED: rewritten_tree(folder / "called", called=CALLED)}
 
 
 def _prepare(aws: LocalAws, trusted: Run, *, immutable: bool) -> str:
@@ -170,16 +196,15 @@ def _prepare(aws: LocalAws, trusted: Run, *, immutable: bool) -> str:
 
 
 def _static_keys(aws: LocalAws) -> dict[str, str]:
-    """The keys of a user with the deploy role's policies and boundary, as accounts had them before OIDC."""
+    """The keys of a user with the deploy role's policies, as accounts had them before OIDC."""
     told = _call(
         aws,
-        "aws iam create-user --user-name deployer --permissions-boundary $BOUNDARY >&2\n"
+        "aws iam create-user --user-name deployer >&2\n"
         "aws iam list-attached-role-policies --role-name $ROLE --query AttachedPolicies[].PolicyArn --output text"
         " | xargs -n 1 aws iam attach-user-policy --user-name deployer --policy-arn\n"
         "aws iam create-access-key --user-name deployer"
         " --query AccessKey.[AccessKeyId,SecretAccessKey] --output text",
         ROLE=DEPLOY_ROLE,
-        BOUNDARY=f"arn:aws:iam::{ACCOUNT}:policy/{MANAGED_POLICIES['deploy-boundary']}",
     )
     return dict(zip(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), told.split(), strict=True))
 

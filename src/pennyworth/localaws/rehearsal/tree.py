@@ -11,17 +11,21 @@ from pennyworth.host.places import ROOT, work_dir
 
 _REWRITTEN = (".github/workflows/*.y*ml", "actions/*/action.y*ml")
 
+_SELF = re.compile(r"^(\s*(?:-\s+)?uses:\s*['\"]?)\$/([\w./-]+)", re.MULTILINE)
+
 _REWRITES = (
     # this repository at the commit that runs: the same as ./ once the workflow has checked it out. See
     # https://github.blog/changelog/2026-07-30-reference-same-repository-actions-with-self-repository-syntax/
-    (re.compile(r"^(\s*(?:-\s+)?uses:\s*['\"]?)\$/", re.MULTILINE), r"\g<1>./"),
+    (_SELF, r"\g<1>./\g<2>"),
+    # act has the checkout's place taken by the tree itself, but only where no other commit is asked for
+    (re.compile(r"^(\s+)(ref: \$\{\{ inputs\.ref \}\})", re.MULTILINE), r"\g<1># \g<2>"),
     # how many runs may wait in a concurrency group, which is of no consequence on one machine. See
     # https://github.blog/changelog/2026-05-07-github-actions-concurrency-groups-now-allow-larger-queues/
     (re.compile(r"^(\s+)(queue:\s*(?:max|single)\b)", re.MULTILINE), r"\g<1># \g<2>"),
 )
 
 
-def rewritten_tree(dest: Path, source: Path = ROOT) -> Path:
+def rewritten_tree(dest: Path, source: Path = ROOT, called: str = "") -> Path:
     """Copy the checkout as it is now, uncommitted changes included.
 
     In its workflows and actions each `uses: $/` is `uses: ./` and `concurrency.queue` a comment. Once the repository
@@ -30,6 +34,8 @@ def rewritten_tree(dest: Path, source: Path = ROOT) -> Path:
     Args:
         dest: the copy's folder; made if need be.
         source: the tree to copy.
+        called: OWNER/NAME@REF that the copy is to be, where another repository calls its workflows: `uses: $/` is then
+            said in full, because ./ would be the caller's.
     Returns:
         dest.
     """
@@ -40,6 +46,9 @@ def rewritten_tree(dest: Path, source: Path = ROOT) -> Path:
     for place in _REWRITTEN:
         for file in dest.glob(place):
             text = file.read_text()
+            if called:
+                repository, _, ref = called.partition("@")
+                text = _SELF.sub(rf"\g<1>{repository}/\g<2>@{ref}", text)
             for pattern, replacement in _REWRITES:
                 text = pattern.sub(replacement, text)
             file.write_text(text)

@@ -65,7 +65,7 @@ def _unreadable(path: Path, error: ConfigError | NotYaml) -> Finding:
 def _model(entry: Entry, facts: Facts) -> Model:
     deployment = entry.deployment
     named = (
-        Need((variable,), str(place[-1]), variable in facts.environ)
+        Need((variable,), str(place[-1]), str(place[-1]), variable in facts.environ)
         for place, variable in references(entry.params, (*entry.place, "litellm_params"))
     )
     return Model(

@@ -82,7 +82,7 @@ def needs(deployment: Deployment, environ: Mapping[str, str]) -> Iterator[Need]:
     for wanted in _wanted(deployment):
         if not any(_given(deployment.params, name) for name in wanted.parameters) and wanted.variables:
             met = any(environ.get(name) for name in wanted.variables)
-            yield Need(wanted.variables, wanted.purpose, met)
+            yield Need(wanted.variables, wanted.purpose, wanted.parameters[0], met)
 
 
 def _wanted(deployment: Deployment) -> tuple[_Wanted, ...]:

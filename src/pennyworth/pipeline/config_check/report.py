@@ -39,6 +39,8 @@ class Need:
     """Any one of these variables."""
     purpose: str
     """What for: `key`, `address` ..."""
+    parameter: str
+    """The parameter in litellm_params that may hold it instead."""
     met: bool
 
 

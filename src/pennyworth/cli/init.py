@@ -1,0 +1,221 @@
+"""An endpoint in your own repository: write a workflow that deploys it and a configuration, and say what is left to do.
+
+Run it in any git repository. What the options leave open is asked for where there is a terminal, and else takes its
+default. A file that is there already is never touched: what would be written is shown beside it.
+"""
+
+import argparse
+import difflib
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pennyworth.cli.environment import go_on_in
+from pennyworth.host.places import ROOT
+from pennyworth.host.progress import say
+
+if TYPE_CHECKING:
+    from pennyworth.pipeline.init import Answers, Source
+
+_PROVIDER = "openai"
+_REGION = "us-east-1"
+_STACK_NAME = "endpoint"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this command's options."""
+    add = parser.add_argument
+    add(
+        "--provider",
+        action="append",
+        metavar="NAME",
+        help=f"LiteLLM's name of a provider; repeatable (default: {_PROVIDER})",
+    )
+    add("--domain", metavar="DOMAIN", help="the endpoint becomes api.DOMAIN; empty for none (default: none)")
+    add("--region", help=f"where it is deployed to (default: $AWS_REGION, else {_REGION})")
+    add("--stack-name", metavar="NAME", help=f"of its CloudFormation stack (default: {_STACK_NAME})")
+    add("--branch", metavar="NAME", help="whose pushes deploy (default: the one that is checked out)")
+    add(
+        "--from",
+        dest="source",
+        default="",
+        metavar="OWNER/NAME",
+        help="the repository with the deployment workflow (default: this project's git remote)",
+    )
+    add(
+        "--ref",
+        default="",
+        metavar="COMMIT",
+        help="its commit, tag or branch (default: this checkout's commit)",
+    )
+    add("--yes", action="store_true", help="ask nothing")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write what is not there yet, check all of it, and say what is left."""
+    if importlib.util.find_spec("yaml") is None:
+        go_on_in("gateway")
+    from pennyworth.pipeline import init
+    from pennyworth.pipeline.config_check.catalogue import known, nearest_provider
+    from pennyworth.pipeline.init.source import git
+
+    top = git(Path.cwd(), "rev-parse", "--show-toplevel")
+    if not top:
+        say("pennyworth init: this is no git repository. Make one with `git init`, or go to yours.")
+        return 1
+    repository = Path(top)
+    try:
+        answers = _answers(options, git(repository, "branch", "--show-current"))
+        source = None if repository == ROOT else init.source(options.source, options.ref)
+    except init.Unknown as error:
+        say(f"pennyworth init: {error}")
+        return 1
+    for provider in answers.providers:
+        if not known(provider):
+            meant = nearest_provider(provider)
+            say(
+                f"pennyworth init: LiteLLM knows no provider '{provider}'."
+                + (f" Is '{meant}' meant?" if meant else " See https://docs.litellm.ai/docs/providers.")
+            )
+            return 1
+    _write(repository / init.CONFIG, init.config(answers), repository)
+    if source:
+        _write(repository / init.WORKFLOW, init.workflow(answers, source), repository)
+    else:
+        say("  · this is the project itself: its own deploy.yml deploys what is pushed")
+    if not _checked(repository, workflow=source is not None):
+        return 1
+    print(_left(answers, source, repository))
+    return 0
+
+
+def _answers(options: argparse.Namespace, branch: str) -> "Answers":
+    from pennyworth.pipeline.init import Answers
+
+    asking = sys.stdin.isatty() and not options.yes
+    providers = options.provider or _asked(
+        asking, "Which providers answer? LiteLLM's names", _PROVIDER
+    ).split(",")
+    domain = options.domain
+    if domain is None:
+        domain = _asked(asking, "Below which domain of yours, as api.DOMAIN? Empty for none", "")
+    region, stack = options.region, options.stack_name
+    default = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or _REGION
+    if not (region and stack):
+        place = _asked(
+            asking, "In which region, as which stack?", f"{region or default} {stack or _STACK_NAME}"
+        )
+        words = place.replace(",", " ").split()
+        region = region or words[0]
+        stack = stack or (words[1] if len(words) > 1 else _STACK_NAME)
+    named = tuple(dict.fromkeys(p.strip() for name in providers for p in name.split(",") if p.strip()))
+    return Answers(
+        named or (_PROVIDER,),
+        domain.strip().removeprefix("api."),
+        region,
+        stack,
+        options.branch or branch or "main",
+    )
+
+
+def _asked(asking: bool, question: str, default: str) -> str:
+    if not asking:
+        return default
+    try:
+        return input(f"{question} [{default}]: ").strip() or default
+    except EOFError:
+        return default
+
+
+def _write(path: Path, text: str, repository: Path) -> None:
+    """Write a file, unless there is one: that may be somebody's work."""
+    name = str(path.relative_to(repository))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+        say(f"  ✓ {name} written")
+    except FileExistsError:
+        present = path.read_text(encoding="utf-8", errors="replace")
+        if present == text:
+            say(f"  ✓ {name} is there already")
+            return
+        say(f"  · {name} is there already and stays as it is. These answers would have made of it:")
+        lines = difflib.unified_diff(
+            present.splitlines(), text.splitlines(), f"{name} (yours)", f"{name} (new)", lineterm=""
+        )
+        say("\n".join(f"    {line}" for line in lines))
+
+
+def _checked(repository: Path, *, workflow: bool) -> bool:
+    """Check the files as they lie there now. Missing credentials are no fault of theirs: they are yet to be set."""
+    from pennyworth.pipeline import init
+    from pennyworth.pipeline.config_check import check, render
+
+    os.chdir(repository)
+    report = check(init.CONFIG, os.environ)
+    if report.failed():
+        say(f"  ✗ {init.CONFIG}\n{render.findings(report)}")
+        return False
+    say(f"  ✓ {init.CONFIG} checked: {report.package()}")
+    if not workflow:
+        return True
+    problems = init.workflow_problems(init.WORKFLOW.read_text(encoding="utf-8"))
+    if program := shutil.which("actionlint"):
+        done = subprocess.run([program, str(init.WORKFLOW)], capture_output=True, text=True, check=False)
+        problems += [done.stdout.strip() or done.stderr.strip()] if done.returncode else []
+    if problems:
+        say(f"  ✗ {init.WORKFLOW}\n" + "\n".join(f"    {problem}" for problem in problems))
+        return False
+    say(f"  ✓ {init.WORKFLOW} checked{' by actionlint, too' if program else ''}")
+    return True
+
+
+def _left(answers: "Answers", source: "Source | None", repository: Path) -> str:
+    """What is left to do."""
+    from pennyworth.pipeline import init
+    from pennyworth.pipeline.config_check import check
+    from pennyworth.pipeline.init.source import git
+
+    own = git(repository, "remote", "get-url", "origin")
+    bootstrap = [
+        _ourselves(),
+        "bootstrap",
+        f"--region {answers.region}",
+        f"--stack-name {answers.stack_name}",
+    ]
+    bootstrap += [f"--branch {answers.branch}"] if answers.branch != "main" else []
+    bootstrap += [f"--domain {answers.domain}"] if answers.domain else []
+    bootstrap += [] if own else ["--repository OWNER/NAME"]
+    variables = dict.fromkeys(
+        need.variables[0] for model in check(init.CONFIG, {}).models for need in model.needs if not need.met
+    )
+    credentials = "".join(f"\n       {name}=..." for name in variables) or "\n     nothing: leave it out"
+    files = f"{init.CONFIG} {init.WORKFLOW}" if source else str(init.CONFIG)
+    steps = [
+        "Make the deploy role, once, with your own rights in AWS. It sets the secrets of your repository, too:\n"
+        f"     {' '.join(bootstrap)} --new-api-key",
+        f"Set the secret PROVIDER_CREDENTIALS (gh secret set PROVIDER_CREDENTIALS). It holds{credentials}",
+        f"git add {files} && git commit -m 'Deploy an endpoint' && git push",
+    ]
+    if source and not source.published:
+        steps.insert(0, f"Push commit {source.ref} of {source.repository}: no remote is known to have it.")
+    listed = "\n".join(f"  {number}. {step}" for number, step in enumerate(steps, 1))
+    notes = (
+        f"\n{source.repository} must be public, or let your repository use its workflows"
+        " (Settings → Actions → General → Access)."
+        if source
+        else ""
+    )
+    return f"Left to do:\n{listed}{notes}"
+
+
+def _ourselves() -> str:
+    """How this command was called, as a shell would take it again."""
+    if Path(sys.argv[0]).name == "pennyworth":
+        return "pennyworth"
+    return f"PYTHONPATH={ROOT / 'src'} python3 -m pennyworth.cli"

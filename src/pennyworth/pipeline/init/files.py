@@ -1,0 +1,159 @@
+"""The two files of a repository that has an endpoint: a caller of the deployment workflow, and a configuration."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pennyworth.gateway.config import Deployment, parse
+from pennyworth.gateway.providers import PROVIDERS
+from pennyworth.host.places import ROOT
+from pennyworth.pipeline.config_check.needs import needs, uses_role
+from pennyworth.pipeline.init.source import Source
+
+WORKFLOW = Path(".github/workflows/pennyworth.yml")
+CONFIG = Path("config.yaml")
+
+CALLED = ROOT / ".github" / "workflows" / "deploy.yml"
+"""The workflow that is called, in a checkout of this project."""
+
+_SECRETS = ("AWS_DEPLOY_ROLE_ARN", "AWS_REGION", "STACK_NAME", "LITELLM_API_KEYS", "PROVIDER_CREDENTIALS")
+_DOMAIN_SECRETS = ("BASE_DOMAIN", "ROUTE53_HOSTED_ZONE_ID", "ACM_CERTIFICATE_ARN")
+
+# what a provider's entry holds besides what it needs
+_FURTHER: Mapping[str, Mapping[str, str]] = {"azure": {"api_version": "v1"}}
+
+_USES = re.compile(r"[\w.-]+/[\w.-]+/\.github/workflows/[\w.-]+\.ya?ml@[\w./-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What the person says."""
+
+    providers: tuple[str, ...]
+    """LiteLLM's names."""
+    domain: str = ""
+    region: str = ""
+    stack_name: str = ""
+    branch: str = "main"
+    """The branch whose pushes deploy."""
+
+
+def workflow(answers: Answers, source: Source) -> str:
+    """The caller's workflow file."""
+    secrets = (*_SECRETS, *(_DOMAIN_SECRETS if answers.domain else ()))
+    inputs = {"config": str(CONFIG)} | ({"bedrock-access": '"yes"'} if _asks_for_role(answers) else {})
+    lines = [
+        f"# Deploys the endpoint that {CONFIG} describes. Inputs and secrets: .github/workflows/deploy.md in",
+        f"# {source.repository}. Written by `pennyworth init`, and yours to change.",
+        "name: Endpoint",
+        "on:",
+        "  push:",
+        f"    branches: [{answers.branch}]",
+        "  workflow_dispatch:",
+        "permissions: {}",
+        "jobs:",
+        "  deploy:",
+        "    permissions:",
+        "      contents: read # check the configuration out",
+        "      id-token: write # GitHub's word for the run, which AWS takes for credentials",
+        f"    uses: {source.workflow}",
+        "    with:",
+        *(f"      {name}: {value}" for name, value in inputs.items()),
+        "    secrets:",
+        *(f"      {name}: ${{{{ secrets.{name} }}}}" for name in secrets),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def config(answers: Answers) -> str:
+    """The configuration, with a comment for what one may want next."""
+    first = answers.providers[0]
+    lines = [
+        "# The models of the endpoint, in LiteLLM's format. `pennyworth config check` says what becomes of each line.",
+        "# Keys never stand here: os.environ/NAME is read from PROVIDER_CREDENTIALS, one NAME=value a line.",
+        "model_list:",
+    ]
+    for provider in answers.providers:
+        lines += _entry(provider)
+    lines += [
+        "  # A name of your own, for one model. Several entries of one name share its requests:",
+        "  # - model_name: fast",
+        f"  #   litellm_params: {{model: {first}/NAME-OF-THE-MODEL}}",
+        "",
+        "# litellm_settings:",
+        "#   request_timeout: 600 # seconds that an answer may take",
+        "# router_settings:",
+        "#   model_group_alias: {gpt-4: fast} # further names of models",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _entry(provider: str) -> Iterator[str]:
+    deployment = _deployment(provider)
+    wanted = {need.parameter: need.variables[0] for need in needs(deployment, {})}
+    local = PROVIDERS.get(provider)
+    if local and (local.base_url or "").startswith("http://") and local.base_variables:
+        wanted["api_base"] = local.base_variables[0]  # its default leads to the function itself
+    if not wanted and uses_role(deployment):
+        yield f"  # every model of {provider}, as {provider}/NAME. The function's own role opens it: no key is needed"
+    else:
+        yield f"  # every model of {provider}, as {provider}/NAME"
+    yield f'  - model_name: "{provider}/*"'
+    yield "    litellm_params:"
+    yield f'      model: "{provider}/*"'
+    yield from (f"      {parameter}: os.environ/{variable}" for parameter, variable in wanted.items())
+    yield from (f"      {parameter}: {value}" for parameter, value in _FURTHER.get(provider, {}).items())
+
+
+def _deployment(provider: str) -> Deployment:
+    """A provider's entry as the gateway reads it."""
+    params = {"model": f"{provider}/*", **_FURTHER.get(provider, {})}
+    (deployment,) = parse({"model_list": [{"model_name": "*", "litellm_params": params}]}, {}).deployments
+    return deployment
+
+
+def _asks_for_role(answers: Answers) -> bool:
+    return any(provider.startswith("bedrock") for provider in answers.providers)
+
+
+def workflow_problems(text: str, called: Path = CALLED) -> list[str]:
+    """What is wrong with a caller's workflow, as far as can be told without GitHub.
+
+    Args:
+        text: the workflow file's.
+        called: the workflow that is called; where it is not at hand, less is checked.
+    """
+    try:
+        document = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        return [f"it is no YAML: {error}"]
+    jobs = document.get("jobs") if isinstance(document, Mapping) else None
+    if not isinstance(jobs, Mapping):
+        return ["it has no jobs"]
+    calls = {name: job for name, job in jobs.items() if "/deploy.yml@" in str(job.get("uses", ""))}
+    if not calls:
+        return ["no job of it calls the deployment workflow"]
+    return [
+        f"jobs.{name}: {problem}" for name, job in calls.items() for problem in _call_problems(job, called)
+    ]
+
+
+def _call_problems(job: Mapping[str, Any], called: Path) -> Iterator[str]:
+    if not _USES.fullmatch(str(job["uses"])):
+        yield f"uses: {job['uses']} is not OWNER/NAME/.github/workflows/FILE@COMMIT"
+    if not called.exists():
+        return
+    document = yaml.safe_load(called.read_text(encoding="utf-8"))
+    takes = document[True]["workflow_call"]  # YAML reads `on` as true
+    for section, known in (("with", takes["inputs"]), ("secrets", takes["secrets"])):
+        given = job.get(section) or {}
+        if isinstance(given, Mapping):
+            yield from (f"{section}: there is no {name}" for name in given if name not in known)
+    granted = job.get("permissions") or {}
+    for name, access in document["jobs"]["deploy"]["permissions"].items():
+        if isinstance(granted, Mapping) and granted.get(name) not in (access, "write"):
+            yield f"permissions: {name}: {access} is needed"
