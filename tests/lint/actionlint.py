@@ -30,7 +30,7 @@ def main() -> int:
         the exit status.
     """
     try:
-        program = _actionlint()
+        linter = program()
     except EnvironmentUnavailable as error:
         print(error)
         return 1
@@ -39,19 +39,19 @@ def main() -> int:
         (tree / ".git").mkdir()  # how actionlint finds the root that ./ is relative to
         ignored = [word for pattern in _UNKNOWN_YET for word in ("-ignore", pattern)]
         shellcheck = ["-shellcheck", str(environment("lint") / "shellcheck"), "-pyflakes", ""]
-        return subprocess.run([str(program), *ignored, *shellcheck], cwd=tree, check=False).returncode
+        return subprocess.run([str(linter), *ignored, *shellcheck], cwd=tree, check=False).returncode
 
 
-def _actionlint() -> Path:
+def program() -> Path:
     """The program, by the first way that works.
 
     Raises:
         EnvironmentUnavailable: none does.
     """
     reasons = []
-    for way, program in _WAYS.items():
+    for way, found in _WAYS.items():
         try:
-            return program()
+            return found()
         except EnvironmentUnavailable as error:
             reasons.append(f"{way}: {error}")
     raise EnvironmentUnavailable(
