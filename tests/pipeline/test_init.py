@@ -1,4 +1,4 @@
-"""`pennyworth init`: what it writes works, what a person wrote stays, and it never waits for a person who is not there."""
+"""`pennyworth init`: what it writes works, what a person wrote stays, and it waits for nobody who is not there."""
 
 import json
 import os
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from tests.lint.actionlint import program
 
 from pennyworth.gateway.providers import PROVIDERS
 from pennyworth.host.environments import environment
@@ -25,7 +26,6 @@ from pennyworth.pipeline.init import (
     workflow,
     workflow_problems,
 )
-from tests.lint.actionlint import program
 
 HERE = Source("owner/project", "0123456789abcdef0123456789abcdef01234567", published=True)
 
@@ -200,7 +200,7 @@ def test_every_providers_configuration_stands_the_check(tmp_path: Path, provider
     report = check(path, every)
     assert [finding for finding in report.findings if finding.severity is Severity.ERROR] == []
     assert not [finding for finding in report.findings if "is looked for at" in finding.message]
-    assert [model.name for model in report.models][0] == f"{provider}/*"
+    assert report.models[0].name == f"{provider}/*"
 
 
 @pytest.mark.parametrize("answers", [Answers(("openai",)), Answers(("bedrock",), domain="example.com")])
