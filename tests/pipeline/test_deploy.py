@@ -188,3 +188,67 @@ def test_each_secret_in_a_setting_is_masked_by_itself() -> None:
     assert deploy.secret_values("PARAMETER_ApiKeys", keys) == ["sk-first-key", "sk=second=key"]
     dotenv = "# comment\nOPENAI_API_KEY='sk-a,b-12345'\n export B=\"longer=value\"\nAPI_VERSION=2024\n"
     assert deploy.secret_values("PARAMETER_ProviderCredentials", dotenv) == ["sk-a,b-12345", "longer=value"]
+
+
+BOUNDED = """
+Parameters:
+  PermissionsBoundaryArn: {Type: String, Default: ""}
+Conditions:
+  Bounded: !Not [!Equals [!Ref PermissionsBoundaryArn, ""]]
+Resources:
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      PermissionsBoundary: !If [Bounded, !Ref PermissionsBoundaryArn, !Ref AWS::NoValue]
+      AssumeRolePolicyDocument:
+        Version: "2012-10-17"
+        Statement: [{Effect: Allow, Principal: {Service: lambda.amazonaws.com}, Action: sts:AssumeRole}]
+Outputs:
+  RoleName: {Value: !Ref Role}
+"""
+NOTHING = '{"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]}'
+
+
+def boundary() -> str | None:
+    """What caps the deployed role."""
+    role = client("iam").get_role(RoleName=Stack(STACK, REGION).outputs()["RoleName"])["Role"]
+    arn: str | None = role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")
+    return arn
+
+
+@pytest.mark.usefixtures("account")
+def test_the_accounts_boundary_caps_the_stacks_roles_once_there_is_one(tmp_path: Path) -> None:
+    run(tmp_path, BOUNDED)
+    assert boundary() is None
+    iam = client("iam")
+    arn = iam.create_policy(PolicyName="pennyworth-stack-boundary", PolicyDocument=NOTHING)["Policy"]["Arn"]
+    other = iam.create_policy(PolicyName="other", PolicyDocument=NOTHING)["Policy"]["Arn"]
+    try:
+        run(tmp_path, BOUNDED)
+        assert boundary() == arn
+        run(tmp_path, BOUNDED, PermissionsBoundaryArn=other)
+        assert boundary() == other
+    finally:
+        iam.delete_policy(PolicyArn=arn)
+        iam.delete_policy(PolicyArn=other)
+
+
+def test_who_may_not_ask_for_the_boundary_deploys_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with LocalAws(auth=True) as aws:
+        for name, value in aws.environ(REGION).items():
+            monkeypatch.setenv(name, value)
+        iam = client("iam")
+        iam.create_policy(PolicyName="pennyworth-stack-boundary", PolicyDocument=NOTHING)
+        iam.create_user(UserName="deployer")
+        document = NOTHING.replace("Deny", "Allow").replace('"*"', '"cloudformation:*"', 1)
+        iam.put_user_policy(UserName="deployer", PolicyName="some", PolicyDocument=document)
+        key = iam.create_access_key(UserName="deployer")["AccessKey"]
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", key["AccessKeyId"])
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"])
+        monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it holds the keys that it first found
+        with pytest.raises(StepFailed) as failure:
+            run(tmp_path, BOUNDED)
+    assert "iam:GetPolicy on arn:aws:iam::" in failure.value.message
+    assert "AccessDenied" in failure.value.detail

@@ -230,6 +230,11 @@ def test_parameters_that_lack_another_are_refused_with_a_reason(
             ["", "arn:aws:lambda:us-west-2:753240598075:layer:LambdaAdapterLayerArm64:30"],
             ["arn:aws:lambda:us-west-2:753240598075:layer:LambdaAdapterLayerArm64"],
         ),
+        (
+            "PermissionsBoundaryArn",
+            ["", "arn:aws:iam::123456789012:policy/a/path/cap", "arn:aws-cn:iam::aws:policy/ReadOnlyAccess"],
+            ["cap", "arn:aws:iam::123456789012:role/cap"],
+        ),
     ],
 )
 def test_values_of_the_wrong_kind_are_refused(
@@ -240,6 +245,17 @@ def test_values_of_the_wrong_kind_are_refused(
     assert given["ConstraintDescription"].startswith("must be")
     assert all(pattern.fullmatch(value) for value in good)
     assert not any(pattern.fullmatch(value) for value in bad)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"), [("", []), ("arn:aws:iam::123456789012:policy/cap", ["PermissionsBoundary"])]
+)
+def test_every_role_carries_the_boundary_that_is_given(source: str, given: str, expected: list[str]) -> None:
+    roles = of_type(transformed(source, {"PermissionsBoundaryArn": given}), "AWS::IAM::Role")
+    assert roles
+    for role in roles:
+        assert [name for name in role if name == "PermissionsBoundary"] == expected
+        assert role.get("PermissionsBoundary") in (None, {"Ref": "PermissionsBoundaryArn"})
 
 
 @pytest.mark.parametrize(("architecture", "layer"), [("arm64", "Arm64"), ("x86_64", "X86")])

@@ -24,7 +24,7 @@ from pennyworth.localaws.rehearsal.tree import rewritten_tree
 from pennyworth.localaws.scripted import Answer, ScriptedUpstream
 from pennyworth.localaws.server import ACCOUNT, LocalAws
 from pennyworth.pipeline.package import Target
-from pennyworth.pipeline.policy.documents import DEPLOY_ROLE
+from pennyworth.pipeline.policy.documents import DEPLOY_ROLE, MANAGED_POLICIES
 
 WORKFLOW = ".github/workflows/deploy.yml"
 CALLER = ".github/workflows/pennyworth.yml"
@@ -196,15 +196,16 @@ def _prepare(aws: LocalAws, trusted: Run, *, immutable: bool) -> str:
 
 
 def _static_keys(aws: LocalAws) -> dict[str, str]:
-    """The keys of a user with the deploy role's policies, as accounts had them before OIDC."""
+    """The keys of a user with the deploy role's policies and boundary, as accounts had them before OIDC."""
     told = _call(
         aws,
-        "aws iam create-user --user-name deployer >&2\n"
+        "aws iam create-user --user-name deployer --permissions-boundary $BOUNDARY >&2\n"
         "aws iam list-attached-role-policies --role-name $ROLE --query AttachedPolicies[].PolicyArn --output text"
         " | xargs -n 1 aws iam attach-user-policy --user-name deployer --policy-arn\n"
         "aws iam create-access-key --user-name deployer"
         " --query AccessKey.[AccessKeyId,SecretAccessKey] --output text",
         ROLE=DEPLOY_ROLE,
+        BOUNDARY=f"arn:aws:iam::{ACCOUNT}:policy/{MANAGED_POLICIES['deploy-boundary']}",
     )
     return dict(zip(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), told.split(), strict=True))
 
