@@ -1,6 +1,7 @@
 """Environments are complete or absent, made once, and made anew when what they hold changes."""
 
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,6 +47,15 @@ def test_it_is_made_once_and_works(own_place: Path, capsys: pytest.CaptureFixtur
     assert "making the environment 'some'" in capsys.readouterr().err
     assert environment("some") == programs
     assert capsys.readouterr().err == ""
+
+
+def test_one_made_through_a_link_outlives_the_link(own_place: Path) -> None:
+    lock(own_place)
+    link = own_place / "python3"
+    link.symlink_to(sys.executable)
+    programs = environment("some", str(link))
+    link.unlink()
+    assert subprocess.run([programs / "python", "-c", ""], check=False).returncode == 0
 
 
 def test_a_changed_lock_makes_a_new_one_and_removes_the_old(own_place: Path) -> None:

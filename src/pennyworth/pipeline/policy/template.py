@@ -49,7 +49,6 @@ class Template:
         """
         self._rules = rules
         document = transformed(path, {**rules.parameters, **_PSEUDO})
-        self._parameters = frozenset(document.get("Parameters", {}))
         self.resources: Mapping[str, Mapping[str, Any]] = document["Resources"]
 
     def type(self, logical_id: str) -> str:
