@@ -30,7 +30,6 @@ _SINGLE = {
     "alert_email": "AlertEmail",
 }
 _LISTS = {"branch": "Branch", "environment": "Environment"}
-_SLOTS = ("", "Second", "Third")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -80,18 +79,19 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Set up, or take back; 0 where it is done."""
-    for name in _LISTS:
-        if len(getattr(options, name) or ()) > len(_SLOTS):
-            say(f"pennyworth bootstrap: at most {len(_SLOTS)} of --{name}")
-            return 2
     go_on_in("tools")
     from botocore.exceptions import BotoCoreError, ClientError
 
     from pennyworth.pipeline.bootstrap.account import Account, Unprepared
     from pennyworth.pipeline.bootstrap.github import GitHubFailed
+    from pennyworth.pipeline.bootstrap.template import SLOTS
     from pennyworth.pipeline.workflow import StepFailed
 
     raise_on_signals()
+    for name in _LISTS:
+        if len(getattr(options, name) or ()) > len(SLOTS):
+            say(f"pennyworth bootstrap: at most {len(SLOTS)} of --{name}")
+            return 2
     try:
         account = Account(options.region)
         return _delete(options, account) if options.delete else _set_up(options, account)
@@ -136,6 +136,8 @@ def _delete(options: argparse.Namespace, account: "Account") -> int:
 
 def given(options: argparse.Namespace) -> dict[str, str]:
     """The template's parameters that the options name."""
+    from pennyworth.pipeline.bootstrap.template import SLOTS
+
     values = {
         parameter: value
         for option, parameter in _SINGLE.items()
@@ -143,8 +145,8 @@ def given(options: argparse.Namespace) -> dict[str, str]:
     }
     for option, parameter in _LISTS.items():
         if (named := getattr(options, option)) is not None:
-            padded = [*named, *[""] * len(_SLOTS)]
-            values |= {f"{slot}{parameter}": name for slot, name in zip(_SLOTS, padded, strict=False)}
+            padded = [*named, *[""] * len(SLOTS)]
+            values |= {f"{slot}{parameter}": name for slot, name in zip(SLOTS, padded, strict=False)}
     return values
 
 

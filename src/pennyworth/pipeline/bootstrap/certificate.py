@@ -45,8 +45,9 @@ def find(account: Account, domain: str) -> Certificate | None:
 
 def covers(certificate: Certificate, domain: str) -> bool:
     """Whether a certificate is for a domain, by its name or by a wildcard."""
-    names = {certificate["DomainName"], *certificate.get("SubjectAlternativeNames", [])}
-    return domain in names or f"*.{domain.partition('.')[2]}" in names
+    return not {certificate["DomainName"], *certificate.get("SubjectAlternativeNames", [])}.isdisjoint(
+        _names(domain)
+    )
 
 
 def expiry(certificate: Certificate) -> float:
@@ -71,24 +72,26 @@ def ours(account: Account, arn: str) -> bool:
     return _TAG in account.client("acm").list_tags_for_certificate(CertificateArn=arn)["Tags"]
 
 
-def missing_records(account: Account, zone: str, arn: str) -> list[dict[str, Any]]:
-    """The records that prove the domain and are not in its zone. ACM looks for them at each renewal, too."""
-    found = account.client("acm").describe_certificate(CertificateArn=arn)["Certificate"]
-    return [
-        record
-        for option in found.get("DomainValidationOptions", [])
-        if (record := option.get("ResourceRecord")) and not _held(account, zone, record)
-    ]
+def missing_records(account: Account, domain: str, zone: str, arn: str) -> list[dict[str, Any]]:
+    """The records that prove a domain and are not in its zone. ACM looks for them at each renewal, too.
+
+    Args:
+        account: where the certificate is.
+        domain: the endpoint's; a certificate may be for others, too, which lie elsewhere.
+        zone: the domain's hosted zone, by its id.
+        arn: the certificate's.
+    """
+    return [record for record in _records(account, domain, arn) if not _held(account, zone, record)]
 
 
-def prove(account: Account, zone: str, arn: str) -> None:
+def prove(account: Account, domain: str, zone: str, arn: str) -> None:
     """Write the records that prove the domain into its zone.
 
     Raises:
         Unprepared: ACM names none.
     """
     deadline = time.monotonic() + _RECORD_SECONDS
-    while not _records(account, arn):
+    while not _records(account, domain, arn):
         if time.monotonic() > deadline:
             raise Unprepared(f"ACM names no record to prove {arn} with. Look at it in ACM's console.")
         time.sleep(_POLL_SECONDS)
@@ -103,7 +106,7 @@ def prove(account: Account, zone: str, arn: str) -> None:
                 "TTL": _TTL_SECONDS,
                 "ResourceRecords": [{"Value": record["Value"]}],
             }
-            for record in missing_records(account, zone, arn)
+            for record in missing_records(account, domain, zone, arn)
         ],
     )
 
@@ -141,21 +144,29 @@ def wait(account: Account, arn: str, seconds: float, *, report: Callable[[str], 
         time.sleep(_POLL_SECONDS)
 
 
-def delete(account: Account, zone: str, arn: str) -> bool:
+def delete(account: Account, domain: str, zone: str, arn: str) -> bool:
     """Delete one that nobody uses, and its records; whether it is gone."""
     found = account.client("acm").describe_certificate(CertificateArn=arn)["Certificate"]
     if found.get("InUseBy"):
         return False
-    held = [_held(account, zone, record) for record in _records(account, arn)]
+    held = [_held(account, zone, record) for record in _records(account, domain, arn)]
     account.client("acm").delete_certificate(CertificateArn=arn)
     _change(account, zone, "DELETE", [found for found in held if found])
     return True
 
 
-def _records(account: Account, arn: str) -> list[dict[str, Any]]:
+def _names(domain: str) -> tuple[str, str]:
+    """What a certificate may call a domain."""
+    return domain, f"*.{domain.partition('.')[2]}"
+
+
+def _records(account: Account, domain: str, arn: str) -> list[dict[str, Any]]:
     found = account.client("acm").describe_certificate(CertificateArn=arn)["Certificate"]
-    options = found.get("DomainValidationOptions", [])
-    return [option["ResourceRecord"] for option in options if "ResourceRecord" in option]
+    return [
+        option["ResourceRecord"]
+        for option in found.get("DomainValidationOptions", [])
+        if option["DomainName"] in _names(domain) and "ResourceRecord" in option
+    ]
 
 
 def _held(account: Account, zone: str, record: Mapping[str, Any]) -> dict[str, Any] | None:

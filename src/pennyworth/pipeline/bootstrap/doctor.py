@@ -176,7 +176,7 @@ def _certificate(patient: Patient) -> _Said:
         )
         return
     days = int((certificate.expiry(found) - time.time()) / 86400)
-    unproven = certificate.missing_records(patient.account, patient.settings["HostedZoneId"], arn)
+    unproven = certificate.missing_records(patient.account, domain, patient.settings["HostedZoneId"], arn)
     if days < 0:
         yield _wrong(f"{arn} ended {-days} days ago", "request or import a new one")
     elif found.get("Type") == "AMAZON_ISSUED" and unproven:

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from pennyworth.host.progress import say, step
 from pennyworth.pipeline.bootstrap import certificate, github
-from pennyworth.pipeline.bootstrap.account import STACK, Account, Unprepared, parameters
+from pennyworth.pipeline.bootstrap.account import STACK, Account, Unprepared, absent_as_none, parameters
 from pennyworth.pipeline.bootstrap.rights import drifts, kept, narrowed
 from pennyworth.pipeline.bootstrap.settings import Settings
 from pennyworth.pipeline.bootstrap.template import TEMPLATE
@@ -151,8 +151,9 @@ class Plan:
             ]
             if self._outdated(region):
                 changes.append("bring it up to this version of policies/bootstrap.yaml")
-            if not str(there["StackStatus"]).endswith("_COMPLETE") or "ROLLBACK" in there["StackStatus"]:
-                changes.append(f"try again: it is in {there['StackStatus']}")
+            status = str(there["StackStatus"])
+            if not status.endswith("_COMPLETE") or status == "ROLLBACK_COMPLETE":
+                changes.append(f"try again: it is in {status}")
         return Step(
             f"stack {STACK} in {region}",
             tuple(changes),
@@ -160,10 +161,9 @@ class Plan:
         )
 
     def _deploy(self, region: str, wanted: Mapping[str, str]) -> None:
-        policy = ManagedPolicy(
-            self._account.arn(f"policy/{MANAGED_POLICIES['deployment']}"), self._account.client("iam")
-        )
-        exists = self._account.stack(region=region) is not None
+        arn = self._account.arn(f"policy/{MANAGED_POLICIES['deployment']}")
+        policy = ManagedPolicy(arn, self._account.client("iam"))
+        exists = absent_as_none(self._account.client("iam").get_policy, PolicyArn=arn) is not None
         narrow = (
             narrowed(policy.current()[1], wanted["StackName"]) if exists and wanted["Part"] == "all" else []
         )
@@ -209,7 +209,7 @@ class Plan:
         if found is None:
             changes.append(f"request it in {self._account.region}, and prove it by a record in {zone}")
         else:
-            records = certificate.missing_records(self._account, zone, self._certificate)
+            records = certificate.missing_records(self._account, domain, zone, self._certificate)
             changes += [f"write its proof into {zone}: {record['Name']}" for record in records]
             if found["Status"] != "ISSUED":
                 changes.append("wait until it is issued")
@@ -218,7 +218,7 @@ class Plan:
     def _certify(self, domain: str, zone: str) -> None:
         if not self._certificate:
             self._certificate = certificate.request(self._account, domain)
-        certificate.prove(self._account, zone, self._certificate)
+        certificate.prove(self._account, domain, zone, self._certificate)
         with step(f"certificate for {domain} (some minutes)") as detail:
             certificate.wait(self._account, self._certificate, self._wait_seconds, report=detail)
 

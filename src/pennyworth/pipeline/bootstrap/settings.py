@@ -6,9 +6,6 @@ from dataclasses import dataclass
 
 from pennyworth.pipeline.bootstrap.template import PARAMETERS, SLOTS
 
-MARK_OF_OTHERS = "alerts"
-"""Part's value in the copy of the stack that makes nothing but alerts."""
-
 
 class WrongSetting(ValueError):
     """A setting that the template would refuse; the message says which, and what it must be."""
@@ -30,7 +27,7 @@ class Settings:
         values = {}
         for name, declared in PARAMETERS.items():
             value = given.get(name, str(declared.get("Default", "")))
-            if not re.search(declared.get("AllowedPattern", ""), value):
+            if not re.fullmatch(declared.get("AllowedPattern", ".*"), value):
                 raise WrongSetting(f"{name} {declared['ConstraintDescription']}, not {value or 'empty'}")
             values[name] = value
         if not any(values[name] for name in _CONTEXTS):

@@ -36,8 +36,9 @@ def take_back(account: Account, confirmed: Callable[[str], bool]) -> list[str]:
             f"The stack {endpoint} is still there, and its role needs the boundary that would go. Delete it first:"
             f" sam delete --stack-name {endpoint} --region {account.region}"
         )
-    zone, domain = settings.get("HostedZoneId", ""), settings.get("BaseDomain", "")
-    found = certificate.find(account, f"api.{domain}") if domain else None
+    base, zone = settings.get("BaseDomain", ""), settings.get("HostedZoneId", "")
+    domain = f"api.{base}"
+    found = certificate.find(account, domain) if base else None
     requested = (
         found["CertificateArn"] if found and certificate.ours(account, found["CertificateArn"]) else ""
     )
@@ -71,7 +72,7 @@ def take_back(account: Account, confirmed: Callable[[str], bool]) -> list[str]:
         remains.append(f"the identity provider {provider}, which these roles trust, too: {', '.join(others)}")
     elif account.client_ids() is not None:
         remains.append(f"the identity provider {account.provider}, which was there before")
-    if requested and not certificate.delete(account, zone, requested):
+    if requested and not certificate.delete(account, domain, zone, requested):
         remains.append(f"the certificate {requested}, which something still uses")
     elif found and not requested:
         remains.append(f"the certificate {found['CertificateArn']}, which was there before")
