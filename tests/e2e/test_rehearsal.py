@@ -23,10 +23,12 @@ STEPS = [
     VALIDATION,
     "Build the function",
     "Admit the roles to come",
+    "Write the credentials",
     "Deploy the stack",
     "Tighten PassRole",
     "Try the endpoint",
 ]
+STAGES = ("Original", "Processed")
 KEYS = ["Use the static keys", "Say how to leave the static keys"]
 OF_THE_ROLE = {CREDENTIALS, "Admit the roles to come", "Tighten PassRole"}
 
@@ -73,6 +75,17 @@ def shown(rehearsal: Rehearsal) -> str:
     return "\n".join(entry["msg"] for entry in entries)
 
 
+def deployed(aws: LocalAws, stack: str) -> str:
+    """What CloudFormation and Lambda tell whoever may look: templates, parameters, settings."""
+    cloudformation, functions = client(aws, "cloudformation"), client(aws, "lambda")
+    found = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
+    (name,) = [one["OutputValue"] for one in found["Outputs"] if one["OutputKey"] == "FunctionName"]
+    settings = functions.get_function_configuration(FunctionName=name)
+    assert "PENNYWORTH_PARAMETERS" in settings["Environment"]["Variables"]
+    stages = [cloudformation.get_template(StackName=stack, TemplateStage=stage) for stage in STAGES]
+    return repr([found, settings, stages])
+
+
 def test_a_push_deploys_and_shows_no_key_even_unmasked(aws: LocalAws) -> None:
     with watched_arguments() as arguments:
         rehearsal = rehearse(aws, masked=False)
@@ -87,10 +100,12 @@ def test_a_push_deploys_and_shows_no_key_even_unmasked(aws: LocalAws) -> None:
     assert passed(aws) == {"Resource": function_role, "Services": "lambda.amazonaws.com"}
     assert "-FunctionRole-*`" in job.summary and f"`{function_role}`" in job.summary
     assert "sam deploy" in everything and "pennyworth.pipeline.steps smoke-test" in everything
+    kept = deployed(aws, rehearsal.secrets["STACK_NAME"])
     for value in hidden(rehearsal):
         assert value not in log
         assert value not in job.summary
         assert value not in everything
+        assert value not in kept
 
 
 def client(aws: LocalAws, service: str) -> Any:
@@ -149,6 +164,7 @@ def test_a_dispatch_deploys_with_the_newer_subject_and_masks_every_secret(aws: L
         "✅ Template and configuration",
         "✅ Package",
         "✅ PassRole",
+        "✅ Credentials",
         "✅ Deployment",
         "✅ PassRole",
         "✅ Smoke tests",

@@ -14,6 +14,8 @@ from pennyworth.pipeline.steps.deploy import parameters as stack_parameters
 ACTIONS = sorted((ROOT / "actions").iterdir())
 DEPLOY = ROOT / ".github" / "workflows" / "deploy.yml"
 NEEDED = "(needed)"
+OF_THE_STACK = ("credentials", "sam-deploy")
+"""The actions that take what the stack is made with."""
 
 
 def document(path: Path) -> dict[str, Any]:
@@ -126,5 +128,8 @@ def test_the_workflow_lists_the_settings_that_it_reads() -> None:
 
 def test_the_workflow_can_set_every_stack_parameter() -> None:
     (job,) = document(DEPLOY)["jobs"].values()
-    (step,) = [step for step in job["steps"] if step.get("uses") == "$/actions/sam-deploy"]
-    assert set(step["with"]) == set(document(ROOT / "actions" / "sam-deploy" / "action.yml")["inputs"])
+    handed = {step.get("uses"): set(step.get("with", {})) for step in job["steps"]}
+    inputs = {name: set(document(ROOT / "actions" / name / "action.yml")["inputs"]) for name in OF_THE_STACK}
+    in_the_parameter_store = {"api-keys", "provider-credentials"}
+    assert handed["$/actions/credentials"] == inputs["credentials"] >= in_the_parameter_store
+    assert handed["$/actions/sam-deploy"] == inputs["sam-deploy"] - in_the_parameter_store
