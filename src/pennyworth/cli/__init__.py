@@ -17,6 +17,7 @@ COMMANDS = {
     "serve": "serve the gateway on this machine",
     "init": "an endpoint in your own repository: write its workflow and configuration",
     "config": "check a LiteLLM config file before it is deployed",
+    "eject": "what you would have to own to leave, and write it",
     "build": "build the function's package with sam",
     "demo": "your own endpoint on a local AWS, with a real model behind it",
     "smoke": "try an OpenAI-compatible endpoint as its users would",
