@@ -38,7 +38,7 @@ def run(environ: dict[str, str]) -> str:
         raise workflow.StepFailed(
             "The credentials can't be written",
             "The deploy role needs ssm:PutParameter, GetParametersByPath, GetParameterHistory and DeleteParameter below"
-            f" {credentials.path}.",
+            f" {credentials.path}: `pennyworth bootstrap` brings it what policies/deployment.json has.",
             str(failure),
         ) from failure
     rows = [(f"`{name}`", _TOLD[outcome]) for name, outcome in sorted(done.items())]
