@@ -230,3 +230,30 @@ def test_another_repository_deploys_by_calling_the_workflow(aws: LocalAws) -> No
     for name, value in rehearsal.secrets.items():
         assert value not in log, name
     assert "it answers bit by bit" in rehearsal.summary
+
+
+def test_a_dry_run_checks_and_builds_and_changes_nothing(aws: LocalAws) -> None:
+    job = rehearse(aws, event="workflow_dispatch", inputs={"dry-run": "true"}).job
+    assert job.succeeded, job.output
+    assert [step.name for step in job.steps if step.succeeded] == STEPS[
+        : STEPS.index("Build the function") + 1
+    ]
+    stacks = client(aws, "cloudformation").list_stacks()["StackSummaries"]
+    assert STACK not in {stack["StackName"] for stack in stacks}
+
+
+def test_a_smoke_level_that_there_is_not_fails_before_anything_is_done(aws: LocalAws) -> None:
+    job = rehearse(aws, event="workflow_dispatch", inputs={"smoke": "some"}).job
+    assert not job.succeeded
+    assert [step.name for step in job.steps] == STEPS[:1]
+    assert "It is full, light or none" in job.errors
+
+
+def test_secrets_that_are_missing_are_named(aws: LocalAws) -> None:
+    rehearsal = rehearse(aws, without=["STACK_NAME", "LITELLM_API_KEYS"])
+    assert not rehearsal.job.succeeded
+    assert [step.name for step in rehearsal.job.steps] == STEPS[:1]
+    log = shown(rehearsal)
+    for name in ("STACK_NAME", "LITELLM_API_KEYS"):
+        assert f"The secret {name} is missing" in log
+    assert "The secret AWS_REGION is missing" not in log

@@ -10,9 +10,10 @@ import secrets
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 from pennyworth.host.environments import clean_environ, environment
@@ -78,6 +79,8 @@ def rehearse(
     credentials: Literal["role", "keys", "both"] = "role",
     config: str = "",
     called: bool = False,
+    inputs: Mapping[str, str] = MappingProxyType({}),
+    without: Collection[str] = (),
     online: bool = False,
     masked: bool = True,
     report: Callable[[act.Step], None] = lambda _: None,
@@ -93,6 +96,8 @@ def rehearse(
         credentials: what the repository's secrets hold: the deploy role's ARN, a user's static keys, or both.
         config: the repository's config.yaml; by default one whose model answers.
         called: let the workflow lie in another repository, CALLED, and this one hold what `pennyworth init` writes.
+        inputs: a dispatch's.
+        without: secrets that the repository lacks.
         online: fetch the actions of others instead of using stand-ins.
         masked: replace secrets by *** in the log, as GitHub does.
         report: is told of each step as it ends.
@@ -120,12 +125,13 @@ def rehearse(
             "LITELLM_API_KEYS": f"sk-first-{secrets.token_hex(16)},sk-second-{secrets.token_hex(16)}",
             "PROVIDER_CREDENTIALS": f"# for the rehearsal\n{_UPSTREAM_KEY}={upstream_key}\n",
         }
+        settings = {name: value for name, value in settings.items() if name not in without}
         target = Target.here()
         with TokenIssuer(run, immutable=immutable) as issuer:
             job = act.run(
                 tree,
                 workflow,
-                _payload(run),
+                {**_payload(run), "inputs": dict(inputs)},
                 name=event,
                 folder=folder,
                 environ={
