@@ -268,7 +268,7 @@ def test_missing_variables_are_named_once_each_with_where_to_set_them(tmp_path: 
     (finding,) = checked(tmp_path, json.dumps({"model_list": entries})).findings
     assert finding.message == (
         "GROQ_API_KEY is not set; needed by the model 'a', as its provider's key (and 2 more)."
-        " Set it in PROVIDER_CREDENTIALS, one NAME=value a line"
+        " Set it in PROVIDER_CREDENTIALS, one NAME=value a line, or in the stack's Parameter Store"
     )
     master = {"model_list": entries, "general_settings": {"master_key": "os.environ/MASTER"}}
     report = checked(tmp_path, json.dumps(master), {"GROQ_API_KEY": "x"})

@@ -38,7 +38,7 @@ _HERE = re.compile(r"localhost|127\.[\d.]+|::1|0\.0\.0\.0|host\.docker\.internal
 _NAMED_OTHERWISE = ("azure", "bedrock", "sagemaker")
 
 _LITELLM_LEAST_MIB = 512
-_HOW_TO_SET = "Set it in PROVIDER_CREDENTIALS, one NAME=value a line"
+_HOW_TO_SET = "Set it in PROVIDER_CREDENTIALS, one NAME=value a line, or in the stack's Parameter Store"
 
 
 def refusals(facts: Facts) -> Iterator[Finding]:
