@@ -22,10 +22,10 @@ _PAUSE_SECONDS = 30.0
 _LIMIT = 3
 """How many refreshes old settings may be before a request waits for newer ones."""
 
-# The function's own, which it also reads the parameters with.
-_RESERVED = frozenset(
+RESERVED = frozenset(
     ["AWS_ACCESS_KEY_ID", "AWS_REGION", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "PENNYWORTH_PARAMETERS"]
 )
+"""The function's own, which it also reads the parameters with."""
 
 Values = dict[str, str]
 
@@ -82,7 +82,7 @@ def read(client: Client, path: str) -> Values:
             break
         request["NextToken"] = page["NextToken"]
     spread(values)
-    for name in values.keys() & _RESERVED:
+    for name in values.keys() & RESERVED:
         log("warning", "parameter ignored: the name is the function's own", name=name)
         del values[name]
     return values

@@ -16,6 +16,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from pennyworth.gateway.parameters import RESERVED
 from pennyworth.gateway.settings import spread
 from pennyworth.pipeline.stack import Stack
 
@@ -26,8 +27,6 @@ Outcome = Literal["written", "unchanged", "kept", "removed"]
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LABEL = re.compile(r"[A-Za-z0-9_.-]+")
-# The function's own, with which it reads the others.
-_RESERVED = frozenset(["AWS_ACCESS_KEY_ID", "AWS_REGION", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"])
 
 # What each version of a parameter tells of its origin.
 _BY_PIPELINE = "From the repository's secrets"
@@ -65,7 +64,7 @@ class Credentials:
             region: where it is, or will be.
         """
         self.path = f"/{stack}/credentials"
-        # PutParameter takes three calls a second
+        # of writing, AWS takes but a few calls a second
         patient = Config(retries={"mode": "standard", "max_attempts": 8})
         self._ssm: Any = boto3.client("ssm", region_name=region, config=patient)
 
@@ -95,7 +94,7 @@ class Credentials:
         base, slash, label = name.partition("/")
         if not _NAME.fullmatch(base) or (slash and not _LABEL.fullmatch(label)):
             raise CredentialsFailed(f"{name} is no name of a variable, such as OPENAI_API_KEY")
-        if base in _RESERVED:
+        if base in RESERVED:
             raise CredentialsFailed(f"{name} is the function's own; it calls AWS as its role")
         if not value:
             raise CredentialsFailed(f"{name} is empty")
