@@ -51,7 +51,8 @@ def init(
     return subprocess.run(
         [sys.executable, "-m", "pennyworth.cli", "init", *words],
         cwd=folder,
-        env={"PYTHONPATH": str(ROOT / "src"), "PATH": path},
+        # the folder itself, not one above it: the tests' own may lie in a checkout
+        env={"PYTHONPATH": str(ROOT / "src"), "PATH": path, "GIT_CEILING_DIRECTORIES": str(folder.parent)},
         input=said,
         stdin=subprocess.DEVNULL if said is None else None,
         capture_output=True,

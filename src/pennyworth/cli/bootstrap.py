@@ -80,9 +80,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Set up, or take back; 0 where it is done."""
     go_on_in("tools")
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    from pennyworth.pipeline.bootstrap.account import Account, Unprepared
+    from pennyworth.pipeline.bootstrap.account import AWS_FAILURES, Account, Unprepared
     from pennyworth.pipeline.bootstrap.github import GitHubFailed
     from pennyworth.pipeline.bootstrap.template import SLOTS
     from pennyworth.pipeline.workflow import StepFailed
@@ -95,7 +93,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         account = Account(options.region)
         return _delete(options, account) if options.delete else _set_up(options, account)
-    except (Unprepared, GitHubFailed, StepFailed, BotoCoreError, ClientError) as failure:
+    except (Unprepared, GitHubFailed, StepFailed, *AWS_FAILURES) as failure:
         say(f"pennyworth bootstrap: {failure}")
         return 1
 

@@ -27,10 +27,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Look; 1 where something is wrong."""
     go_on_in("tools")
-    from botocore.exceptions import BotoCoreError, ClientError
-
     from pennyworth.pipeline.bootstrap import doctor
-    from pennyworth.pipeline.bootstrap.account import Account, Unprepared
+    from pennyworth.pipeline.bootstrap.account import AWS_FAILURES, Account, Unprepared
 
     findings = []
     try:
@@ -38,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
             findings.append(finding)
             if not options.json:
                 print(doctor.line(finding), flush=True)
-    except (Unprepared, ClientError, BotoCoreError) as failure:
+    except (Unprepared, *AWS_FAILURES) as failure:
         say(f"pennyworth doctor: {failure}")
         return 1
     if options.json:

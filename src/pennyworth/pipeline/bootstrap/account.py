@@ -17,6 +17,9 @@ HOME_REGIONS = {"aws": "us-east-1", "aws-us-gov": "us-gov-west-1", "aws-cn": "cn
 """Where each partition's IAM reports its changes: https://docs.aws.amazon.com/IAM/latest/UserGuide/cloudtrail-integration.html"""
 
 
+AWS_FAILURES = (BotoCoreError, ClientError)
+"""What a call to AWS may raise, for those who can't import boto3 before they run where it is."""
+
 _PATIENCE = Config(connect_timeout=10, read_timeout=60, retries={"total_max_attempts": 3, "mode": "standard"})
 
 
