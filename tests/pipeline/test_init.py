@@ -51,8 +51,12 @@ def init(
     return subprocess.run(
         [sys.executable, "-m", "pennyworth.cli", "init", *words],
         cwd=folder,
-        # the folder itself, not one above it: the tests' own may lie in a checkout
-        env={"PYTHONPATH": str(ROOT / "src"), "PATH": path, "GIT_CEILING_DIRECTORIES": str(folder.parent)},
+        # not the checkout that the tests' own folder may lie in
+        env={
+            "PYTHONPATH": str(ROOT / "src"),
+            "PATH": path,
+            "GIT_CEILING_DIRECTORIES": str(folder.parents[1]),
+        },
         input=said,
         stdin=subprocess.DEVNULL if said is None else None,
         capture_output=True,
