@@ -55,7 +55,7 @@ def init(
         env={
             "PYTHONPATH": str(ROOT / "src"),
             "PATH": path,
-            "GIT_CEILING_DIRECTORIES": str(folder.parents[1]),
+            "GIT_CEILING_DIRECTORIES": str(folder.parents[2]),
         },
         input=said,
         stdin=subprocess.DEVNULL if said is None else None,
