@@ -97,7 +97,7 @@ def stack_id() -> str:
 @pytest.mark.usefixtures("account")
 def test_creates_then_finds_nothing_to_do_then_updates(tmp_path: Path, output: Path) -> None:
     created = run(tmp_path, GOOD, Plain="one")
-    assert created.startswith("Created: 2 resources changed.")
+    assert created.startswith("Created: 2 resources.")
     assert "| created | Kept | AWS::SSM::Parameter |" in created
     assert run(tmp_path, GOOD, Plain="one").startswith("Nothing had changed")
     updated = run(tmp_path, GOOD, Plain="two")

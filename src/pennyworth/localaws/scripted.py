@@ -11,6 +11,7 @@ It listens on loopback. Once closed, nothing listens at its address: an upstream
 import json
 import select
 import socket
+import sys
 import threading
 import time
 from collections import deque
@@ -84,8 +85,7 @@ class ScriptedUpstream:
         class Handler(_Handler):
             script = upstream
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self.base_url = f"http://127.0.0.1:{self._server.server_port}/v1"
         """Its OpenAI base URL, ending in /v1."""
 
@@ -108,6 +108,15 @@ class ScriptedUpstream:
         self.closing.set()
         self._server.shutdown()
         self._server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of clients that break off: between requests they may."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Stop(Exception):

@@ -13,6 +13,7 @@ from pennyworth.host.environments import clean_environ, environment
 from pennyworth.host.places import made
 from pennyworth.host.processes import Child
 from pennyworth.localaws.server import LocalAws
+from pennyworth.pipeline.parameters import parameter_file
 
 STACK = "pennyworth-demo"
 DOMAIN = "pennyworth.localhost"
@@ -59,32 +60,22 @@ def deploy(aws: LocalAws, template: Path, parameters: Mapping[str, str]) -> Endp
     """
     zone = _ask(aws, "zone", DOMAIN)
     parameters = {**parameters, "BaseDomain": DOMAIN, "Route53HostedZoneId": zone}
-    # a file that only this user may read, as other users see a command's words
-    values = made("demo") / f"parameters-{os.getpid()}.yaml"
     log = made("logs") / f"sam-deploy-{os.getpid()}.log"
     try:
-        with os.fdopen(os.open(values, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            json.dump(parameters, file)  # which is YAML too
-        command: list[str | Path] = [
-            *(environment("tools") / "sam", "deploy", "--template-file", template, "--stack-name", STACK),
-            *(
-                "--parameter-overrides",
-                f"file://{values}",
-                "--capabilities",
-                "CAPABILITY_IAM",
-                "--resolve-s3",
-            ),
-            *("--no-confirm-changeset", "--no-progressbar"),
-        ]
-        with Child(command, log=log, env=_environ(aws), cwd=template.parent) as sam:
-            try:
-                status = sam.wait(_DEPLOY_SECONDS)
-            except subprocess.TimeoutExpired:
-                status = None
-            if status != 0:
-                raise DeployFailed(f"sam deploy failed:\n{sam.tail(30)}")
+        with parameter_file(parameters, made("demo")) as file:
+            command: list[str | Path] = [
+                *(environment("tools") / "sam", "deploy", "--template-file", template),
+                *("--stack-name", STACK, "--parameter-overrides", file, "--capabilities", "CAPABILITY_IAM"),
+                *("--resolve-s3", "--no-confirm-changeset", "--no-progressbar"),
+            ]
+            with Child(command, log=log, env=_environ(aws), cwd=template.parent) as sam:
+                try:
+                    status = sam.wait(_DEPLOY_SECONDS)
+                except subprocess.TimeoutExpired:
+                    status = None
+                if status != 0:
+                    raise DeployFailed(f"sam deploy failed:\n{sam.tail(30)}")
     finally:
-        values.unlink(missing_ok=True)
         log.unlink(missing_ok=True)
     outputs = _ask(aws, "outputs", STACK)
     here = urlsplit(aws.endpoint)

@@ -1,10 +1,7 @@
 """Deploy the stack with `sam deploy`, and say what changed and where it runs."""
 
-import json
-import os
 import re
 import subprocess
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +13,7 @@ from botocore.exceptions import ClientError
 from pennyworth.host.environments import environment
 from pennyworth.host.places import made
 from pennyworth.pipeline import workflow
+from pennyworth.pipeline.parameters import parameter_file
 from pennyworth.pipeline.policy.documents import MANAGED_POLICIES
 from pennyworth.pipeline.stack import Change, Stack
 
@@ -36,8 +34,6 @@ SECRETS = {
 _NOTHING_BEGUN = "Nothing was changed. What sam says:"
 _UPDATE_FAILED = "CloudFormation puts the stack back to what it was before. What failed first:"
 _CREATION_FAILED = "Nothing of it is left running; the next run clears away what remains. What failed first:"
-
-_UNESCAPED_BY_SAM = re.compile(r"""\\(?=[ "'])""")
 
 _SHORTEST_SECRET = 8  # a shorter value is a setting: masking it would blank half the log
 
@@ -121,27 +117,12 @@ def secret_values(setting: str, text: str) -> list[str]:
 
 
 def _sam_deploy(stack: str, template: Path, values: dict[str, str], environ: Mapping[str, str]) -> str | None:
-    """Run `sam deploy`; what it said last where it failed.
-
-    The parameters go by a file that only this user can read: arguments can be read by every process.
-    """
-    handle, path = tempfile.mkstemp(suffix=".yaml", dir=environ.get("RUNNER_TEMP") or made("tmp"))
-    try:
-        with os.fdopen(handle, "w") as file:
-            # sam takes quotes off as it reads the file, and once more from what it has read
-            json.dump(
-                {name: _quoted(_quoted(value)) for name, value in values.items()}, file, ensure_ascii=False
-            )
+    """Run `sam deploy`; what it said last where it failed."""
+    folder = Path(environ.get("RUNNER_TEMP") or made("tmp"))
+    with parameter_file(values, folder) as file:
         command = [
-            *(
-                str(environment("tools") / "sam"),
-                "deploy",
-                "--template-file",
-                str(template),
-                "--stack-name",
-                stack,
-            ),
-            *("--parameter-overrides", f"file://{path}", "--capabilities", "CAPABILITY_IAM"),
+            *(str(environment("tools") / "sam"), "deploy", "--template-file", str(template)),
+            *("--stack-name", stack, "--parameter-overrides", file, "--capabilities", "CAPABILITY_IAM"),
             # the bucket serves every SAM project of the account: the role may write below this prefix alone
             *("--resolve-s3", "--s3-prefix", stack),
             *("--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar"),
@@ -164,20 +145,13 @@ def _sam_deploy(stack: str, template: Path, values: dict[str, str], environ: Map
                 workflow.say(line.rstrip("\n"))
                 lines.append(line)
         return "".join(lines[-20:]) if sam.returncode else None
-    finally:
-        Path(path).unlink()
-
-
-def _quoted(value: str) -> str:
-    """A value as sam's reader of parameters wants it: it takes off quotes, and backslashes before some characters."""
-    return '"' + _UNESCAPED_BY_SAM.sub(r"\\\\", value) + '"'
 
 
 def _report(outputs: Mapping[str, str], changes: list[Change], existed: bool, recovered: bool) -> str:
     what = (
         "Nothing had changed: the stack is as it was."
         if not changes
-        else f"{'Updated' if existed else 'Created'}: {len(changes)} resources changed."
+        else f"{'Updated' if existed else 'Created'}: {len(changes)} resources."
     )
     if recovered:
         what += " The remains of an earlier, failed first deployment were deleted before."
