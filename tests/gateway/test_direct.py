@@ -281,6 +281,26 @@ def test_connections_to_the_upstream_are_used_again(
     assert len(accepted) == 1
 
 
+def test_a_request_that_an_upstream_may_have_worked_on_is_not_sent_twice(
+    gateway: RunningGateway, upstream: ScriptedUpstream
+) -> None:
+    ask(gateway)
+    upstream.then(Answer(delay=1.5, fault="cut"))
+    with pytest.raises(openai.APIStatusError) as caught:
+        ask(gateway)
+    assert (caught.value.status_code, caught.value.code) == (502, "upstream_unreachable")
+    assert len(upstream.requests) == 2
+
+
+def test_a_request_that_meets_a_closing_connection_is_sent_again(
+    gateway: RunningGateway, upstream: ScriptedUpstream
+) -> None:
+    ask(gateway)
+    upstream.then(Answer(fault="cut"))
+    assert ask(gateway).choices[0].message.content
+    assert len(upstream.requests) == 3
+
+
 def test_a_connection_that_went_stale_is_replaced(
     gateway: RunningGateway, upstream: ScriptedUpstream
 ) -> None:

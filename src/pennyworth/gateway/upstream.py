@@ -11,6 +11,7 @@ import select
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ CONNECT_SECONDS = 10.0
 
 _TICK_MILLISECONDS = 250
 _IDLE_CONNECTIONS = 8
+_CLOSING_SECONDS = 1.0
 
 Check = Callable[[], None]
 """Called while waiting; raises whatever should end the wait."""
@@ -164,10 +166,14 @@ def _send(
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     reused = _pool.take(key)
     if reused:
+        began = time.monotonic()
         try:
             return _exchange(reused, key, method, target, body, headers, check, connect)
         except UpstreamUnreachable:
-            pass  # the upstream closed it just then, before it began to answer: once more, on a fresh one
+            # closed just as the request went out: once more, on a fresh one. Later than that the upstream may have
+            # been at work on it, and would be paid twice.
+            if time.monotonic() - began > _CLOSING_SECONDS:
+                raise
     return _exchange(_connect(key, connect), key, method, target, body, headers, check, connect)
 
 
