@@ -239,6 +239,12 @@ def test_a_response_header_comes_once(start_gateway: Start, upstream: ScriptedUp
     assert len({name for name, _ in answered}) == len(answered)
 
 
+def test_a_head_request_is_answered_and_logged_like_a_get(gateway: RunningGateway) -> None:
+    status, headers, body = plain(gateway, "HEAD", "/health", headers=ANONYMOUS)
+    assert (status, body, headers["content-length"]) == (200, b"", "16")
+    assert gateway.logged(lambda line: line.get("method") == "HEAD")["status"] == 200
+
+
 def test_each_request_is_logged_once_without_its_content(gateway: RunningGateway) -> None:
     list(gateway.client().chat.completions.create(model="smart", messages=QUESTION, stream=True))
     line = gateway.logged(lambda line: line.get("message") == "request")

@@ -102,7 +102,7 @@ class Gateway:
             headers.append(("x-request-id", request.id))
         start_response(_status_line(response.status), headers)
         if request.method == "HEAD":
-            return []
+            response = Response(response.status, response.headers, [])
         return _Body(request, response)
 
     def _answer(self, request: Request) -> Response:

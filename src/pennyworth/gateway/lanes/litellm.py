@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Generator, Iterator
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -295,9 +296,10 @@ def _arguments(litellm: Any, call: Call) -> dict[str, Any]:
     }
 
 
-def _openai_fields() -> set[str]:
+@cache
+def _openai_fields() -> frozenset[str]:
     types = importlib.import_module("openai.types.chat.completion_create_params")
-    return set(types.CompletionCreateParamsBase.__annotations__)
+    return frozenset(types.CompletionCreateParamsBase.__annotations__)
 
 
 def _whole(answer: Any) -> Generator[bytes, None, None]:
