@@ -29,7 +29,10 @@ PARAMETERS = {
     "a domain and its certificate": {**DOMAIN, **CERTIFICATE},
     "x86_64 and another Python": {"Architecture": "x86_64", "PythonRuntime": "python3.11"},
     "Bedrock": {"ModelProvider": "bedrock"},
+    "a gradual rollout": {"Rollout": "canary-10-percent-5-minutes"},
+    "no monitoring": {"Monitoring": "no"},
 }
+ROLES = {"FunctionRole": "lambda.amazonaws.com", "RolloutRole": "codedeploy.amazonaws.com"}
 
 
 class NoManagedPolicies:
@@ -49,10 +52,12 @@ def region(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-west-2")
 
 
-def transformed(source: str, parameters: Mapping[str, str]) -> Document:
+def transformed(
+    source: str, parameters: Mapping[str, str], package: str = "s3://bucket/package.zip"
+) -> Document:
     """What CloudFormation makes of the template, without what its conditions leave out."""
     document = yaml_parse(source)
-    document["Resources"]["Function"]["Properties"]["CodeUri"] = "s3://bucket/package.zip"
+    document["Resources"]["Function"]["Properties"]["CodeUri"] = package
     values = {
         name: str(given.get("Default", "")) for name, given in document["Parameters"].items()
     } | parameters
@@ -122,7 +127,7 @@ def assert_streams(document: Document) -> None:
         assert integration["responseTransferMode"] == "STREAM", name
         assert integration["timeoutInMillis"] == 900_000, name
         uri = json.dumps(integration["uri"])
-        assert "2021-11-15/functions/${Function.Arn}/response-streaming-invocations" in uri, name
+        assert "2021-11-15/functions/${FunctionAliaslive}/response-streaming-invocations" in uri, name
 
 
 @pytest.mark.parametrize("parameters", PARAMETERS.values(), ids=PARAMETERS)
@@ -148,7 +153,8 @@ def test_without_a_domain_there_is_only_the_plain_api_url(source: str) -> None:
         assert not of_type(document, f"AWS::{kind}")
     assert not of_type(document, "AWS::CertificateManager::Certificate")
     assert set(document["Outputs"]) == {
-        *("ApiUrl", "CredentialsPath", "FunctionName", "FunctionArn", "FunctionRoleArn", "LogGroupName")
+        *("ApiUrl", "CredentialsPath", "FunctionName", "FunctionArn", "FunctionRoleArn", "LogGroupName"),
+        *("FunctionAlias", "FunctionVersion", "DashboardUrl"),
     }
     (stage,) = of_type(document, "AWS::ApiGateway::Stage")
     assert stage["StageName"] == "v1"
@@ -190,6 +196,11 @@ def test_a_certificate_that_is_given_is_used(source: str) -> None:
         ({**DOMAIN, **CERTIFICATE}, None),
         ({"BaseDomain": "example.com"}, "BaseDomain needs Route53HostedZoneId"),
         (CERTIFICATE, "AcmCertificateArn is for a custom domain"),
+        (
+            {"ApiKeys": "sk-key"},
+            "ApiKeys and ProviderCredentials reach the function with a new version alone",
+        ),
+        ({"ProviderCredentials": "A=b", "Release": "1"}, None),
     ],
 )
 def test_parameters_that_lack_another_are_refused_with_a_reason(
@@ -235,6 +246,13 @@ def test_parameters_that_lack_another_are_refused_with_a_reason(
             ["", "arn:aws:iam::123456789012:policy/a/path/cap", "arn:aws-cn:iam::aws:policy/ReadOnlyAccess"],
             ["cap", "arn:aws:iam::123456789012:role/cap"],
         ),
+        ("Release", ["", "2026-11-25T18.30", "0a1b2c"], ["two words", "x" * 65]),
+        ("AlarmEmail", ["", "me@example.com"], ["me", "me@example", "you @example.com"]),
+        (
+            "AlarmTopicArn",
+            ["", "arn:aws:sns:us-west-2:123456789012:alarms"],
+            ["alarms", "arn:aws:sqs:us-west-2:123456789012:alarms"],
+        ),
     ],
 )
 def test_values_of_the_wrong_kind_are_refused(
@@ -247,15 +265,25 @@ def test_values_of_the_wrong_kind_are_refused(
     assert not any(pattern.fullmatch(value) for value in bad)
 
 
+@pytest.mark.parametrize("rollout", ["all-at-once", "linear-10-percent-every-1-minute"])
 @pytest.mark.parametrize(
     ("given", "expected"), [("", []), ("arn:aws:iam::123456789012:policy/cap", ["PermissionsBoundary"])]
 )
-def test_every_role_carries_the_boundary_that_is_given(source: str, given: str, expected: list[str]) -> None:
-    roles = of_type(transformed(source, {"PermissionsBoundaryArn": given}), "AWS::IAM::Role")
-    assert roles
-    for role in roles:
+def test_every_role_carries_the_boundary_that_is_given(
+    source: str, rollout: str, given: str, expected: list[str]
+) -> None:
+    document = transformed(source, {"PermissionsBoundaryArn": given, "Rollout": rollout})
+    roles = {
+        name: item["Properties"]
+        for name, item in document["Resources"].items()
+        if item["Type"] == "AWS::IAM::Role"
+    }
+    assert set(roles) == {"FunctionRole"} | ({"RolloutRole"} if rollout != "all-at-once" else set())
+    for name, role in roles.items():
         assert [name for name in role if name == "PermissionsBoundary"] == expected
         assert role.get("PermissionsBoundary") in (None, {"Ref": "PermissionsBoundaryArn"})
+        (trusted,) = role["AssumeRolePolicyDocument"]["Statement"]
+        assert trusted["Principal"] == {"Service": ROLES[name]}
 
 
 @pytest.mark.parametrize(("architecture", "layer"), [("arm64", "Arm64"), ("x86_64", "X86")])
@@ -322,16 +350,114 @@ def test_nothing_asks_for_more_than_capability_iam_or_for_account_wide_settings(
     assert not {"AccessLogSetting", "MethodSettings"} & set(stage)
 
 
-def test_a_changed_setting_reaches_callers(source: str) -> None:
-    """A published version would keep its settings, and SAM publishes none where only a parameter's value changes."""
+def test_a_changed_setting_reaches_callers_by_a_new_version(source: str) -> None:
+    """SAM publishes no version where only a parameter's value changes: its description changes with it, then."""
     document = transformed(source, {})
-    assert not of_type(document, "AWS::Lambda::Alias")
     (function,) = of_type(document, "AWS::Lambda::Function")
     variables = function["Environment"]["Variables"]
     assert variables["LITELLM_API_KEYS"] == {"Ref": "ApiKeys"}
     assert variables["PROVIDER_CREDENTIALS"] == {"Ref": "ProviderCredentials"}
     assert variables["LITELLM_MODEL_PROVIDER"] == {"Ref": "ModelProvider"}
     assert variables["CORS_ALLOW_ORIGINS"] == {"Ref": "CorsAllowOrigins"}
+    ((name, version),) = (
+        (name, item) for name, item in document["Resources"].items() if item["Type"] == "AWS::Lambda::Version"
+    )
+    named = set(re.findall(r"\$\{(\w+)\}", version["Properties"]["Description"]["Fn::Sub"]))
+    assert {"Release", "MemorySize", "ModelProvider"} <= named
+    assert not named & {"ApiKeys", "ProviderCredentials", "AlarmEmail"}
+    # Lambda publishes no version of a function that is the last version in everything
+    assert function["Description"] == version["Properties"]["Description"]
+    # the former one stays to go back to, whether a new package or a new description has replaced it
+    assert version["DeletionPolicy"] == version["UpdateReplacePolicy"] == "Retain"
+    (alias,) = of_type(document, "AWS::Lambda::Alias")
+    assert alias["Name"] == document["Outputs"]["FunctionAlias"]["Value"] == "live"
+    assert alias["FunctionVersion"] == {"Fn::GetAtt": [name, "Version"]}
+    assert document["Outputs"]["FunctionVersion"]["Value"] == {"Ref": name}
+    for permission in of_type(document, "AWS::Lambda::Permission"):
+        assert permission["FunctionName"] == {"Ref": "FunctionAliaslive"}
+
+
+def test_a_new_package_is_a_new_version(source: str) -> None:
+    def version(package: str) -> str:
+        (name,) = (
+            name
+            for name, item in transformed(source, {}, package)["Resources"].items()
+            if item["Type"] == "AWS::Lambda::Version"
+        )
+        return name
+
+    assert version("s3://bucket/one") == version("s3://bucket/one") != version("s3://bucket/other")
+
+
+def rollouts() -> list[str]:
+    values: list[str] = yaml_parse(TEMPLATE.read_text())["Parameters"]["Rollout"]["AllowedValues"]
+    return values
+
+
+@pytest.mark.parametrize("rollout", rollouts())
+@pytest.mark.parametrize("monitoring", ["yes", "no"])
+def test_codedeploy_is_there_for_a_gradual_rollout_alone(source: str, rollout: str, monitoring: str) -> None:
+    document = transformed(source, {"Rollout": rollout, "Monitoring": monitoring})
+    groups = of_type(document, "AWS::CodeDeploy::DeploymentGroup")
+    (alias,) = (item for item in document["Resources"].values() if item["Type"] == "AWS::Lambda::Alias")
+    if rollout == "all-at-once":
+        assert not groups and not of_type(document, "AWS::CodeDeploy::Application")
+        assert "UpdatePolicy" not in alias
+        return
+    (group,) = groups
+    assert alias["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]["ApplicationName"] == group["ApplicationName"]
+    assert group["ServiceRoleArn"] == {"Fn::GetAtt": ["RolloutRole", "Arn"]}
+    assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
+    watched = group["AlarmConfiguration"].get("Alarms", [])
+    names = [{"Name": {"Ref": "ErrorsAlarm"}}, {"Name": {"Ref": "ThrottlesAlarm"}}]
+    assert watched == (names if monitoring == "yes" else [])
+    _, name = group["DeploymentConfigName"]["Fn::Sub"]
+    told = re.sub(r"(?<!^)(?=[A-Z])|(?<=[a-z])(?=\d)", "-", name["ConfigName"]).lower()
+    assert told == rollout
+
+
+ALARMS = {"errors", "throttles", "latency"}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "alarms"),
+    [({}, ALARMS), (DOMAIN, {*ALARMS, "certificate"}), ({**DOMAIN, "Monitoring": "no"}, set())],
+)
+def test_the_stack_watches_itself_unless_told_not_to(
+    source: str, parameters: dict[str, str], alarms: set[str]
+) -> None:
+    document = transformed(source, parameters)
+    found = of_type(document, "AWS::CloudWatch::Alarm")
+    assert {alarm["AlarmName"]["Fn::Sub"].removeprefix("${AWS::StackName}-") for alarm in found} == alarms
+    assert all(alarm["AlarmActions"] == alarm["OKActions"] == [] for alarm in found)
+    dashboards = of_type(document, "AWS::CloudWatch::Dashboard")
+    assert len(dashboards) == bool(alarms)
+    for dashboard in dashboards:
+        text, given = dashboard["DashboardBody"]["Fn::Sub"]
+        certificate = given["Certificate"]
+        given["Certificate"] = certificate["Fn::Sub"] if isinstance(certificate, dict) else certificate
+        for name, value in given.items():
+            text = text.replace(f"${{{name}}}", value if isinstance(value, str) else f"arn:{name}")
+        body = json.loads(re.sub(r"\$\{[\w:.]+\}", "7", text))
+        assert len(body["widgets"][-1]["properties"]["alarms"]) == len(alarms)
+        titles = {widget["properties"]["title"].split(",")[0] for widget in body["widgets"]}
+        assert {"Traffic", "Errors", "Latency"} <= titles
+
+
+def test_alarms_are_told_to_an_address_and_to_a_topic(source: str) -> None:
+    topic = "arn:aws:sns:us-west-2:123456789012:alarms"
+    document = transformed(source, {**DOMAIN, "AlarmEmail": "me@example.com", "AlarmTopicArn": topic})
+    told = [{"Ref": "AlarmTopic"}, {"Ref": "AlarmTopicArn"}]
+    for alarm in of_type(document, "AWS::CloudWatch::Alarm"):
+        assert alarm["AlarmActions"] == alarm["OKActions"] == told
+    (made_topic,) = of_type(document, "AWS::SNS::Topic")
+    assert made_topic["Subscription"] == [{"Protocol": "email", "Endpoint": {"Ref": "AlarmEmail"}}]
+    (threshold,) = (
+        alarm["Threshold"]
+        for alarm in of_type(document, "AWS::CloudWatch::Alarm")
+        if "ExtendedStatistic" in alarm
+    )
+    assert threshold == {"Fn::Sub": "${LatencyAlarmSeconds}000"}
 
 
 def test_binary_bodies_pass_and_api_gateways_own_answers_look_like_openais(source: str) -> None:

@@ -27,9 +27,8 @@ from ministack.services import (
 )
 from ministack.services.cloudformation import provisioners
 
-from pennyworth.localaws import identity, response_stream
+from pennyworth.localaws import codedeploy, identity, provisioning, response_stream
 from pennyworth.localaws.functions import Function, Functions, Log, Report
-from pennyworth.localaws.provisioning import resource_types
 from pennyworth.localaws.recorder import Recorder
 from pennyworth.localaws.runtime_api import FunctionError, Invocation, Receiver
 
@@ -74,7 +73,8 @@ def apply(functions: Functions, endpoint: str, record: Path | None = None) -> No
     """Fill MiniStack's gaps in this process; the arguments are those of `places`."""
     for module, name, around in places(functions, endpoint, record):
         setattr(module, name, _wrapped(getattr(module, name), around))
-    provisioners._RESOURCE_HANDLERS.update(resource_types())
+    for added in (provisioning, codedeploy):
+        provisioners._RESOURCE_HANDLERS.update(added.resource_types())
 
 
 def _wrapped(original: Call, around: Around) -> Call:
