@@ -34,18 +34,21 @@ _POLL_SECONDS = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A step of the job that has ended."""
+    """A step that has ended."""
 
     name: str
     succeeded: bool
     seconds: float
+    job: str = ""
+    """The id of the job that it belongs to."""
 
 
 @dataclass(slots=True)
 class Job:
-    """What act reported of a job."""
+    """What act reported of a run: of its job, or of all of its jobs."""
 
     succeeded: bool = False
+    """Whether all of its jobs did."""
     steps: list[Step] = field(default_factory=list)
     """In the order in which they ended. None of those that were skipped."""
     summary: str = ""
@@ -166,11 +169,11 @@ class _Reader:
     def _take(self, entry: dict[str, Any]) -> None:
         own = len(entry.get("stepID", ())) == 1  # a step of the workflow, not one inside an action
         if "jobResult" in entry:
+            self._job.succeeded = entry["jobResult"] == "success" and (self._job.succeeded or not self.ended)
             self.ended = True
-            self._job.succeeded = entry["jobResult"] == "success"
         elif own and entry.get("stage") == "Main" and entry.get("stepResult") in ("success", "failure"):
             seconds = entry.get("executionTime", 0) / 1e9
-            step = Step(entry["step"], entry["stepResult"] == "success", seconds)
+            step = Step(entry["step"], entry["stepResult"] == "success", seconds, entry.get("jobID", ""))
             self._job.steps.append(step)
             self._report(step)
         elif own and entry.get("command") == "summary":
@@ -203,7 +206,15 @@ def _stand_ins(tree: Path, workflow: str, repositories: Mapping[str, Path]) -> l
 
 
 def commit(tree: Path, repository: str, branch: str) -> str:
-    """Make a folder the git repository that act takes it for; the commit's hash."""
+    """Make a folder, as it is now, the git repository that act takes it for, or put a commit onto the one that it is.
+
+    Args:
+        tree: the folder.
+        repository: OWNER/NAME at GitHub.
+        branch: the branch that the commit goes onto.
+    Returns:
+        the commit's hash.
+    """
 
     def git(*words: str) -> str:
         own = {key: value for key, value in clean_environ().items() if not key.startswith("GIT_")}
@@ -213,10 +224,12 @@ def commit(tree: Path, repository: str, branch: str) -> str:
         )
         return done.stdout.strip()
 
-    git("init", "--quiet", "--initial-branch", branch)
-    git("remote", "add", "origin", f"https://github.com/{repository}.git")
+    git("init", "--quiet")
+    git("checkout", "--quiet", "-B", branch)
+    git("config", "remote.origin.url", f"https://github.com/{repository}.git")
     git("add", "--all")
-    git("-c", "commit.gpgSign=false", "commit", "--quiet", "--no-verify", "--message", "Rehearse")
+    message = ("--allow-empty", "--message", "Rehearse")
+    git("-c", "commit.gpgSign=false", "commit", "--quiet", "--no-verify", *message)
     return git("rev-parse", "HEAD")
 
 

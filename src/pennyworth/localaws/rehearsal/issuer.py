@@ -16,6 +16,7 @@ import time
 import uuid
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -26,23 +27,45 @@ _IDS = {"repository_id": "100200300", "repository_owner_id": "400500600", "actor
 
 
 @dataclass(frozen=True, slots=True)
+class PullRequest:
+    """A pull request to the repository's main branch."""
+
+    number: int = 7
+    branch: str = "feature"
+    """The branch that is to be merged."""
+    fork: str = ""
+    """OWNER/NAME of the repository that holds that branch, where it is another. GitHub gives the runs of such a pull
+    request neither secrets nor variables, no OIDC token, and a GITHUB_TOKEN that may only read."""
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """The workflow run that a token vouches for."""
 
     repository: str
     """OWNER/NAME."""
     branch: str
+    """Of a pull request, the one that it is to be merged into."""
     event: str
-    """push or workflow_dispatch."""
+    """push, workflow_dispatch, schedule or pull_request."""
     workflow: str
     """The workflow file's path."""
     sha: str
     """The commit."""
+    environment: str = ""
+    """The GitHub environment that the job names."""
+    pull_request: PullRequest | None = None
+    called: str = ""
+    """OWNER/NAME/PATH@REF of the workflow file that this one calls, where its job is there."""
 
     @property
     def ref(self) -> str:
-        """The branch as git names it in full."""
-        return f"refs/heads/{self.branch}"
+        """The branch, or the pull request's merge, as git names it in full."""
+        return (
+            f"refs/pull/{self.pull_request.number}/merge"
+            if self.pull_request
+            else f"refs/heads/{self.branch}"
+        )
 
     @property
     def numbers(self) -> tuple[str, str]:
@@ -61,7 +84,13 @@ class Run:
             owner, name = (
                 f"{part}@{number}" for part, number in zip((owner, name), self.numbers, strict=True)
             )
-        return f"repo:{owner}/{name}:ref:{self.ref}"
+        if self.environment:
+            context = f"environment:{self.environment}"
+        elif self.pull_request:
+            context = "pull_request"
+        else:
+            context = f"ref:{self.ref}"
+        return f"repo:{owner}/{name}:{context}"
 
     def claims(self, audience: str | None, *, immutable: bool = False) -> dict[str, str | int]:
         """Everything that GitHub says of a run."""
@@ -84,18 +113,19 @@ class Run:
             "repository_owner": owner,
             "repository_visibility": "public",
             "event_name": self.event,
-            "head_ref": "",
-            "base_ref": "",
+            "head_ref": self.pull_request.branch if self.pull_request else "",
+            "base_ref": self.branch if self.pull_request else "",
             "actor": owner,
-            "workflow": "Deploy",
+            "workflow": PurePosixPath(self.workflow).stem,
             "workflow_ref": workflow_ref,
             "workflow_sha": self.sha,
-            "job_workflow_ref": workflow_ref,
+            "job_workflow_ref": self.called or workflow_ref,
             "job_workflow_sha": self.sha,
             "run_id": "1",
             "run_number": "1",
             "run_attempt": "1",
             "runner_environment": "self-hosted",
+            **({"environment": self.environment} if self.environment else {}),
             **_IDS,
         }
 

@@ -45,14 +45,18 @@ def rewritten_tree(dest: Path, source: Path = ROOT, called: str = "") -> Path:
             shutil.copy2(source / path, dest / path)
     for place in _REWRITTEN:
         for file in dest.glob(place):
-            text = file.read_text()
-            if called:
-                repository, _, ref = called.partition("@")
-                text = _SELF.sub(rf"\g<1>{repository}/\g<2>@{ref}", text)
-            for pattern, replacement in _REWRITES:
-                text = pattern.sub(replacement, text)
-            file.write_text(text)
+            file.write_text(rewritten(file.read_text(), called))
     return dest
+
+
+def rewritten(text: str, called: str = "") -> str:
+    """A workflow or an action as act and actionlint understand it. See `rewritten_tree`."""
+    if called:
+        repository, _, ref = called.partition("@")
+        text = _SELF.sub(rf"\g<1>{repository}/\g<2>@{ref}", text)
+    for pattern, replacement in _REWRITES:
+        text = pattern.sub(replacement, text)
+    return text
 
 
 def _files(source: Path) -> Iterator[Path]:
