@@ -439,7 +439,7 @@ def test_the_stack_watches_itself_unless_told_not_to(
         for name, value in given.items():
             text = text.replace(f"${{{name}}}", value if isinstance(value, str) else f"arn:{name}")
         body = json.loads(re.sub(r"\$\{[\w:.]+\}", "7", text))
-        assert len(body["widgets"][-1]["properties"]["alarms"]) == len(alarms)
+        assert len(body["widgets"][0]["properties"]["alarms"]) == len(alarms)
         titles = {widget["properties"]["title"].split(",")[0] for widget in body["widgets"]}
         assert {"Traffic", "Errors", "Latency"} <= titles
 
