@@ -9,9 +9,19 @@ _unfinished = False
 """Whether the terminal's last line announces a step and waits to be replaced by its result."""
 
 
-def say(text: str) -> None:
-    """Print a line at once."""
-    _print(text)
+def say(text: str, *, replace: bool = False) -> None:
+    """Print a line at once.
+
+    Args:
+        text: the line.
+        replace: whether it takes the place of an announcement that still stands there.
+    """
+    _print(text, replace=replace)
+
+
+def announce(text: str) -> None:
+    """Say what is under way. On a terminal the line takes the place of the last such, until its result does."""
+    _print(text, unfinished=sys.stderr.isatty(), replace=True)
 
 
 @contextmanager

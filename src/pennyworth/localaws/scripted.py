@@ -36,6 +36,8 @@ class Answer:
     """Seconds until the status line."""
     pace: float = 0.0
     """Seconds before each chunk of a stream."""
+    comment: str = ""
+    """What stands in a comment before each chunk of a stream, to keep it alive; none where empty."""
     status: int = 200
     message: str = ""
     """What an error says, where the status is one or the fault is an event."""
@@ -69,14 +71,18 @@ class ScriptedUpstream:
     name = NAME
     """The model that /v1/models lists. Any other is answered as well."""
 
-    def __init__(self, answer: Answer | None = None, *, key: str | None = None) -> None:
+    def __init__(
+        self, answer: Answer | None = None, *, key: str | None = None, largest: int | None = None
+    ) -> None:
         """
         Args:
             answer: how it answers; may be set anew at any time.
             key: the bearer token that it asks for; none by default.
+            largest: bytes of a body that it reads; of a larger one it reads nothing, answers and hangs up.
         """
         self.answer = answer or Answer()
         self.key = key
+        self.largest = largest
         self.requests: list[Received] = []
         self.closing = threading.Event()
         self._next: deque[Answer] = deque()
@@ -141,6 +147,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._error(404, f"no such path: {self.path}")
 
     def do_POST(self) -> None:
+        if self.script.largest is not None and int(self.headers["Content-Length"]) > self.script.largest:
+            self._json(413, _error(413, "too large"))
+            self.close_connection = True
+            return
         self._receive()
         answer = self.script.take()
         if self.script.key and self.headers.get("Authorization") != f"Bearer {self.script.key}":
@@ -196,6 +206,8 @@ class _Handler(BaseHTTPRequestHandler):
             if sent == answer.after:
                 self._fail(answer)
             self._wait(answer.pace)
+            if answer.comment:
+                self._chunk(f": {answer.comment}\n\n")
             self._chunk(f"data: {event}\n\n")
         self._chunk("")
 
