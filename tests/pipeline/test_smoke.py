@@ -49,10 +49,11 @@ def gateway(upstream: ScriptedUpstream, tmp_path_factory: pytest.TempPathFactory
     }
     command = [sys.executable, "-m", "pennyworth.gateway"]
     with Child(command, log=folder / "gateway.log", env=environ) as child:
-        yield f"http://127.0.0.1:{_port(child)}/v1"
+        yield f"http://127.0.0.1:{listening_port(child)}/v1"
 
 
-def _port(child: Child) -> int:
+def listening_port(child: Child) -> int:
+    """Where a gateway process listens, once it does."""
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline and child.running():
         for line in child.log.read_text().splitlines():
@@ -235,14 +236,9 @@ def test_junit_holds_every_result_and_nothing_that_xml_cannot() -> None:
     ]
     root = ElementTree.fromstring(smoke.as_junit(results, {"software": "other & 1"}).encode())  # noqa: S314
     (suite,) = root
-    for element in (root, suite):
-        assert {name: element.get(name) for name in ("tests", "failures", "errors", "time")} == {
-            "tests": "3",
-            "failures": "1",
-            "errors": "0",
-            "time": "1.750",
-        }
-    assert suite.get("skipped") == "1"
+    assert not root.attrib  # Ant's schema allows none
+    counts = {name: suite.get(name) for name in ("tests", "failures", "errors", "skipped", "time")}
+    assert counts == {"tests": "3", "failures": "1", "errors": "0", "skipped": "1", "time": "1.750"}
     datetime.strptime(suite.get("timestamp", ""), "%Y-%m-%dT%H:%M:%S")
     # the order that Ant's schema asks for
     assert [element.tag for element in suite] == ["properties", *["testcase"] * 3, "system-out", "system-err"]

@@ -139,13 +139,13 @@ class Endpoint:
         """Whether it says that it is this project's gateway."""
         return self.software.split(" ")[0] == _OURS
 
-    def reach(self) -> None:
-        """Connect, with TLS if the URL has it, and hang up.
-
-        Raises:
-            Unreachable: what is missing for that.
-        """
-        self._connected(self.timeout).close()
+    def missing(self, timeout: float = 10.0) -> Unreachable | None:
+        """What is missing for a connection, with TLS if the URL has it; None where nothing is."""
+        try:
+            self._connected(timeout).close()
+        except Unreachable as unreachable:
+            return unreachable
+        return None
 
     def call(
         self,

@@ -79,22 +79,20 @@ def as_junit(results: Sequence[Result], properties: Mapping[str, str]) -> str:
     counts = Counter(result.status for result in results)
     seconds = sum(result.seconds for result in results)
     began = datetime.now(UTC) - timedelta(seconds=seconds)
-    totals = {
+    root = ElementTree.Element("testsuites")  # Ant's schema takes no attribute here
+    told = {
         "name": "pennyworth.smoke",
+        "package": "pennyworth",
+        "id": "0",
+        "timestamp": f"{began:%Y-%m-%dT%H:%M:%S}",
+        "hostname": socket.gethostname() or "localhost",
         "tests": str(len(results)),
         "failures": str(counts["failed"]),
         "errors": "0",
+        "skipped": str(counts["skipped"]),
         "time": f"{seconds:.3f}",
     }
-    root = ElementTree.Element("testsuites", totals)
-    own = {
-        "skipped": str(counts["skipped"]),
-        "timestamp": f"{began:%Y-%m-%dT%H:%M:%S}",
-        "hostname": socket.gethostname() or "localhost",
-        "id": "0",
-        "package": "pennyworth",
-    }
-    suite = ElementTree.SubElement(root, "testsuite", totals | own)
+    suite = ElementTree.SubElement(root, "testsuite", told)
     listed = ElementTree.SubElement(suite, "properties")
     for name, value in properties.items():
         ElementTree.SubElement(listed, "property", name=name, value=_text(value))
