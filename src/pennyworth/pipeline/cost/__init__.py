@@ -4,6 +4,6 @@ The tokens are between the endpoint's owner and the provider: they are not in he
 """
 
 from pennyworth.pipeline.cost.estimate import TYPICAL, Estimate, Item, Request, estimate
-from pennyworth.pipeline.cost.render import as_markdown
+from pennyworth.pipeline.cost.render import as_markdown, usd
 
-__all__ = ["TYPICAL", "Estimate", "Item", "Request", "as_markdown", "estimate"]
+__all__ = ["TYPICAL", "Estimate", "Item", "Request", "as_markdown", "estimate", "usd"]

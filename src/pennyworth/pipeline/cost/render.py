@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from pennyworth.pipeline import workflow
 from pennyworth.pipeline.cost.estimate import Estimate, Item
 
-_SAME = 1e-9  # dollars: a smaller difference is rounding
+_SPECK = 0.00005  # dollars
+_CENTS = 0.1
 _FREE = " ¹"
 
 
@@ -43,21 +44,15 @@ def as_markdown(before: Estimate, after: Estimate | None = None) -> str:
 
 
 def usd(amount: float) -> str:
-    """An amount as people write it: to the cent, and a small one to two figures."""
+    """An amount as people write it: to the cent, a small one to two figures, a speck as ~$0."""
+    size = abs(amount)
     if not amount:
         return "$0"
-    return (
-        f"${amount:,.2f}"
-        if abs(amount) >= 1
-        else f"${amount:.2f}"
-        if abs(amount) >= 0.1
-        else f"${_small(amount)}"
-    )
-
-
-def _small(amount: float) -> str:
-    figures = f"{amount:.2g}"
-    return f"{float(figures):.10f}".rstrip("0")
+    if size < _SPECK:
+        return "~$0"
+    if size >= _CENTS:
+        return f"${amount:,.2f}"
+    return f"${float(f'{amount:.2g}'):.10f}".rstrip("0")
 
 
 def _prices(estimate: Estimate) -> str:
@@ -104,7 +99,7 @@ def _with_difference(label: str, cells: Sequence[str], amounts: Sequence[float])
 
 
 def _difference(before: float, after: float) -> str:
-    if abs(after - before) < _SAME:
+    if abs(after - before) < _SPECK:
         return ""
     sign = "+" if after > before else "-"
     share = f" ({sign}{abs(after / before - 1):.0%})" if before else ""
