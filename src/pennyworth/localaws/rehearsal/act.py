@@ -215,22 +215,28 @@ def commit(tree: Path, repository: str, branch: str) -> str:
     Returns:
         the commit's hash.
     """
-
-    def git(*words: str) -> str:
-        own = {key: value for key, value in clean_environ().items() if not key.startswith("GIT_")}
-        command = ["git", "-c", "user.name=rehearsal", "-c", "user.email=rehearsal@localhost", *words]
-        done = subprocess.run(
-            command, cwd=tree, env=own, check=True, capture_output=True, text=True, stdin=subprocess.DEVNULL
-        )
-        return done.stdout.strip()
-
-    git("init", "--quiet")
-    git("checkout", "--quiet", "-B", branch)
-    git("config", "remote.origin.url", f"https://github.com/{repository}.git")
-    git("add", "--all")
+    _git(tree, "init", "--quiet")
+    _git(tree, "checkout", "--quiet", "-B", branch)
+    _git(tree, "config", "remote.origin.url", f"https://github.com/{repository}.git")
+    _git(tree, "add", "--all")
     message = ("--allow-empty", "--message", "Rehearse")
-    git("-c", "commit.gpgSign=false", "commit", "--quiet", "--no-verify", *message)
-    return git("rev-parse", "HEAD")
+    _git(tree, "-c", "commit.gpgSign=false", "commit", "--quiet", "--no-verify", *message)
+    return _git(tree, "rev-parse", "HEAD")
+
+
+def pull(tree: Path, source: Path, branch: str) -> None:
+    """Put a folder to what a branch of another git repository is at."""
+    _git(tree, "fetch", "--quiet", str(source), branch)
+    _git(tree, "reset", "--quiet", "--hard", "FETCH_HEAD")
+
+
+def _git(tree: Path, *words: str) -> str:
+    own = {key: value for key, value in clean_environ().items() if not key.startswith("GIT_")}
+    command = ["git", "-c", "user.name=rehearsal", "-c", "user.email=rehearsal@localhost", *words]
+    done = subprocess.run(
+        command, cwd=tree, env=own, check=True, capture_output=True, text=True, stdin=subprocess.DEVNULL
+    )
+    return done.stdout.strip()
 
 
 def _python(folder: Path) -> Path:

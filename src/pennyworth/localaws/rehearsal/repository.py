@@ -4,12 +4,13 @@
         deployed = repository.run()                                          # a push to main, by deploy.yml
         repository.write("config.yaml", "model_list: []")
         repository.run("preview.yml", event="pull_request", pull_request=PullRequest(7))
+        repository.github.bodies(7)                                          # what was said to GitHub
         repository.upstream.answer = Answer(status=500)                      # what answers behind the endpoint
         repository.run("health-check.yml", event="schedule")
 
 The account is made ready by policies/bootstrap.yaml, with the very command of policies/README.md, and keeps its state
 from run to run. The workflows are the real ones, and so are the template, `sam deploy` and the function; behind it
-answers a scripted upstream.
+answers a scripted upstream. GitHub's API is a fake that holds each run to the workflow's `permissions:`.
 """
 
 import json
@@ -28,8 +29,10 @@ from typing import Any, Literal
 from pennyworth.host.environments import clean_environ, environment
 from pennyworth.host.places import ROOT, made
 from pennyworth.host.scratch import scratch
+from pennyworth.localaws.github import FakeGitHub
 from pennyworth.localaws.rehearsal import act
 from pennyworth.localaws.rehearsal.issuer import PullRequest, Run, TokenIssuer
+from pennyworth.localaws.rehearsal.permissions import granted
 from pennyworth.localaws.rehearsal.tree import rewritten, rewritten_tree
 from pennyworth.localaws.scripted import Answer, ScriptedUpstream
 from pennyworth.localaws.server import ACCOUNT, LocalAws
@@ -96,7 +99,7 @@ class Repository:
 
     def __init__(
         self,
-        aws: LocalAws,
+        aws: LocalAws | None,
         *,
         immutable: bool = False,
         credentials: Literal["role", "keys", "both"] = "role",
@@ -105,7 +108,8 @@ class Repository:
     ) -> None:
         """
         Args:
-            aws: the local AWS, with auth. Its deploy role will trust REPOSITORY's branch BRANCH.
+            aws: the local AWS, with auth. Its deploy role will trust REPOSITORY's branch BRANCH. None, for workflows
+                that have nothing to do with AWS: there is no account then, and no secret.
             immutable: whether GitHub's ids stand in `sub`, on both sides.
             credentials: what the repository's secrets hold: the deploy role's ARN, a user's static keys, or both.
             environment: a GitHub environment that the deploy role trusts, too.
@@ -131,6 +135,8 @@ class Repository:
             key = f"sk-upstream-{secrets.token_hex(16)}"
             self.upstream = within.enter_context(ScriptedUpstream(Answer(pace=_PACE_SECONDS), key=key))
             """What answers behind the endpoint. Told to fail, it does: `upstream.answer`, `upstream.then`."""
+            self.github = within.enter_context(FakeGitHub(REPOSITORY, self._folder / "github.git"))
+            """GitHub's API: what it was told, and what people do there."""
             self.tree = self._folder / "tree"
             """The repository's files, as the next run finds them. See `write`."""
             self._repositories: dict[str, Path] = {}
@@ -146,7 +152,7 @@ class Repository:
                 "ARCHITECTURE": target.architecture,
             }
             """The repository's variables; change them between runs."""
-            self.secrets = self._prepare(key)
+            self.secrets = self._prepare(self._aws, key) if self._aws else {}
             """The repository's secrets; change or remove them between runs."""
             self._within = within.pop_all()
         return self
@@ -206,30 +212,41 @@ class Repository:
             calls[0] if calls else "",
         )
         foreign = bool(asked and asked.fork)  # GitHub trusts such a run with nothing
+        permissions = granted(self.tree, name, self._repositories)
+        if foreign:
+            permissions = dict.fromkeys(permissions, "read")
+        self.github.commits.receive(self.tree, asked.branch if asked else branch)
+        if asked:
+            self.github.open_pull_request(asked.number)
+        token = self.github.grant(permissions)
         folder = self._folder / f"run-{self._runs}"
         with TokenIssuer(run, immutable=self._immutable) as issuer:
             job = act.run(
                 self.tree,
                 name,
-                _payload(run, inputs),
+                _payload(run, inputs, self.github.commits.head(BRANCH) or run.sha),
                 name=event,
                 folder=folder,
                 environ={
-                    **_reach(self._aws),
-                    **({} if foreign else issuer.environ),
+                    **(_reach(self._aws) if self._aws else {}),
+                    **(issuer.environ if permissions.get("id-token") == "write" else {}),
+                    "GITHUB_API_URL": self.github.api_url,
                     "GITHUB_RUN_ID": str(self._runs),
                     "GITHUB_RUN_NUMBER": str(self._runs),
                     "PENNYWORTH_WORK_DIR": str(made().resolve()),
                     "PENNYWORTH_TARGET_SYSTEM": Target.here().system,
                     "SAM_CLI_POLL_DELAY": "0.5",  # nobody here throttles it
                 },
-                secrets={} if foreign else self.secrets,
+                secrets={**({} if foreign else self.secrets), "GITHUB_TOKEN": token},
                 variables={} if foreign else self.variables,
                 repositories=self._repositories,
                 online=online,
                 masked=masked,
                 report=report,
             )
+        self.github.revoke(token)
+        if not asked and self.github.commits.head(branch) != run.sha:
+            act.pull(self.tree, self.github.commits.folder, branch)  # what the run committed
         log = _kept(folder / "act.jsonl", f"{self._folder.name}-{self._runs}")
         shutil.rmtree(folder, ignore_errors=True)
         trusted = Run(REPOSITORY, BRANCH, event, WORKFLOW, run.sha)
@@ -251,17 +268,19 @@ class Repository:
                 check=True,
             )
 
-    def _prepare(self, upstream_key: str) -> dict[str, str]:
+    def _prepare(self, aws: LocalAws, upstream_key: str) -> dict[str, str]:
         """Make the account ready with the command of policies/README.md; the repository's secrets."""
         trusted = Run(REPOSITORY, BRANCH, "push", WORKFLOW, "")
-        zone = self._account(
+        zone = _call(
+            aws,
             'aws route53 create-hosted-zone --name "$DOMAIN" --caller-reference "$DOMAIN"'
             " --query HostedZone.Id --output text",
             DOMAIN=DOMAIN,
         ).rpartition("/")[2]
         (command,) = _COMMANDS.findall((ROOT / "policies" / "README.md").read_text())
         owner_id, repository_id = trusted.numbers if self._immutable else ("", "")
-        self._account(
+        _call(
+            aws,
             f'{command.rstrip()} "Environment=$ENVIRONMENT"',
             REPOSITORY=trusted.repository,
             OWNER_ID=owner_id,
@@ -272,12 +291,12 @@ class Repository:
             HOSTED_ZONE_ID=zone,
             ENVIRONMENT=self._environment,
         )
-        view_role = self._account(
-            f"aws iam list-roles --query \"Roles[?RoleName=='{VIEW_ROLE}'].Arn\" --output text"
+        view_role = _call(
+            aws, f"aws iam list-roles --query \"Roles[?RoleName=='{VIEW_ROLE}'].Arn\" --output text"
         )
         return {
             **({} if self._credentials == "keys" else {"AWS_DEPLOY_ROLE_ARN": ROLE}),
-            **({} if self._credentials == "role" else self._static_keys()),
+            **({} if self._credentials == "role" else _static_keys(aws)),
             **({"AWS_VIEW_ROLE_ARN": view_role} if view_role else {}),
             "AWS_REGION": REGION,
             "STACK_NAME": STACK,
@@ -287,35 +306,38 @@ class Repository:
             "PROVIDER_CREDENTIALS": f"# for the rehearsal\n{_UPSTREAM_KEY}={upstream_key}\n",
         }
 
-    def _static_keys(self) -> dict[str, str]:
-        """The keys of a user with the deploy role's policies and boundary, as accounts had them before OIDC."""
-        told = self._account(
-            "aws iam create-user --user-name deployer --permissions-boundary $BOUNDARY >&2\n"
-            "aws iam list-attached-role-policies --role-name $ROLE --query AttachedPolicies[].PolicyArn --output text"
-            " | xargs -n 1 aws iam attach-user-policy --user-name deployer --policy-arn\n"
-            "aws iam create-access-key --user-name deployer"
-            " --query AccessKey.[AccessKeyId,SecretAccessKey] --output text",
-            ROLE=DEPLOY_ROLE,
-            BOUNDARY=f"arn:aws:iam::{ACCOUNT}:policy/{MANAGED_POLICIES['deploy-boundary']}",
-        )
-        return dict(zip(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), told.split(), strict=True))
 
-    def _account(self, script: str, **variables: str) -> str:
-        """Run shell commands with the account's own rights; what they print."""
-        environ = clean_environ() | self._aws.environ(REGION)
-        environ["PATH"] = f"{environment('rehearsal')}:{environ['PATH']}"
-        done = subprocess.run(
-            ["/bin/sh", "-euc", script],
-            cwd=ROOT,
-            env=environ | variables,
-            capture_output=True,
-            text=True,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
-        if done.returncode:
-            raise Unprepared(f"the local account can't be made ready:\n{done.stderr.strip()}")
-        return done.stdout.strip()
+def _static_keys(aws: LocalAws) -> dict[str, str]:
+    """The keys of a user with the deploy role's policies and boundary, as accounts had them before OIDC."""
+    told = _call(
+        aws,
+        "aws iam create-user --user-name deployer --permissions-boundary $BOUNDARY >&2\n"
+        "aws iam list-attached-role-policies --role-name $ROLE --query AttachedPolicies[].PolicyArn --output text"
+        " | xargs -n 1 aws iam attach-user-policy --user-name deployer --policy-arn\n"
+        "aws iam create-access-key --user-name deployer"
+        " --query AccessKey.[AccessKeyId,SecretAccessKey] --output text",
+        ROLE=DEPLOY_ROLE,
+        BOUNDARY=f"arn:aws:iam::{ACCOUNT}:policy/{MANAGED_POLICIES['deploy-boundary']}",
+    )
+    return dict(zip(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), told.split(), strict=True))
+
+
+def _call(aws: LocalAws, script: str, **variables: str) -> str:
+    """Run shell commands with the account's own rights; what they print."""
+    environ = clean_environ() | aws.environ(REGION)
+    environ["PATH"] = f"{environment('rehearsal')}:{environ['PATH']}"
+    done = subprocess.run(
+        ["/bin/sh", "-euc", script],
+        cwd=ROOT,
+        env=environ | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    if done.returncode:
+        raise Unprepared(f"the local account can't be made ready:\n{done.stderr.strip()}")
+    return done.stdout.strip()
 
 
 def _reach(aws: LocalAws) -> dict[str, str]:
@@ -350,10 +372,15 @@ def _kept(log: Path, name: str) -> Path:
     return path
 
 
-def _payload(run: Run, inputs: Mapping[str, str]) -> dict[str, Any]:
+def _payload(run: Run, inputs: Mapping[str, str], base: str) -> dict[str, Any]:
     """GitHub's description of the event, as far as a workflow reads it.
 
     https://docs.github.com/webhooks/webhook-events-and-payloads
+
+    Args:
+        run: the run.
+        inputs: a dispatch's.
+        base: the commit that a pull request is to be merged onto.
     """
     event: dict[str, Any] = {"repository": _repository(run.repository), "sender": {"login": "somebody"}}
     if run.event == "push":
@@ -373,7 +400,7 @@ def _payload(run: Run, inputs: Mapping[str, str]) -> dict[str, Any]:
         "body": "",
         "user": {"login": (asked.fork or run.repository).split("/")[0], "type": "User"},
         "head": {"ref": asked.branch, "sha": run.sha, "repo": head},
-        "base": {"ref": run.branch, "sha": run.sha, "repo": event["repository"]},
+        "base": {"ref": run.branch, "sha": base, "repo": event["repository"]},
     }
     return event | {"action": "synchronize", "number": asked.number, "pull_request": pull_request}
 
