@@ -174,11 +174,11 @@ def test_a_large_body_that_is_refused_before_it_was_read() -> None:
 
 
 def test_a_large_body_that_is_refused_in_another_shape_is_a_failure_only_where_that_is_promised() -> None:
-    with _serving(413, b"<html>Request Entity Too Large</html>") as url:
+    with _serving(413, b"<html>\n  Request Entity Too Large\n</html>") as url:
         assert _one("large", smoke.run(smoke.Endpoint(url), skip=_all_but("large"))).status == "skipped"
         result = _one("large", smoke.run(smoke.Endpoint(url), skip=_all_but("large"), strict=True))
     assert result.status == "failed"
-    assert "not in OpenAI's shape: '<html>" in result.detail
+    assert "not in OpenAI's shape: '<html> Request Entity Too Large </html>'" in result.detail
 
 
 def test_a_long_request_is_measured_and_then_left() -> None:

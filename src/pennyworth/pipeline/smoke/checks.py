@@ -65,27 +65,26 @@ class Check:
 def _health(trial: Trial) -> str:
     answer = trial.endpoint.call("GET", "/health")
     if answer.status in (404, 405):
-        raise Unpromised(f"it has no /health. {answer.explained()}")
+        raise Unpromised(f"it has no /health (HTTP {answer.status})")
     if answer.status != 200:
         raise Failure(answer.explained())
     return ""
 
 
 def _no_key(trial: Trial) -> str:
-    return _refusal(trial, None, "without a key")
+    return _refusal(trial, None, "calls without a key are taken")
 
 
 def _wrong_key(trial: Trial) -> str:
-    return _refusal(trial, _WRONG_KEY, "with any key")
+    return _refusal(trial, _WRONG_KEY, "calls with any key are taken")
 
 
-def _refusal(trial: Trial, key: str | None, how: str) -> str:
+def _refusal(trial: Trial, key: str | None, otherwise: str) -> str:
     answer = trial.endpoint.call("GET", "/models", key=key)
+    if answer.status == 200 and trial.endpoint.key:
+        raise Failure(f"{otherwise}: anybody may use it at your expense. Look at its API keys.")
     if answer.status == 200:
-        said = f"it takes calls {how}"
-        if trial.endpoint.key:
-            raise Failure(f"{said}: anybody may use it at your expense. Look at its API keys.")
-        raise Unpromised(f"{said}, as was done here")
+        raise Unpromised(f"{otherwise}, and this one was given no key, either")
     return _error(answer, {401})
 
 

@@ -289,5 +289,5 @@ def shortened(text: str | bytes, length: int = 160) -> str:
     """The beginning of a text, on one line."""
     if isinstance(text, bytes):
         text = text[: 4 * length].decode(errors="replace")
-    text = text.strip()
+    text = " ".join(text.split())
     return text if len(text) <= length else f"{text[:length]}..."
