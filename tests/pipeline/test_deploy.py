@@ -1,15 +1,21 @@
 """The deployment step against the local AWS: what it passes on, what it recovers from, what it says of a failure."""
 
 import os
+import re
+import threading
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 
+from pennyworth.host.places import ROOT
 from pennyworth.localaws.server import LocalAws
-from pennyworth.pipeline.stack import Stack
+from pennyworth.pipeline import events
+from pennyworth.pipeline.stack import Event, Stack
 from pennyworth.pipeline.steps import deploy
 from pennyworth.pipeline.workflow import StepFailed
 
@@ -252,3 +258,147 @@ def test_who_may_not_ask_for_the_boundary_deploys_nothing(
             run(tmp_path, BOUNDED)
     assert "iam:GetPolicy on arn:aws:iam::" in failure.value.message
     assert "AccessDenied" in failure.value.detail
+
+
+HELD = """
+Resources:
+  Held:
+    Type: AWS::CloudFormation::WaitCondition
+    DependsOn: Kept
+    CreationPolicy: {ResourceSignal: {Count: 1, Timeout: PT1M}}
+  Kept:
+    Type: AWS::SSM::Parameter
+    Properties: {Type: String, Name: /kept, Value: held}
+"""
+
+
+def held() -> None:
+    """Have another operation at work on the stack, until `let_go`."""
+    client("cloudformation").create_stack(StackName=STACK, TemplateBody=HELD)
+
+
+def let_go() -> None:
+    client("cloudformation").signal_resource(
+        StackName=STACK, LogicalResourceId="Held", UniqueId="1", Status="SUCCESS"
+    )
+
+
+@pytest.mark.usefixtures("account")
+def test_another_operation_is_waited_for_and_then_it_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WAIT_MINUTES", "1")
+    held()
+    timer = threading.Timer(4, let_go)
+    timer.start()
+    try:
+        assert run(tmp_path, GOOD).startswith("Updated")
+    finally:
+        timer.join()
+    assert "The stack is in CREATE_IN_PROGRESS: waiting for that to end" in capfd.readouterr().out
+
+
+@pytest.mark.usefixtures("account")
+def test_another_operation_is_not_waited_for_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WAIT_MINUTES", "0.02")
+    held()
+    try:
+        with pytest.raises(StepFailed, match="Another operation is at work on it") as failed:
+            run(tmp_path, GOOD)
+        assert failed.value.title == "The stack is in CREATE_IN_PROGRESS"
+    finally:
+        let_go()
+        client("cloudformation").get_waiter("stack_create_complete").wait(
+            StackName=STACK, WaiterConfig={"Delay": 1, "MaxAttempts": 30}
+        )
+
+
+@pytest.mark.usefixtures("account")
+def test_events_are_told_as_they_happen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(events, "_QUIET_SECONDS", 2.0)
+    seen = ""
+    deployment = threading.Thread(target=run, args=(tmp_path, HELD))
+    deployment.start()
+    try:
+        until = time.monotonic() + 60
+        while "waits for Held" not in seen and time.monotonic() < until:
+            time.sleep(0.2)
+            seen += capfd.readouterr().out
+        # all of that while sam still runs
+        assert deployment.is_alive()
+        assert re.search(
+            r"^ +0:\d\d CREATE_IN_PROGRESS   Held \(AWS::CloudFormation::WaitCondition\)", seen, re.M
+        )
+        assert re.search(r"CREATE_COMPLETE +Kept ", seen)
+        assert "… waits for Held" in seen
+    finally:
+        let_go()
+        deployment.join(60)
+    rest = capfd.readouterr().out
+    assert re.search(r"CREATE_COMPLETE +Held ", rest.partition("::group::sam deploy")[0])
+    assert not re.search(r"CREATE_COMPLETE +Kept ", rest.partition("::group::sam deploy")[0])
+
+
+@pytest.mark.usefixtures("account")
+def test_a_failing_resource_is_shown_as_an_error_and_what_followed_from_it_is_not(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(StepFailed):
+        run(tmp_path, BAD)
+    errors = re.findall(r"^::error title=([^:]*)", capfd.readouterr().out, re.MULTILINE)
+    assert errors == ["Second%3A CREATE_FAILED"]
+
+
+@pytest.mark.usefixtures("account")
+def test_a_rollout_that_an_alarm_stopped_names_the_alarm() -> None:
+    watching = client("cloudwatch")
+    for name in ("errors", "throttles"):
+        watching.put_metric_alarm(
+            AlarmName=f"{STACK}-{name}",
+            Namespace="AWS/Lambda",
+            MetricName="Errors",
+            Statistic="Sum",
+            Period=60,
+            EvaluationPeriods=1,
+            Threshold=0,
+            ComparisonOperator="GreaterThanThreshold",
+        )
+    watching.set_alarm_state(AlarmName=f"{STACK}-errors", StateValue="ALARM", StateReason="7 of 9 failed")
+    happened = [
+        Event(id, resource, type, status, reason, datetime.now(UTC))
+        for id, resource, type, status, reason in (
+            ("1", "Function", "AWS::Lambda::Function", "UPDATE_COMPLETE", ""),
+            ("2", "Alias", "AWS::Lambda::Alias", "UPDATE_FAILED", "One or more alarms have been activated"),
+            ("3", "Api", "AWS::ApiGateway::Stage", "UPDATE_FAILED", "Resource update cancelled"),
+        )
+    ]
+    cause = Stack(STACK, REGION).first_cause(happened)
+    assert cause == (
+        "Alias (AWS::Lambda::Alias): One or more alarms have been activated\ndeployed-errors is on: 7 of 9 failed"
+    )
+
+
+def test_what_the_function_depends_on_is_in_its_release() -> None:
+    """Whatever the function or its conditions refer to, and whatever those refer to."""
+    template = (ROOT / "template.yaml").read_text()
+    declared = set(deploy.parameters(ROOT / "template.yaml", {}))
+    conditions = dict(
+        re.findall(r"^  (\w+): (!(?:.|\n   )*)", template.partition("\nConditions:\n")[2], re.M)
+    )
+    function = re.search(r"^  Function:\n(?:    .*\n|\n)*", template, re.MULTILINE)
+    assert function
+    text = function[0].partition("DeploymentPreference:")[0]
+    for _ in range(3):
+        text += " ".join(conditions.get(word, "") for word in set(re.findall(r"\w+", text)))
+    used = set(re.findall(r"\w+", text)) & declared
+    assert {"ModelProvider", "ApiKeys", "MemorySize", "CorsAllowOrigins"} <= used
+    assert not used & deploy.BESIDE_THE_FUNCTION
+    values = dict.fromkeys(declared, "one")
+    for name in used - {deploy.RELEASE}:
+        assert deploy.release(values) != deploy.release(values | {name: "other"}), name
+    for name in deploy.BESIDE_THE_FUNCTION:
+        assert deploy.release(values) == deploy.release(values | {name: "other"}), name

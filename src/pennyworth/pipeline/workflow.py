@@ -41,6 +41,40 @@ def required(environ: Mapping[str, str], name: str) -> str:
     )
 
 
+def number(environ: Mapping[str, str], name: str, default: float) -> float:
+    """A setting that is a number, not below zero.
+
+    Raises:
+        StepFailed: it is none.
+    """
+    given = environ.get(name, "").strip()
+    try:
+        value = float(given or default)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        raise StepFailed(f"{name} is {given!r}", "It is a number, 0 or more.")
+    return value
+
+
+def asked(environ: Mapping[str, str], name: str, *, default: bool) -> bool:
+    """A setting that is true or false.
+
+    Raises:
+        StepFailed: it is neither.
+    """
+    value = environ.get(name, "")
+    if value not in {"", "true", "false"}:
+        raise StepFailed(f"{name} is neither true nor false", f"It is {value!r}.")
+    return value == "true" if value else default
+
+
+def duration(seconds: float) -> str:
+    """How long something took, for a person."""
+    minutes, rest = divmod(seconds, 60)
+    return f"{minutes:.0f} min {rest:.0f} s" if minutes else f"{rest:.1f} s"
+
+
 def say(text: str) -> None:
     """Print a line at once, in order with what programs print that a step runs."""
     print(text, flush=True)

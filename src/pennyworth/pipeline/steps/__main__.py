@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pennyworth.host.environments import environment
-from pennyworth.pipeline import workflow
+from pennyworth.pipeline import timings, workflow
 
 
 def main(name: str) -> int:
@@ -30,20 +30,17 @@ def main(name: str) -> int:
     try:
         # what led to these modules is not for the programs that a step runs
         report = run({name: value for name, value in os.environ.items() if name != "PYTHONPATH"})
+        mark, status = "✅", 0
     except workflow.StepFailed as failure:
         workflow.error(failure.title, f"{failure.message}\n{failure.detail}".strip())
         detail = f"\n\n```text\n{failure.detail}\n```" if failure.detail else ""
-        workflow.summary(
-            f"### ❌ {step.TITLE} ({_duration(began)})\n\n**{failure.title}.** {failure.message}{detail}"
-        )
-        return 1
-    workflow.summary(f"### ✅ {step.TITLE} ({_duration(began)})\n\n{report}")
-    return 0
-
-
-def _duration(began: float) -> str:
-    minutes, seconds = divmod(time.monotonic() - began, 60)
-    return f"{minutes:.0f} min {seconds:.0f} s" if minutes else f"{seconds:.1f} s"
+        report = f"**{failure.title}.** {failure.message}{detail}"
+        mark, status = "❌", 1
+    seconds = time.monotonic() - began
+    if report:
+        workflow.summary(f"### {mark} {step.TITLE} ({workflow.duration(seconds)})\n\n{report}")
+        timings.note(f"{mark} {step.TITLE}", seconds)
+    return status
 
 
 if __name__ == "__main__":

@@ -1,7 +1,10 @@
-"""Deploy the stack with `sam deploy`, and say what changed and where it runs."""
+"""Deploy the stack with `sam deploy`, tell its events as they happen, and say what changed and where it runs."""
 
+import hashlib
+import json
 import re
-import subprocess
+import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,10 +15,14 @@ from botocore.exceptions import ClientError
 
 from pennyworth.host.environments import environment
 from pennyworth.host.places import made
+from pennyworth.host.processes import Child
 from pennyworth.pipeline import workflow
+from pennyworth.pipeline.cost import as_markdown, estimate
+from pennyworth.pipeline.events import Progress
 from pennyworth.pipeline.parameters import parameter_file
 from pennyworth.pipeline.policy.documents import MANAGED_POLICIES
 from pennyworth.pipeline.stack import Change, Stack
+from pennyworth.pipeline.versions import deployed
 
 TITLE = "Deployment"
 
@@ -25,26 +32,45 @@ PARAMETER = "PARAMETER_"
 BOUNDARY = "PermissionsBoundaryArn"
 """The stack parameter that caps the stack's roles."""
 
+RELEASE = "Release"
+"""The stack parameter that makes a new version of the function whenever it changes."""
+
+BESIDE_THE_FUNCTION = frozenset(
+    {"Rollout", "Monitoring", "AlarmEmail", "AlarmTopicArn", "LatencyAlarmSeconds", "LogRetentionDays"}
+)
+"""Stack parameters that the function knows nothing of: a change of theirs makes no new version."""
+
 SECRETS = {
     # where the secrets are in each
     "PARAMETER_ApiKeys": re.compile(r"([^,]+)"),  # comma-separated
     "PARAMETER_ProviderCredentials": re.compile(r"^\s*(?:export\s+)?\w+\s*=(.*)", re.MULTILINE),  # dotenv
+    "PARAMETER_AlarmEmail": re.compile(r"(.+)"),  # somebody's address
 }
 
 _NOTHING_BEGUN = "Nothing was changed. What sam says:"
 _UPDATE_FAILED = "CloudFormation puts the stack back to what it was before. What failed first:"
 _CREATION_FAILED = "Nothing of it is left running; the next run clears away what remains. What failed first:"
 
+# how sam tells that another operation was quicker than this one
+_TOO_LATE = re.compile(
+    r"_IN_PROGRESS state and can ?not be|OBSOLETE|InvalidChangeSetStatus|ChangeSetNotFound"
+    r"|(ChangeSet|Stack) \[[^]]*\] (already exists|does not exist)"
+)
+_ATTEMPTS = 10
+_LOOK_SECONDS = 2.0
+_RELEASE_DIGITS = 12
+
 _SHORTEST_SECRET = 8  # a shorter value is a setting: masking it would blank half the log
 
 
 def run(environ: dict[str, str]) -> str:
-    """Deploy.
+    """Deploy. Sets the step's outputs `changed`, `version` and `former-version`.
 
     Args:
         environ: TEMPLATE, the built template's path; STACK_NAME; AWS_REGION; PARAMETER_* for the stack's
             parameters. One that is empty or absent is the template's default, so that what is removed from the
-            settings is removed from the stack.
+            settings is removed from the stack; Release is by default a digest of the others. If wanted WAIT_MINUTES,
+            for how long another operation on the stack is waited for.
     Returns:
         what changed and where it runs.
     Raises:
@@ -55,24 +81,55 @@ def run(environ: dict[str, str]) -> str:
             workflow.mask(secret)
     template = Path(workflow.required(environ, "TEMPLATE"))
     stack = Stack(workflow.required(environ, "STACK_NAME"), workflow.required(environ, "AWS_REGION"))
-    recovered = stack.make_deployable()
-    existed = stack.status() not in {None, "REVIEW_IN_PROGRESS"}
-    marker = stack.last_event()
     values = parameters(template, environ)
     if values.get(BOUNDARY) == "":
         values[BOUNDARY] = stack_boundary(environ["AWS_REGION"])
-    said = _sam_deploy(stack.name, template, values, environ)
-    events = stack.events_since(marker)
-    if said is not None:
-        aftermath = _UPDATE_FAILED if existed else _CREATION_FAILED
+    if values.get(RELEASE) == "":
+        values[RELEASE] = release(values)
+    until = time.monotonic() + 60 * workflow.number(environ, "WAIT_MINUTES", 0)
+    for attempt in range(_ATTEMPTS):
+        stack.wait_until_idle(max(until - time.monotonic(), 0), workflow.say)
+        recovered = stack.make_deployable()
+        existed = stack.status() not in {None, "REVIEW_IN_PROGRESS"}
+        before = deployed(stack)
+        former = before.live() if before else None
+        progress = Progress(stack, stack.last_event())
+        said = _sam_deploy(stack.name, template, values, environ, progress)
+        if said is None:
+            break
+        too_late = _TOO_LATE.search(said)
+        if too_late and time.monotonic() < until and attempt + 1 < _ATTEMPTS:
+            workflow.say("Another operation on the stack was quicker: once more, after its end.")
+            time.sleep(_LOOK_SECONDS)
+            continue
+        if too_late or not progress.events:
+            raise workflow.StepFailed("The deployment failed", _NOTHING_BEGUN, said)
         raise workflow.StepFailed(
             "The deployment failed",
-            aftermath if events else _NOTHING_BEGUN,
-            stack.first_cause(events) or said,
+            _UPDATE_FAILED if existed else _CREATION_FAILED,
+            stack.first_cause(progress.events) or said,
         )
-    changes = stack.changes(events)
+    changes = stack.changes(progress.events)
     workflow.output("changed", "true" if changes else "false")
-    return _report(stack.outputs(), changes, existed, recovered)
+    put_forward = ""
+    if now := deployed(stack):
+        workflow.output("version", now.wanted)
+        workflow.output("former-version", former or "")
+        if now.live() != now.wanted:
+            # an earlier rollback has put another one there, of which CloudFormation knows nothing
+            now.point_at(now.wanted)
+            put_forward = f" Callers reach version {now.wanted} again, which a rollback had taken back."
+    report = _report(stack.outputs(), changes, existed, recovered, put_forward)
+    if "MemorySize" in values:  # it is this project's template
+        cost = as_markdown(estimate(values, stack.region))
+        report += f"\n\n<details><summary>What it costs</summary>\n\n{cost}\n\n</details>"
+    return report
+
+
+def release(values: Mapping[str, str]) -> str:
+    """A digest of the parameters that the function depends on: another one makes a new version of it."""
+    seen = {name: value for name, value in values.items() if name not in {RELEASE, *BESIDE_THE_FUNCTION}}
+    return hashlib.sha256(json.dumps(seen, sort_keys=True).encode()).hexdigest()[:_RELEASE_DIGITS]
 
 
 def parameters(template: Path, environ: Mapping[str, str]) -> dict[str, str]:
@@ -116,38 +173,41 @@ def secret_values(setting: str, text: str) -> list[str]:
     return [secret for secret in found if len(secret) >= _SHORTEST_SECRET]
 
 
-def _sam_deploy(stack: str, template: Path, values: dict[str, str], environ: Mapping[str, str]) -> str | None:
-    """Run `sam deploy`; what it said last where it failed."""
+def _sam_deploy(
+    stack: str, template: Path, values: dict[str, str], environ: Mapping[str, str], progress: Progress
+) -> str | None:
+    """Run `sam deploy`; what it said last where it failed. Its own tables are folded away, below the events."""
     folder = Path(environ.get("RUNNER_TEMP") or made("tmp"))
-    with parameter_file(values, folder) as file:
-        command = [
-            *(str(environment("tools") / "sam"), "deploy", "--template-file", str(template)),
+    with (
+        parameter_file(values, folder) as file,
+        tempfile.TemporaryDirectory(prefix="sam-deploy-", dir=folder) as private,
+    ):
+        command: list[str | Path] = [
+            *(environment("tools") / "sam", "deploy", "--template-file", template),
             *("--stack-name", stack, "--parameter-overrides", file, "--capabilities", "CAPABILITY_IAM"),
             # the bucket serves every SAM project of the account: the role may write below this prefix alone
             *("--resolve-s3", "--s3-prefix", stack),
             *("--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar"),
         ]
-        with (
-            workflow.group("sam deploy"),
-            subprocess.Popen(
-                command,
-                env={name: value for name, value in environ.items() if not name.startswith(PARAMETER)}
-                | {"SAM_CLI_TELEMETRY": "0", "AWS_REGION": environ["AWS_REGION"]},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-            ) as sam,
-        ):
-            assert sam.stdout  # noqa: S101 - asked for above
-            lines = []
-            for line in sam.stdout:
-                workflow.say(line.rstrip("\n"))
-                lines.append(line)
-        return "".join(lines[-20:]) if sam.returncode else None
+        own = {name: value for name, value in environ.items() if not name.startswith(PARAMETER)}
+        own |= {"SAM_CLI_TELEMETRY": "0", "AWS_REGION": environ["AWS_REGION"]}
+        with Child(command, log=Path(private, "log"), env=own) as sam:
+            looked = time.monotonic()
+            while sam.running():
+                time.sleep(0.1)
+                if time.monotonic() - looked > _LOOK_SECONDS:
+                    progress.look()
+                    looked = time.monotonic()
+            status = sam.wait()
+        progress.look()
+        with workflow.group("sam deploy"):
+            workflow.say(sam.log.read_text(errors="replace").rstrip())
+        return sam.tail() if status else None
 
 
-def _report(outputs: Mapping[str, str], changes: list[Change], existed: bool, recovered: bool) -> str:
+def _report(
+    outputs: Mapping[str, str], changes: list[Change], existed: bool, recovered: bool, put_forward: str
+) -> str:
     what = (
         "Nothing had changed: the stack is as it was."
         if not changes
@@ -156,19 +216,23 @@ def _report(outputs: Mapping[str, str], changes: list[Change], existed: bool, re
     if recovered:
         what += " The remains of an earlier, failed first deployment were deleted before."
     base = outputs.get("CustomDomainUrl") or outputs.get("ApiUrl", "")
-    where = workflow.table(
-        ("", ""),
-        [
-            ("Base URL", f"`{base}`"),
-            ("Function", f"`{outputs.get('FunctionName', '')}`"),
-            ("Log group", f"`{outputs.get('LogGroupName', '')}`"),
-        ],
-    )
-    report = f"{what}\n\n{where}"
+    places = {
+        "Base URL": base,
+        "Function": outputs.get("FunctionName", ""),
+        "Version": outputs.get("FunctionVersion", "").rpartition(":")[2],
+        "Log group": outputs.get("LogGroupName", ""),
+        "Dashboard": outputs.get("DashboardUrl", ""),
+    }
+    where = workflow.table(("", ""), [(name, f"`{place}`") for name, place in places.items() if place])
+    report = f"{what}{put_forward}\n\n{where}"
     if changes:
-        rows = [(change.action, change.resource, change.type) for change in changes]
-        listed = workflow.table(("", "resource", "type"), rows)
-        report += f"\n\n<details><summary>What changed</summary>\n\n{listed}\n\n</details>"
+        slowest = sorted(changes, key=lambda change: -change.seconds)
+        rows = [
+            (change.action, change.resource, change.type, workflow.duration(change.seconds))
+            for change in slowest
+        ]
+        listed = workflow.table(("", "resource", "type", "time"), rows)
+        report += f"\n\n<details><summary>What changed, slowest first</summary>\n\n{listed}\n\n</details>"
     return report
 
 

@@ -1,0 +1,75 @@
+"""Let callers reach an earlier version of the endpoint again, at once and without a deployment.
+
+A deployment publishes a version of the function and points the alias `live` at it; this points it elsewhere. The
+stack's own state stays: the next deployment goes forward from there. Where LITELLM_API_KEYS is set, the version is
+tried afterwards as its users would. The credentials are those of the environment, and need lambda:GetAlias,
+UpdateAlias and ListVersionsByFunction.
+"""
+
+import argparse
+import os
+from typing import TYPE_CHECKING
+
+from pennyworth.cli.environment import go_on_in
+from pennyworth.host.progress import say
+
+if TYPE_CHECKING:
+    from pennyworth.pipeline.versions import Deployed
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this command's options."""
+    add = parser.add_argument
+    environ = os.environ
+    add(
+        "--stack-name",
+        default=environ.get("STACK_NAME"),
+        metavar="NAME",
+        help="the CloudFormation stack (default: $STACK_NAME)",
+    )
+    add(
+        "--region",
+        default=environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION"),
+        help="its region (default: $AWS_REGION)",
+    )
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument(
+        "--to",
+        default="former",
+        metavar="VERSION",
+        help="its number (default: the one before that which serves)",
+    )
+    what.add_argument("--list", action="store_true", help="only show the versions that there are")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Do it; 0 where it is done."""
+    for name in ("stack_name", "region"):
+        if not getattr(options, name):
+            say(f"pennyworth rollback: --{name.replace('_', '-')} is missing")
+            return 2
+    go_on_in("tools")
+    from pennyworth.pipeline.stack import Stack
+    from pennyworth.pipeline.steps import rollback
+    from pennyworth.pipeline.workflow import StepFailed
+
+    chosen = {"STACK_NAME": options.stack_name, "AWS_REGION": options.region, "VERSION": options.to}
+    try:
+        if options.list:
+            _list(rollback.function(Stack(options.stack_name, options.region)))
+        else:
+            print(rollback.run({**os.environ, **chosen}))
+    except StepFailed as failure:
+        say("\n".join(filter(None, (f"{failure.title}. {failure.message}", failure.detail))))
+        return 1
+    return 0
+
+
+def _list(now: "Deployed") -> None:
+    live = now.live()
+    for version in now.versions():
+        marks = [
+            *(["serves"] if version.number == live else []),
+            *(["deployed last"] if version.number == now.wanted else []),
+        ]
+        print(f"{version.number:>5}  {version.published[:16].replace('T', ' ')}  {', '.join(marks)}".rstrip())

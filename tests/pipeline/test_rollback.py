@@ -1,0 +1,304 @@
+"""Going back to the version that served before: by itself after failed smoke tests, and by hand."""
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from pennyworth.host.places import ROOT, made
+from pennyworth.localaws.server import LocalAws
+from pennyworth.pipeline.package import Target, sam_build
+from pennyworth.pipeline.stack import Stack
+from pennyworth.pipeline.steps import deploy, prune, rollback, smoke_test, verify
+from pennyworth.pipeline.versions import Deployed, deployed
+from pennyworth.pipeline.workflow import StepFailed
+
+REGION = "us-west-2"
+STACK = "rolled"
+DOMAIN = "rolled.example.com"
+FIRST, SECOND = "sk-first-0123456789", "sk-second-0123456789"
+LIGHT = "models,unknown-model,chat,stream"  # there is no provider to ask
+
+Parameters = Callable[[str], dict[str, str]]
+
+TINY = """
+Transform: AWS::Serverless-2016-10-31
+Parameters:
+  Release: {Type: String, Default: ""}
+  Setting: {Type: String, Default: ""}
+  Rollout: {Type: String, Default: all-at-once}
+Resources:
+  Function:
+    Type: AWS::Serverless::Function
+    UpdateReplacePolicy: Retain
+    Properties:
+      Description: !Sub "${Setting} ${Release}"
+      Runtime: python3.13
+      Handler: index.handler
+      InlineCode: "def handler(event, context): return context.function_version"
+      AutoPublishAlias: live
+      VersionDescription: !Sub "${Setting} ${Release}"
+Outputs:
+  FunctionName: {Value: !Ref Function}
+  FunctionAlias: {Value: live}
+  FunctionVersion: {Value: !Ref Function.Version}
+"""
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[LocalAws]:
+    with LocalAws() as aws:
+        yield aws
+
+
+@pytest.fixture(scope="module")
+def zone(aws: LocalAws) -> str:
+    login = aws.environ(REGION)
+    route53 = boto3.client(
+        "route53",
+        region_name=REGION,
+        endpoint_url=aws.endpoint,
+        aws_access_key_id=login["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=login["AWS_SECRET_ACCESS_KEY"],
+    )
+    made = route53.create_hosted_zone(Name=DOMAIN, CallerReference=DOMAIN)
+    return str(made["HostedZone"]["Id"]).rpartition("/")[2]
+
+
+@pytest.fixture(autouse=True)
+def account(aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name, value in aws.environ(REGION).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("SAM_CLI_POLL_DELAY", "0.3")
+    monkeypatch.setattr(verify, "_PAUSE_SECONDS", 0.1)
+    yield
+    client("cloudformation").delete_stack(StackName=STACK)
+
+
+@pytest.fixture(scope="session")
+def endpoint() -> Path:
+    """This project's template, built."""
+    return sam_build(Target.here(), config=None, litellm=False, out=made("build", "tests", "direct"))
+
+
+@pytest.fixture
+def parameters(zone: str) -> Parameters:
+    """The parameters of an endpoint that a key opens."""
+    common = {
+        **Target.here().parameters(),
+        "BaseDomain": DOMAIN,
+        "Route53HostedZoneId": zone,
+        "ProviderCredentials": "OPENAI_API_KEY=sk-none",
+    }
+    return lambda key: {**common, "ApiKeys": key}
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Path:
+    path = tmp_path / "template.yaml"
+    path.write_text(TINY)
+    return path
+
+
+@pytest.fixture
+def outputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], dict[str, str]]:
+    """The outputs of the step that ran last."""
+    path = tmp_path / "outputs"
+    monkeypatch.setenv("GITHUB_OUTPUT", str(path))
+
+    def read() -> dict[str, str]:
+        found = dict(line.split("=", 1) for line in path.read_text().splitlines())
+        found = {name: found[name] for name in ("changed", "version", "former-version")}
+        path.unlink()
+        return found
+
+    return read
+
+
+def client(service: str) -> Any:
+    return boto3.client(service, region_name=REGION)
+
+
+def environ(**settings: str) -> dict[str, str]:
+    return {**os.environ, "STACK_NAME": STACK, "AWS_REGION": REGION, **settings}
+
+
+def run_deploy(template: Path, **parameters: str) -> str:
+    named = {f"PARAMETER_{name}": value for name, value in parameters.items()}
+    return deploy.run(environ(TEMPLATE=str(template), **named))
+
+
+def function() -> Deployed:
+    found = deployed(Stack(STACK, REGION))
+    assert found
+    return found
+
+
+def numbers() -> list[str]:
+    return [version.number for version in function().versions()]
+
+
+def answer() -> str:
+    """Which version callers reach."""
+    now = function()
+    called = client("lambda").invoke(FunctionName=now.function, Qualifier=now.alias)
+    return str(called["Payload"].read().decode().strip('"'))
+
+
+def pennyworth(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "pennyworth.cli", "rollback", "--stack-name", STACK, *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+        timeout=120,
+    )
+
+
+def test_a_version_that_fails_is_taken_back_and_both_stories_are_told(
+    endpoint: Path, parameters: Parameters, outputs: Callable[[], dict[str, str]]
+) -> None:
+    settings = environ(LITELLM_API_KEYS=FIRST, SKIP=LIGHT, WAIT_SECONDS="60")
+    run_deploy(endpoint, **parameters(FIRST))
+    assert outputs() == {"changed": "true", "version": "1", "former-version": ""}
+    assert "it is up" in verify.run(settings | {"FORMER_VERSION": ""})
+    run_deploy(endpoint, **parameters(SECOND))  # which the callers' key does not open
+    known = outputs()
+    assert known == {"changed": "true", "version": "2", "former-version": "1"}
+    with pytest.raises(StepFailed) as kept:
+        verify.run(settings | {"FORMER_VERSION": "1", "ROLLBACK": "false"})
+    assert function().live() == "2"
+    with pytest.raises(StepFailed) as failed:
+        verify.run(settings | {"FORMER_VERSION": known["former-version"]})
+    told = failed.value
+    assert "version 1 serves again" in told.title
+    assert "answers as it should" in told.message and "rollback --to 2" in told.message
+    new, back = told.detail.split("Version 1, which serves now:")
+    assert new.startswith("Version 2, new, taken back:") and "malformed:" in new
+    assert kept.value.detail in new
+    assert back.strip() == "all passed"
+    assert function().live() == "1"
+    # nothing has changed, and yet what is tried is what was deployed
+    again = run_deploy(endpoint, **parameters(SECOND))
+    assert again.startswith("Nothing had changed") and "version 2 again" in again
+    assert outputs() == {"changed": "false", "version": "2", "former-version": "1"}
+    assert function().live() == "2"
+    assert "it is up" in smoke_test.run(settings | {"LITELLM_API_KEYS": SECOND})
+
+
+def test_where_the_former_version_fails_too_that_is_told(endpoint: Path, parameters: Parameters) -> None:
+    run_deploy(endpoint, **parameters(FIRST))
+    run_deploy(endpoint, **parameters(SECOND))
+    with pytest.raises(StepFailed, match="perhaps no change of this deployment's") as failed:
+        verify.run(environ(LITELLM_API_KEYS="sk-of-nobody-0123", SKIP=LIGHT, FORMER_VERSION="1"))
+    assert "nor does version 1" in failed.value.title
+    assert failed.value.detail.count("malformed:") == 2
+    assert function().live() == "1"
+
+
+@pytest.mark.parametrize(
+    ("former", "said"), [("", "This was the first deployment"), ("1", "made no new version")]
+)
+def test_where_there_is_nothing_to_put_back_that_is_told(
+    endpoint: Path, parameters: Parameters, former: str, said: str
+) -> None:
+    run_deploy(endpoint, **parameters(FIRST))
+    with pytest.raises(StepFailed, match=said):
+        verify.run(environ(LITELLM_API_KEYS=SECOND, SKIP=LIGHT, FORMER_VERSION=former))
+    assert function().live() == "1"
+
+
+def test_a_changed_value_makes_a_version_and_one_beside_the_function_none(tiny: Path) -> None:
+    run_deploy(tiny, Setting="one")
+    run_deploy(tiny, Setting="one", Rollout="otherwise")
+    assert numbers() == ["1"]
+    run_deploy(tiny, Setting="two")
+    assert numbers() == ["1", "2"]
+    run_deploy(tiny, Setting="two", Release="by-hand")
+    assert numbers() == ["1", "2", "3"]
+    assert answer() == "3"
+
+
+def test_by_hand_one_goes_back_and_forth(tiny: Path) -> None:
+    for setting in ("one", "two", "three"):
+        run_deploy(tiny, Setting=setting)
+    listed = pennyworth("--list")
+    assert [line.split()[0] for line in listed.stdout.splitlines()] == ["1", "2", "3"]
+    assert listed.stdout.splitlines()[2].endswith("serves, deployed last")
+    back = pennyworth()
+    assert back.returncode == 0, back.stderr
+    assert back.stdout.startswith("Version 2 serves again, in the place of 3.")
+    assert answer() == "2"
+    assert "Version 1 serves again" in pennyworth("--to", "1").stdout
+    none = pennyworth()
+    assert none.returncode == 1 and "There is no former version" in none.stderr
+    assert "Version 3 serves again" in pennyworth("--to", "3").stdout
+    assert answer() == "3"
+    for wrong in ("7", "$LATEST", "live"):
+        refused = pennyworth("--to", wrong)
+        assert refused.returncode == 1
+        assert f"There is no version {wrong}" in refused.stderr and "1, 2, 3" in refused.stderr
+    assert answer() == "3"
+
+
+def test_a_stack_without_versions_is_told_from_one_with_them() -> None:
+    done = pennyworth()
+    assert done.returncode == 1
+    assert f"The stack {STACK} has no versions" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_half_moved_alias_goes_back_whole(tiny: Path) -> None:
+    run_deploy(tiny, Setting="one")
+    run_deploy(tiny, Setting="two")
+    now = function()
+    moving = {"AdditionalVersionWeights": {"2": 0.1}}
+    aliases = client("lambda")
+    aliases.update_alias(FunctionName=now.function, Name="live", FunctionVersion="1", RoutingConfig=moving)
+    rollback.run(environ(VERSION="1"))
+    alias = aliases.get_alias(FunctionName=now.function, Name="live")
+    assert alias["FunctionVersion"] == "1"
+    assert not alias.get("RoutingConfig", {}).get("AdditionalVersionWeights")
+
+
+def test_old_versions_go_but_none_that_is_used(tiny: Path) -> None:
+    for number in range(1, 7):
+        run_deploy(tiny, Setting=str(number))
+    now = function()
+    client("lambda").create_alias(FunctionName=now.function, Name="kept", FunctionVersion="2")
+    now.point_at("3")
+    assert prune.run(environ(KEEP_VERSIONS="2")).startswith("Deleted: 1, 4.")
+    assert numbers() == ["2", "3", "5", "6"]
+    assert prune.run(environ(KEEP_VERSIONS="2")) == ""
+    assert answer() == "3"
+    with pytest.raises(StepFailed, match="at least 1"):
+        prune.run(environ(KEEP_VERSIONS="0"))
+
+
+def test_two_deployments_at_once_end_well_one_after_the_other(tiny: Path, tmp_path: Path) -> None:
+    run_deploy(tiny, Setting="before")
+    reports: dict[str, str] = {}
+
+    def run(setting: str) -> None:
+        reports[setting] = deploy.run(
+            environ(
+                TEMPLATE=str(tiny), PARAMETER_Setting=setting, WAIT_MINUTES="3", RUNNER_TEMP=str(tmp_path)
+            )
+        )
+
+    threads = [threading.Thread(target=run, args=(setting,)) for setting in ("left", "right")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(180)
+    assert set(reports) == {"left", "right"}
+    assert all(report.startswith("Updated") for report in reports.values()), reports
+    assert numbers() == ["1", "2", "3"]
+    assert answer() == "3"
