@@ -25,9 +25,10 @@ from ministack.services import (
     iam,
     lambda_svc,
 )
-from ministack.services.cloudformation import provisioners
+from ministack.services.cloudformation import changesets as cloudformation_changesets
+from ministack.services.cloudformation import provisioners, stacks
 
-from pennyworth.localaws import codedeploy, identity, provisioning, response_stream
+from pennyworth.localaws import changesets, codedeploy, identity, provisioning, response_stream
 from pennyworth.localaws.functions import Function, Functions, Log, Report
 from pennyworth.localaws.recorder import Recorder
 from pennyworth.localaws.runtime_api import FunctionError, Invocation, Receiver
@@ -65,6 +66,8 @@ def places(
         (app, "pin_request_origin", _over_tls),
         (iam, "handle_request", identity.handled),
         (iam_actions, "extract_resource_arn", identity.resource),
+        (stacks, "_property_recreation", changesets.recreation),
+        (cloudformation_changesets, "_resolve_props_for_diff", changesets.made),
         *([(iam_evaluator, "enforce", Recorder(record).judged)] if record else []),
     ]
 
