@@ -1,0 +1,6 @@
+"""What a deployment would do: to the stack's resources, to who may do what, and to the bill. It changes nothing."""
+
+from pennyworth.pipeline.preview.preview import Preview, State, preview
+from pennyworth.pipeline.preview.render import as_markdown, headline
+
+__all__ = ["Preview", "State", "as_markdown", "headline", "preview"]

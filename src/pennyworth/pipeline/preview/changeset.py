@@ -1,0 +1,185 @@
+"""What CloudFormation would change: a change set that is never executed, and always deleted.
+
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-changesets.html
+"""
+
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError, WaiterError
+
+from pennyworth.pipeline import workflow
+from pennyworth.pipeline.preview.secrecy import PUBLIC
+
+MOST_BYTES = 51_200
+"""Of a template that is not in S3, where a preview writes nothing."""
+
+_WAIT = {"Delay": 2, "MaxAttempts": 150}
+_NOTHING = ("didn't contain changes", "No updates are to be performed")
+_EFFECTS: Mapping[str, Mapping[str, str]] = tomllib.loads(
+    Path(__file__).with_name("effects.toml").read_text(encoding="utf-8")
+)
+_KEPT = ("Retain", "Snapshot", "ReplaceAndRetain", "ReplaceAndSnapshot")
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """A property that changes."""
+
+    name: str = field(metadata=PUBLIC)
+    """Its path, or Tags, Metadata and the like."""
+    before: str | None
+    after: str | None
+    """Their values, where CloudFormation tells them."""
+    certain: bool
+    """Whether it surely changes: not, where it hangs on what another resource comes to be."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceChange:
+    """What would happen to one of the stack's resources."""
+
+    action: str = field(metadata=PUBLIC)
+    """Add, Modify, Remove, Import or Dynamic."""
+    resource: str = field(metadata=PUBLIC)
+    """Its logical id."""
+    type: str = field(metadata=PUBLIC)
+    replacement: str = field(default="False", metadata=PUBLIC)
+    """True, False or Conditional."""
+    policy: str = field(default="", metadata=PUBLIC)
+    """What becomes of the one that goes: Delete, Retain, Snapshot, and the same with ReplaceAnd before it."""
+    details: tuple[Detail, ...] = ()
+
+    @property
+    def goes(self) -> bool:
+        """Whether the resource that is there is, or may be, no longer the stack's."""
+        return self.action == "Remove" or self.replacement in ("True", "Conditional")
+
+    @property
+    def certain(self) -> bool:
+        """Whether that is sure."""
+        return self.action == "Remove" or self.replacement == "True"
+
+    @property
+    def kept(self) -> bool:
+        """Whether what goes stays in the account, with what it holds."""
+        return self.policy in _KEPT
+
+    @property
+    def lost(self) -> str:
+        """The data that would be lost; empty where there are none."""
+        return _EFFECTS["data"].get(self.type, "") if self.goes and not self.kept else ""
+
+    @property
+    def noticed(self) -> str:
+        """What callers would notice; empty for nothing."""
+        return _EFFECTS["callers"].get(self.type, "") if self.goes else ""
+
+
+def would_change(
+    cloudformation: Any, stack: str, name: str, template: str, parameters: Sequence[Mapping[str, Any]]
+) -> list[ResourceChange]:
+    """Have CloudFormation say what a deployment would change.
+
+    Args:
+        cloudformation: its client.
+        stack: the stack's name; it is there.
+        name: what the change set is called. One of that name, which a broken-off run has left, is deleted.
+        template: its text.
+        parameters: as CreateChangeSet takes them.
+    Raises:
+        StepFailed: it refuses the template.
+    """
+    if (size := len(template.encode())) > MOST_BYTES:
+        raise workflow.StepFailed(
+            "The template is too large for a preview",
+            f"It has {size:,} bytes. Without S3, where a preview writes nothing, CloudFormation takes {MOST_BYTES:,}.",
+        )
+    named = {"StackName": stack, "ChangeSetName": name}
+    _delete(cloudformation, named)
+    try:
+        cloudformation.create_change_set(
+            **named,
+            ChangeSetType="UPDATE",
+            Description="A preview: never to be executed",
+            TemplateBody=template,
+            Parameters=list(parameters),
+            Capabilities=["CAPABILITY_IAM"],
+        )
+        try:
+            cloudformation.get_waiter("change_set_create_complete").wait(**named, WaiterConfig=_WAIT)
+        except WaiterError as failure:
+            told = failure.last_response
+            reason = str(told.get("StatusReason", ""))
+            if told.get("Status") == "FAILED" and any(said in reason for said in _NOTHING):
+                return []
+            raise workflow.StepFailed(
+                "CloudFormation can't say what would change",
+                "A deployment would fail in the same way. What it says:",
+                reason or str(failure),
+            ) from failure
+        pages = cloudformation.get_paginator("describe_change_set").paginate(
+            **named, IncludePropertyValues=True
+        )
+        return parsed(change for page in pages for change in page.get("Changes", []))
+    except ClientError as failure:
+        raise workflow.StepFailed(
+            "CloudFormation can't say what would change",
+            "See that the view role may what policies/view.json says, and that the template is in order. It says:",
+            str(failure),
+        ) from failure
+    finally:
+        _delete(cloudformation, named)
+
+
+def parsed(changes: Iterable[Mapping[str, Any]]) -> list[ResourceChange]:
+    """DescribeChangeSet's changes: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_Change.html."""
+    found = [_change(entry["ResourceChange"]) for entry in changes if "ResourceChange" in entry]
+    return sorted(found, key=lambda change: (not change.lost, not change.goes, change.resource))
+
+
+def _change(told: Mapping[str, Any]) -> ResourceChange:
+    details: dict[str, Detail] = {}
+    for entry in told.get("Details", []):
+        detail = _detail(entry)
+        former = details.get(detail.name)
+        # several causes of one property's change: it is certain if one of them is
+        if not former or (detail.certain and not former.certain):
+            details[detail.name] = detail
+    return ResourceChange(
+        told["Action"],
+        told["LogicalResourceId"],
+        told["ResourceType"],
+        told.get("Replacement", "False"),
+        told.get("PolicyAction", ""),
+        tuple(details.values()),
+    )
+
+
+def _detail(told: Mapping[str, Any]) -> Detail:
+    target = told.get("Target", {})
+    name = target.get("Name") or target.get("Attribute", "")
+    if path := target.get("Path"):
+        name = path.strip("/").replace("/", ".").removeprefix("Properties.")
+    return Detail(
+        name,
+        target.get("BeforeValue"),
+        target.get("AfterValue"),
+        told.get("Evaluation", "Static") == "Static" and told.get("ChangeSource") != "Automatic",
+    )
+
+
+def _delete(cloudformation: Any, named: Mapping[str, str]) -> None:
+    try:
+        cloudformation.delete_change_set(**named)
+    except ClientError as failure:
+        # some answer so where there is none
+        if failure.response["Error"]["Code"] not in ("ChangeSetNotFound", "ChangeSetNotFoundException"):
+            workflow.warning(
+                "The preview's change set may still be there",
+                "It is never executed, and the next preview deletes it. CloudFormation says: "
+                f"{failure.response['Error'].get('Code')}",
+            )

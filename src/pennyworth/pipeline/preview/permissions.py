@@ -1,0 +1,238 @@
+"""Who may do what in AWS by a template's policies, and what another template changes in that."""
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from pennyworth.pipeline.preview.evaluate import Evaluated
+from pennyworth.pipeline.preview.secrecy import PUBLIC
+
+Properties = Mapping[str, Any]
+
+_ROLE = "AWS::IAM::Role"
+_CALL = "call"
+_ALL = "*"
+
+_POWERFUL = frozenset({"iam", "sts", "organizations", "kms", "secretsmanager", "cloudformation"})
+"""Services of which `SERVICE:*` is a way to more."""
+_TAKES = "sts:AssumeRole"
+_SERVICES = (".amazonaws.com", ".amazonaws.com.cn")
+_ESCALATING = frozenset(
+    {
+        "iam:passrole",
+        "iam:createaccesskey",
+        "iam:createpolicyversion",
+        "iam:setdefaultpolicyversion",
+        "iam:attachrolepolicy",
+        "iam:putrolepolicy",
+        "iam:updateassumerolepolicy",
+        "iam:deleterolepermissionsboundary",
+        "iam:putrolepermissionsboundary",
+        "lambda:updatefunctioncode",
+        "lambda:addpermission",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Grant:
+    """One action on one resource that a policy's statement allows somebody, or denies."""
+
+    who: str = field(metadata=PUBLIC)
+    """A role's logical id, or a principal such as a service's."""
+    denies: bool
+    action: str
+    resource: str
+    condition: str
+    """As JSON; empty where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What somebody may do newly, or no longer."""
+
+    who: str = field(metadata=PUBLIC)
+    runs: tuple[str, ...] = field(metadata=PUBLIC)
+    """The logical ids of the functions that run as this role."""
+    gained: bool
+    """Whether the policies have newly come to say it, or have ceased to."""
+    denies: bool
+    actions: tuple[str, ...]
+    resources: tuple[str, ...]
+    condition: str
+    alarming: bool
+    """Whether a reviewer should look twice."""
+
+
+def changes(before: Evaluated | None, after: Evaluated) -> list[Change]:
+    """What one template's policies say that another's did not, and the other way round.
+
+    Statements are compared action by action and resource by resource, so that one that is merely written otherwise is
+    no change.
+
+    Args:
+        before: the deployed template; None where nothing is deployed.
+        after: the one to come.
+    """
+    had = set(grants(before)) if before else set()
+    has = set(grants(after))
+    runs: defaultdict[str, set[str]] = defaultdict(set)
+    for evaluated in filter(None, (before, after)):
+        for function, properties in evaluated.of_type("AWS::Lambda::Function").items():
+            runs[_named(properties.get("Role"))].add(function)
+    found = [*_grouped(has - had, gained=True), *_grouped(had - has, gained=False)]
+    found = [replace(change, runs=tuple(sorted(runs[change.who]))) for change in found]
+    return sorted(
+        found, key=lambda change: (change.who, not change.alarming, not change.gained, change.actions)
+    )
+
+
+def grants(evaluated: Evaluated) -> Iterator[Grant]:
+    """Everything that a template's policies say."""
+    for name, resource in evaluated.resources.items():
+        if source := _SOURCES.get(resource["Type"]):
+            yield from source(name, resource["Properties"])
+
+
+def _role(name: str, properties: Properties) -> Iterator[Grant]:
+    for statement in _statements(properties.get("AssumeRolePolicyDocument")):
+        yield from _of_principals(statement, f"${{{name}}}")
+    for policy in properties.get("Policies") or ():
+        for statement in _statements(policy.get("PolicyDocument")):
+            yield from _of(statement, name)
+    for arn in properties.get("ManagedPolicyArns") or ():
+        yield Grant(name, False, f"whatever the policy {_named(arn)} allows", "", "")
+    if boundary := properties.get("PermissionsBoundary"):
+        yield Grant(name, True, f"whatever the boundary {_named(boundary)} does not allow", "", "")
+
+
+def _attached(name: str, properties: Properties) -> Iterator[Grant]:
+    holders = [
+        _named(holder)
+        for kind in ("Roles", "Users", "Groups", "RoleName", "UserName", "GroupName")
+        for holder in _listed(properties.get(kind))
+    ]
+    for statement in _statements(properties.get("PolicyDocument")):
+        for holder in holders or [f"whoever has the policy {name}"]:
+            yield from _of(statement, holder)
+
+
+def _permission(_name: str, properties: Properties) -> Iterator[Grant]:
+    given = {
+        key: properties[key] for key in ("SourceArn", "SourceAccount", "PrincipalOrgID") if key in properties
+    }
+    yield Grant(
+        str(properties.get("Principal", _ALL)),
+        False,
+        str(properties.get("Action")),
+        str(properties.get("FunctionName")),
+        _json(given),
+    )
+
+
+def _of_resource(name: str, properties: Properties) -> Iterator[Grant]:
+    document = (
+        properties.get("PolicyDocument") or properties.get("KeyPolicy") or properties.get("ResourcePolicy")
+    )
+    for statement in _statements(document):
+        yield from _of_principals(statement, f"${{{name}}}")
+
+
+_SOURCES: dict[str, Callable[[str, Properties], Iterator[Grant]]] = {
+    _ROLE: _role,
+    "AWS::IAM::Policy": _attached,
+    "AWS::IAM::ManagedPolicy": _attached,
+    "AWS::IAM::RolePolicy": _attached,
+    "AWS::IAM::UserPolicy": _attached,
+    "AWS::IAM::GroupPolicy": _attached,
+    "AWS::Lambda::Permission": _permission,
+    "AWS::KMS::Key": _of_resource,
+    "AWS::S3::BucketPolicy": _of_resource,
+    "AWS::SNS::TopicPolicy": _of_resource,
+    "AWS::SQS::QueuePolicy": _of_resource,
+    "AWS::SecretsManager::ResourcePolicy": _of_resource,
+}
+
+
+def _of(statement: Properties, who: str) -> Iterator[Grant]:
+    """What a statement says of its holder."""
+    resources = _listed(statement.get("Resource")) or [
+        f"everything but {', '.join(map(str, _listed(statement.get('NotResource'))))}"
+    ]
+    yield from _said(statement, who, map(str, resources))
+
+
+def _of_principals(statement: Properties, resource: str) -> Iterator[Grant]:
+    """What a statement in a resource's own policy says of those whom it names."""
+    resources = [str(found) for found in _listed(statement.get("Resource")) if found != _ALL] or [resource]
+    given = statement.get("Principal", {})
+    named = given if isinstance(given, Mapping) else {"": given}
+    for principal in (str(found) for listed in named.values() for found in _listed(listed)):
+        yield from _said(statement, principal, resources)
+    if "NotPrincipal" in statement:
+        yield from _said(statement, f"everybody but {_json(statement['NotPrincipal'])}", resources)
+
+
+def _said(statement: Properties, who: str, resources: Iterable[str]) -> Iterator[Grant]:
+    denies = statement.get("Effect") == "Deny"
+    actions = [str(action) for action in _listed(statement.get("Action"))]
+    if "NotAction" in statement:
+        actions = [f"everything but {', '.join(map(str, _listed(statement['NotAction'])))}"]
+    condition = _json(statement.get("Condition"))
+    for resource in resources:
+        for action in actions:
+            yield Grant(_named(who), denies, action, resource, condition)
+
+
+def _grouped(found: Iterable[Grant], *, gained: bool) -> Iterator[Change]:
+    """Grants that differ in their action alone, and then those that differ in their resource alone, as one."""
+    actions: defaultdict[tuple[str, bool, str, str], set[str]] = defaultdict(set)
+    for grant in found:
+        actions[grant.who, grant.denies, grant.condition, grant.resource].add(grant.action)
+    resources: defaultdict[tuple[str, bool, str, tuple[str, ...]], set[str]] = defaultdict(set)
+    for (who, denies, condition, resource), called in actions.items():
+        resources[who, denies, condition, tuple(sorted(called))].add(resource)
+    for (who, denies, condition, names), places in resources.items():
+        more = gained != denies  # a permission that comes, or a prohibition that goes
+        alarming = more and (
+            denies
+            or who == _ALL
+            or (_TAKES in names and not who.endswith(_SERVICES))
+            or any(map(_alarming, names))
+            or _everywhere(names, places)
+        )
+        yield Change(who, (), gained, denies, names, tuple(sorted(places)), condition, alarming)
+
+
+def _alarming(action: str) -> bool:
+    service, _, name = action.lower().partition(":")
+    if action == _ALL or action.startswith(("everything", "whatever the policy")):
+        return True
+    return action.lower() in _ESCALATING or (name == _ALL and service in _POWERFUL)
+
+
+def _everywhere(actions: Iterable[str], resources: Iterable[str]) -> bool:
+    """Whether all of a service is allowed on every resource."""
+    return _ALL in resources and any(action.endswith(":*") for action in actions)
+
+
+def _statements(document: Any) -> list[Properties]:
+    return _listed(document.get("Statement")) if isinstance(document, Mapping) else []
+
+
+def _listed(value: Any) -> list[Any]:
+    return [] if value is None else value if isinstance(value, list) else [value]
+
+
+def _named(value: Any) -> str:
+    """A resource of the template's by its logical id, anything else as it is."""
+    text = str(value)
+    if text.startswith("${") and text.endswith("}"):
+        return text[2:-1].removesuffix(".Arn")
+    return text
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, default=str) if value else ""

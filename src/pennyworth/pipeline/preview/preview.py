@@ -1,0 +1,165 @@
+"""Compare what a template would make with what is deployed."""
+
+import re
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.exceptions import ClientError, NoCredentialsError
+
+from pennyworth.pipeline import cost, workflow
+from pennyworth.pipeline.policy.template import TemplateRefused, transformed
+from pennyworth.pipeline.preview import permissions
+from pennyworth.pipeline.preview.changeset import ResourceChange, parsed, would_change
+from pennyworth.pipeline.preview.deployed import deployed
+from pennyworth.pipeline.preview.evaluate import Evaluated
+from pennyworth.pipeline.preview.packaged import bucket_of, packaged
+from pennyworth.pipeline.preview.secrecy import PUBLIC, masked
+from pennyworth.pipeline.preview.settings import SECRET, Setting, settings
+from pennyworth.pipeline.steps import deploy
+
+_ACCOUNT = re.compile(r"\b\d{12}\b")
+
+
+class State(StrEnum):
+    """What a deployment would meet."""
+
+    FIRST = "first"
+    """No stack: everything would be made."""
+    UPDATE = "update"
+    BLOCKED = "blocked"
+    """A stack that takes no deployment as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a deployment would do."""
+
+    state: State = field(metadata=PUBLIC)
+    status: str = field(metadata=PUBLIC)
+    """The stack's, such as UPDATE_COMPLETE; empty where there is none."""
+    resources: tuple[ResourceChange, ...]
+    settings: tuple[Setting, ...]
+    permissions: tuple[permissions.Change, ...]
+    cost_before: cost.Estimate | None = field(metadata=PUBLIC)
+    cost_after: cost.Estimate = field(metadata=PUBLIC)
+
+    @property
+    def nothing(self) -> bool:
+        """Whether a deployment would change nothing."""
+        return self.state is State.UPDATE and not (self.resources or self.settings or self.permissions)
+
+
+def preview(
+    stack: str, region: str, template: Path, environ: Mapping[str, str], name: str, *, hide: bool = True
+) -> Preview:
+    """See what a deployment would do. Nothing is uploaded, and nothing changed.
+
+    Args:
+        stack: its name.
+        region: where it is.
+        template: the built template's path.
+        environ: PARAMETER_*, as the deployment's step gets them.
+        name: what the change set is called that is made and deleted.
+        hide: whether *** stands for whatever is a secret of the repository: the stack's name, its region and account,
+            its domain. In failures, too.
+    Raises:
+        StepFailed: CloudFormation or SAM's transform refuses the template, or AWS the credentials.
+    """
+    secrets = [stack, region]
+    try:
+        found = _compared(stack, region, template, environ, name, secrets)
+    except workflow.StepFailed as failure:
+        raise _told(failure, secrets, hide=hide) from None
+    except (ClientError, NoCredentialsError) as failure:
+        refused = workflow.StepFailed(
+            "AWS can't be asked",
+            "See that the credentials are those of a role that may what policies/view.json says. What AWS says:",
+            str(failure),
+        )
+        raise _told(refused, secrets, hide=hide) from None
+    return masked(found, secrets) if hide else found
+
+
+def _compared(
+    stack: str, region: str, template: Path, environ: Mapping[str, str], name: str, secrets: list[str]
+) -> Preview:
+    """The preview as it is. Adds to the secrets whatever it meets."""
+    wanted = deploy.parameters(template, environ)
+    given = frozenset(each for each in wanted if environ.get(deploy.PARAMETER + each))
+    secrets += _hidden(wanted)
+    secrets.append(boto3.client("sts", region_name=region).get_caller_identity()["Account"])
+    cloudformation = boto3.client("cloudformation", region_name=region)
+    there = deployed(cloudformation, stack)
+    before = dict(there.parameters) if there else {}
+    secrets += _hidden(before)
+    if wanted.get(deploy.BOUNDARY) == "":
+        wanted[deploy.BOUNDARY] = deploy.stack_boundary(region)
+    if wanted.get(deploy.RELEASE) == "":
+        wanted[deploy.RELEASE] = deploy.release(wanted)
+    package = packaged(template, stack, bucket_of(there.template) if there else None)
+    document = _transformed(package.template, wanted)
+    new = settings(document.get("Parameters") or {}, wanted, given, before)
+    coming = {**before, **new.values}
+    after = Evaluated(document, coming)
+    if not there:
+        resources = _all_of(after)
+    elif there.updatable:
+        resources = would_change(cloudformation, stack, name, package.template, new.request())
+    else:
+        resources = []
+    former = Evaluated(_transformed(there.text, before), before) if there else None
+    return Preview(
+        State.FIRST if not there else State.UPDATE if there.updatable else State.BLOCKED,
+        there.status if there else "",
+        tuple(resources),
+        new.changes,
+        tuple(permissions.changes(former, after)),
+        cost.estimate(before, region, package_bytes=package.package_bytes) if there else None,
+        cost.estimate(coming, region, package_bytes=package.package_bytes),
+    )
+
+
+def _hidden(parameters: Mapping[str, str]) -> list[str]:
+    return [value for name in SECRET if (value := parameters.get(name, ""))]
+
+
+def _told(failure: workflow.StepFailed, secrets: list[str], *, hide: bool) -> workflow.StepFailed:
+    if not hide:
+        return failure
+    # an account that could not be asked for stands in what AWS says all the same
+    detail = _ACCOUNT.sub("***", masked(failure.detail, secrets))
+    return workflow.StepFailed(failure.title, masked(failure.message, secrets), detail)
+
+
+def _transformed(text: str, values: Mapping[str, str]) -> dict[str, Any]:
+    """A template's text after SAM's transform."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "template.yaml"
+        path.write_text(text, encoding="utf-8")
+        try:
+            return transformed(path, values)
+        except TemplateRefused as failure:
+            raise workflow.StepFailed(
+                "SAM's transform refuses the template",
+                "Mend what it names, then push again.",
+                str(failure).replace(f"{path} ", ""),
+            ) from failure
+
+
+def _all_of(evaluated: Evaluated) -> list[ResourceChange]:
+    """Every resource of a template, as something to be made."""
+    return parsed(
+        {
+            "ResourceChange": {
+                "Action": "Add",
+                "LogicalResourceId": name,
+                "ResourceType": resource["Type"],
+            }
+        }
+        for name, resource in evaluated.resources.items()
+    )

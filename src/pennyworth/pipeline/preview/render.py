@@ -1,0 +1,248 @@
+"""A preview for a pull request's comment and for a job's summary."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from pennyworth.pipeline import cost, workflow
+from pennyworth.pipeline.preview.changeset import Detail, ResourceChange
+from pennyworth.pipeline.preview.permissions import Change
+from pennyworth.pipeline.preview.preview import Preview, State
+from pennyworth.pipeline.preview.settings import Setting
+
+_SHOWN = 60  # characters of a property's value
+_ROWS = 200
+_WORDS = {"Code": "its package"}
+"""Properties whose values tell a reader nothing."""
+_TAKES = ("sts:AssumeRole",)
+_ACTIONS = {"Add": "🟢 added", "Modify": "🟡 changed", "Remove": "🔴 **removed**", "Import": "🔵 taken over"}
+_UNSURE = "⚪ perhaps changed"
+
+
+def as_markdown(preview: Preview) -> str:
+    """All of it. Secrets must have been masked before."""
+    parts = [f"{_verdict(preview)}", *_alarms(preview)]
+    if preview.settings:
+        parts.append(_settings(preview.settings))
+    if preview.resources:
+        parts.append(_resources(preview))
+    parts.append(_permissions(preview))
+    parts.append(_cost(preview))
+    return "\n\n".join(filter(None, parts))
+
+
+def headline(preview: Preview) -> str:
+    """The result in a few words."""
+    if preview.state is State.BLOCKED:
+        return "the stack takes no deployment now"
+    if preview.nothing:
+        return "nothing would change"
+    return _counted(preview.resources) or "settings only"
+
+
+def _verdict(preview: Preview) -> str:
+    if preview.state is State.FIRST:
+        return (
+            f"There is no such stack yet: this would be its first deployment, and make **{len(preview.resources)}"
+            " resources**. CloudFormation was not asked, because that would leave an empty stack behind."
+        )
+    if preview.state is State.BLOCKED:
+        busy = preview.status.endswith("_IN_PROGRESS")
+        advice = (
+            "Another operation is at work on it: run this again after its end."
+            if busy
+            else "Before anything can be deployed, see to it in the CloudFormation console."
+        )
+        return f"⛔ **The stack is in {preview.status}** and takes no deployment. {advice}"
+    if preview.nothing:
+        return (
+            "✅ **Nothing would change**: neither resources, nor settings, nor permissions, nor the package."
+        )
+    return f"A deployment would change this: **{_counted(preview.resources) or 'settings only'}**."
+
+
+def _counted(resources: Sequence[ResourceChange]) -> str:
+    counted = Counter(_kind(change) for change in resources)
+    return ", ".join(f"{number} {kind}" for kind, number in counted.most_common())
+
+
+def _kind(change: ResourceChange) -> str:
+    if change.action == "Modify" and change.goes:
+        return "replaced" if change.certain else "perhaps replaced"
+    return {"Add": "added", "Modify": "changed", "Remove": "removed", "Import": "taken over"}.get(
+        change.action, "perhaps changed"
+    )
+
+
+def _alarms(preview: Preview) -> list[str]:
+    """What nobody may miss, as GitHub's boxes."""
+    boxes = []
+    if lost := [change for change in preview.resources if change.lost]:
+        boxes.append(_box("CAUTION", "**Data would be lost**", map(_loss, lost)))
+    noticed = [change for change in preview.resources if change.noticed]
+    replaced = [
+        change for change in preview.resources if change.goes and not change.lost and change not in noticed
+    ]
+    if noticed:
+        said = [f"`{change.resource}` {_how(change)}: {change.noticed}." for change in noticed]
+        boxes.append(_box("WARNING", "**Callers would notice**", said))
+    # an old one that is kept is how versions come and go
+    if replaced := [change for change in replaced if change.action == "Modify" and not change.kept]:
+        names = ", ".join(
+            f"`{change.resource}`{'' if change.certain else ' (perhaps)'}" for change in replaced
+        )
+        boxes.append(
+            _box(
+                "IMPORTANT",
+                "**Replaced by new ones**",
+                [f"{names}. Each new one is made first, then the old one goes."],
+            )
+        )
+    return boxes
+
+
+def _loss(change: ResourceChange) -> str:
+    return f"`{change.resource}` ({change.type}) {_how(change)}: **{change.lost}** would be gone with it."
+
+
+def _how(change: ResourceChange) -> str:
+    if change.action == "Remove":
+        return "is removed"
+    return "is replaced" if change.certain else "may be replaced"
+
+
+def _box(kind: str, title: str, lines: Iterable[str]) -> str:
+    return "\n".join([f"> [!{kind}]", f"> {title}", *(f"> - {line}" for line in lines)])
+
+
+def _settings(changed: Sequence[Setting]) -> str:
+    rows = [(f"`{one.name}`", _value(one.before), _value(one.after)) for one in changed]
+    return f"#### Settings\n\n{workflow.table(('parameter', 'now', 'then'), rows)}"
+
+
+def _resources(preview: Preview) -> str:
+    shown = preview.resources[:_ROWS]
+    more = len(preview.resources) - len(shown)
+    rest = f"\n\nand {more} more." if more else ""
+    if preview.state is State.FIRST:
+        made = workflow.table(
+            ("resource", "type"), [(f"`{change.resource}`", change.type) for change in shown]
+        )
+        return f"<details><summary>The {len(preview.resources)} resources</summary>\n\n{made}{rest}\n\n</details>"
+    rows = [(_action(change), f"`{change.resource}`", change.type, _details(change)) for change in shown]
+    return f"#### Resources\n\n{workflow.table(('', 'resource', 'type', 'what of it'), rows)}{rest}"
+
+
+def _action(change: ResourceChange) -> str:
+    if change.action == "Modify" and change.goes:
+        mark = "🟠 **replaced**" if change.certain else "🟠 **perhaps replaced**"
+    else:
+        mark = _ACTIONS.get(change.action, _UNSURE)
+    if change.goes and change.kept:
+        mark += ", the old one kept"
+    return f"{mark} ⚠️" if change.lost else mark
+
+
+def _details(change: ResourceChange) -> str:
+    return ", ".join(dict.fromkeys(_detail(detail) for detail in change.details))
+
+
+def _detail(detail: Detail) -> str:
+    first = re.split(r"[.\[]", detail.name)[0]
+    if first in _WORDS:
+        return _WORDS[first]
+    name = f"`{detail.name}`" if detail.certain else f"`{detail.name}` (perhaps)"
+    values = [value for value in (detail.before, detail.after) if value is not None]
+    if values and all(_short(value) for value in values):
+        return f"{name}: {_value(detail.before)} → {_value(detail.after)}"
+    return name
+
+
+def _short(value: str) -> bool:
+    return len(value) <= _SHOWN and "\n" not in value and not value.startswith(("{", "["))
+
+
+def _value(value: str | None) -> str:
+    if value is None:
+        return "none"
+    return f"`{_code(value[:_SHOWN])}{'…' if len(value) > _SHOWN else ''}`" if value.strip() else "empty"
+
+
+def _permissions(preview: Preview) -> str:
+    changes = preview.permissions
+    if not changes:
+        return "" if preview.nothing else "#### Permissions\n\nNobody may do more or less than now."
+    lines = [f"- {_permission(change)}" for change in changes]
+    said = "\n".join(lines)
+    if preview.state is State.FIRST:
+        return f"<details><summary>Who would be allowed what ({len(lines)})</summary>\n\n{said}\n\n</details>"
+    return f"#### Permissions\n\n{said}"
+
+
+def _permission(change: Change) -> str:
+    who = f"`{_code(change.who)}`" if change.who != "*" else "**everybody**"
+    if change.runs:
+        who += f" (as which {_and(f'`{name}`' for name in change.runs)} runs)"
+    actions = _and(map(_term, change.actions))
+    resources = _and(map(_term, change.resources)) if any(change.resources) else ""
+    what = f"{actions} on {resources}" if resources else actions
+    if change.actions == _TAKES and not change.denies:
+        what = resources
+    if change.condition:
+        what += f", if `{_code(change.condition)}`"
+    return f"{_sign(change)} {who} {_verb(change)} {what}"
+
+
+def _verb(change: Change) -> str:
+    if change.denies:
+        return "is newly denied" if change.gained else "is no longer denied"
+    first = change.actions[0]
+    verb = "do" if first.startswith("whatever") else "take the role" if change.actions == _TAKES else "call"
+    return f"may newly {verb}" if change.gained else f"may no longer {verb}"
+
+
+def _sign(change: Change) -> str:
+    sign = "🔓" if change.gained != change.denies else "🔒"
+    return f"{sign} ⚠️" if change.alarming else sign
+
+
+def _term(text: str) -> str:
+    """An action or a resource; what is said in words stays words."""
+    if text == "*":
+        return "**everything**"
+    found = re.match(
+        r"(whatever the (?:policy|boundary)|everything but) (.*?)((?: allows| does not allow)?)$", text
+    )
+    return f"{found[1]} `{_code(found[2])}`{found[3]}" if found else f"`{_code(_bare(text))}`"
+
+
+def _bare(text: str) -> str:
+    """A resource of the template's own, alone, by its name."""
+    found = re.fullmatch(r"\$\{([\w.:]+?)(\.Arn)?\}", text)
+    return found[1] if found else text
+
+
+def _code(text: str) -> str:
+    """What goes between backticks, which end at the first one."""
+    return " ".join(text.replace("`", "'").split())
+
+
+def _and(parts: Iterable[str]) -> str:
+    *most, last = parts
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def _cost(preview: Preview) -> str:
+    before, after = preview.cost_before, preview.cost_after
+    table = cost.as_markdown(before, after) if before else cost.as_markdown(after)
+    return f"#### Cost\n\n{_money(preview)}\n\n<details><summary>In detail</summary>\n\n{table}\n\n</details>"
+
+
+def _money(preview: Preview) -> str:
+    rows = []
+    for label, amount in (("at rest, a month", "month"), ("1,000 requests", "thousand")):
+        after = getattr(preview.cost_after, amount)
+        before = getattr(preview.cost_before, amount) if preview.cost_before else after
+        now, then = cost.usd(before), cost.usd(after)
+        rows.append(f"{label}: **{then}**" if now == then else f"{label}: {now} → **{then}**")
+    return " · ".join(rows)

@@ -1,0 +1,67 @@
+"""Show what a deployment would do, in the job's summary and in a comment on the pull request. AWS stays as it is."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pennyworth.pipeline import workflow
+from pennyworth.pipeline.github import GitHub, GitHubFailed
+from pennyworth.pipeline.preview import as_markdown, comment, headline, preview
+
+TITLE = "Preview"
+
+_NAME = "pennyworth-preview"
+
+
+def run(environ: dict[str, str]) -> str:
+    """Compare the built template with the deployed stack. Sets the step's outputs `changes` and `headline`.
+
+    Args:
+        environ: TEMPLATE, the built template's path; STACK_NAME; AWS_REGION; PARAMETER_*, as the deployment gets them;
+            and if wanted PULL_REQUEST, the number of the one to comment on, with GITHUB_TOKEN, GITHUB_REPOSITORY and
+            GITHUB_API_URL; ENVIRONMENT, the GitHub environment, whose preview has a comment of its own; COMMIT, which
+            is shown.
+    Returns:
+        what would change.
+    Raises:
+        StepFailed: it can't be said. The comment says so, too.
+    """
+    template = Path(workflow.required(environ, "TEMPLATE"))
+    stack, region = workflow.required(environ, "STACK_NAME"), workflow.required(environ, "AWS_REGION")
+    if not template.is_file():
+        raise workflow.StepFailed("There is no template", f"{template} is no file. Build first.")
+    number = environ.get("PULL_REQUEST", "")
+    name = f"{_NAME}-{number or 'by-hand'}"
+    try:
+        found = preview(stack, region, template, environ, name)
+    except workflow.StepFailed as failure:
+        detail = f"\n\n```text\n{failure.detail}\n```" if failure.detail else ""
+        _comment(environ, f"❌ **{failure.title}.** {failure.message}{detail}", "it can't be said")
+        raise
+    workflow.output("changes", "false" if found.nothing else "true")
+    workflow.output("headline", headline(found))
+    report = as_markdown(found)
+    _comment(environ, report, headline(found))
+    return report
+
+
+def _comment(environ: Mapping[str, str], report: str, said: str) -> None:
+    """Write the comment, where there is a pull request. That GitHub refuses it is told, and no more."""
+    if not (number := environ.get("PULL_REQUEST", "")):
+        return
+    if not number.isdigit():
+        raise workflow.StepFailed(
+            "PULL_REQUEST is no number", "Give the number of a pull request, or nothing."
+        )
+    place = environ.get("ENVIRONMENT", "") or "the stack"
+    of = f" of `{environ['ENVIRONMENT']}`" if environ.get("ENVIRONMENT") else ""
+    commit = f" at {environ['COMMIT'][:7]}" if environ.get("COMMIT") else ""
+    foot = f"<sub>What a deployment{of}{commit} would do, compared with what is deployed. Nothing was changed.</sub>"
+    try:
+        comment.put(
+            GitHub.from_environ(environ), int(number), place, f"### Preview{of}: {said}\n\n{report}\n\n{foot}"
+        )
+    except GitHubFailed as failure:
+        workflow.warning(
+            "The preview is in the run's summary only",
+            f"{failure} The job needs pull-requests: write to comment.",
+        )
