@@ -14,7 +14,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util.retry import Retry
 
-from pennyworth.pipeline.workflow import required
+from pennyworth.pipeline.workflow import StepFailed, required
 
 API_VERSION = "2022-11-28"
 
@@ -93,6 +93,10 @@ class GitHub:
         Raises:
             StepFailed: one of them is missing.
         """
+        if not environ.get("GITHUB_TOKEN"):
+            raise StepFailed(
+                "GITHUB_TOKEN is not set", "Hand the step the job's token: GITHUB_TOKEN: ${{ github.token }}."
+            )
         names = ("GITHUB_REPOSITORY", "GITHUB_TOKEN", "GITHUB_API_URL")
         return cls(*(required(environ, name) for name in names))
 

@@ -1,30 +1,11 @@
-"""Installs the evaluator's packages from their lock, with the machine's own npm or one from a wheel."""
+"""Installs the evaluator's packages."""
 
-import hashlib
-import os
-import re
-import shutil
-import subprocess
 from pathlib import Path
 
-from pennyworth.host.environments import call, environment, locked
-from pennyworth.host.places import made
+from tests import npm
+from tests.npm import programs
 
-HERE = Path(__file__).parent
-OLDEST_NODE = 20
-_FILES = ("package.json", "package-lock.json", ".npmrc")
-_COMPLETE = ".complete"
-
-
-def programs() -> Path:
-    """The folder with node and npm: PATH's where they are new enough, else those of requirements/node.txt."""
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if node and npm and Path(node).parent == Path(npm).parent:
-        said = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout
-        version = re.match(r"v(\d+)\.", said)
-        if version and int(version[1]) >= OLDEST_NODE:
-            return Path(node).parent
-    return environment("node")
+__all__ = ["installed", "programs"]
 
 
 def installed() -> Path:
@@ -33,31 +14,4 @@ def installed() -> Path:
     Raises:
         EnvironmentUnavailable: they can't be had.
     """
-    key = hashlib.sha256(b"".join((HERE / name).read_bytes() for name in _FILES)).hexdigest()[:12]
-    folder = made("node") / f"evaluator-{key}"
-    if (folder / _COMPLETE).exists():
-        return folder
-    with locked(made("node") / "evaluator.lock"):
-        if not (folder / _COMPLETE).exists():
-            for old in folder.parent.glob("evaluator-*"):
-                shutil.rmtree(old)
-            folder.mkdir()
-            for name in _FILES:
-                shutil.copyfile(HERE / name, folder / name)
-            _install(folder)
-            (folder / _COMPLETE).touch()
-    return folder
-
-
-def _install(folder: Path) -> None:
-    bin_folder = programs()
-    settings = {
-        "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",  # npm is a script that looks for node
-        "npm_config_cache": str(made("cache", "npm")),
-        "npm_config_update_notifier": "false",
-    }
-    command = [bin_folder / "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", folder]
-    call(
-        ["/usr/bin/env", *(f"{name}={value}" for name, value in settings.items()), *command],
-        "the policies' evaluator could not be installed by npm. Behind a proxy, set HTTPS_PROXY.",
-    )
+    return npm.installed(Path(__file__).parent)

@@ -1,0 +1,68 @@
+"""Installs npm packages that the tests need from their lock, with the machine's own npm or one from a wheel."""
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from pennyworth.host.environments import call, environment, locked
+from pennyworth.host.places import made
+
+OLDEST_NODE = 20
+_FILES = ("package.json", "package-lock.json", ".npmrc")
+_COMPLETE = ".complete"
+
+
+def programs() -> Path:
+    """The folder with node and npm: PATH's where they are new enough, else those of requirements/node.txt."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node and npm and Path(node).parent == Path(npm).parent:
+        said = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout
+        version = re.match(r"v(\d+)\.", said)
+        if version and int(version[1]) >= OLDEST_NODE:
+            return Path(node).parent
+    return environment("node")
+
+
+def installed(source: Path, finish: Callable[[Path], None] = lambda _: None) -> Path:
+    """The folder with the packages, complete or not at all.
+
+    Args:
+        source: the folder with package.json, package-lock.json and .npmrc. Its name names the result.
+        finish: what is left to do with the folder once they are there.
+    Raises:
+        EnvironmentUnavailable: they can't be had.
+    """
+    name = source.name
+    key = hashlib.sha256(b"".join((source / file).read_bytes() for file in _FILES)).hexdigest()[:12]
+    folder = made("node") / f"{name}-{key}"
+    if (folder / _COMPLETE).exists():
+        return folder
+    with locked(made("node") / f"{name}.lock"):
+        if not (folder / _COMPLETE).exists():
+            for old in folder.parent.glob(f"{name}-*"):
+                shutil.rmtree(old)
+            folder.mkdir()
+            for file in _FILES:
+                shutil.copyfile(source / file, folder / file)
+            _install(folder)
+            finish(folder)
+            (folder / _COMPLETE).touch()
+    return folder
+
+
+def _install(folder: Path) -> None:
+    bin_folder = programs()
+    settings = {
+        "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",  # npm is a script that looks for node
+        "npm_config_cache": str(made("cache", "npm")),
+        "npm_config_update_notifier": "false",
+    }
+    command = [bin_folder / "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", folder]
+    call(
+        ["/usr/bin/env", *(f"{name}={value}" for name, value in settings.items()), *command],
+        f"the packages of {folder.name} could not be installed by npm. Behind a proxy, set HTTPS_PROXY.",
+    )
