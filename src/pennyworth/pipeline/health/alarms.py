@@ -1,0 +1,32 @@
+"""The stack's alarms."""
+
+from pennyworth.pipeline.health.finding import Saying, ok, unhealthy, warning
+from pennyworth.pipeline.health.subject import Subject
+
+
+def alarms(subject: Subject) -> Saying:
+    """Whether one has gone off."""
+    names = subject.resources("AWS::CloudWatch::Alarm")
+    if not names:
+        yield ok("the stack has none")
+        return
+    cloudwatch = subject.account.client("cloudwatch")
+    found = cloudwatch.describe_alarms(AlarmNames=names)["MetricAlarms"]
+    for alarm in found:
+        if alarm["StateValue"] == "ALARM":
+            yield unhealthy(
+                f"{alarm['AlarmName']} has gone off: {alarm.get('StateReason', '')}",
+                alarm.get("AlarmDescription", ""),
+            )
+    silent = [alarm["AlarmName"] for alarm in found if not alarm.get("ActionsEnabled", True)]
+    if silent:
+        yield warning(
+            f"{', '.join(sorted(silent))} would tell nobody", "Enable its actions in CloudWatch's console."
+        )
+    missing = sorted(set(names) - {alarm["AlarmName"] for alarm in found})
+    if missing:
+        yield warning(f"{', '.join(missing)} is gone", "Deploy once with Monitoring no, then with yes.")
+    waiting = sum(alarm["StateValue"] == "INSUFFICIENT_DATA" for alarm in found)
+    quiet = sum(alarm["StateValue"] == "OK" for alarm in found)
+    if quiet + waiting == len(names):
+        yield ok(f"{quiet} quiet" + (f", {waiting} without data" if waiting else ""))

@@ -1,0 +1,65 @@
+"""The table of checks, and a way through it."""
+
+from collections.abc import Callable, Collection, Iterator
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pennyworth.pipeline.health.alarms import alarms
+from pennyworth.pipeline.health.certificates import certificate, served_certificate
+from pennyworth.pipeline.health.endpoint import endpoint
+from pennyworth.pipeline.health.finding import Finding, Saying, Verdict, unknown
+from pennyworth.pipeline.health.rights import passrole, rights, trust
+from pennyworth.pipeline.health.stack import drift, state
+from pennyworth.pipeline.health.subject import Subject
+from pennyworth.pipeline.health.traffic import traffic
+from pennyworth.pipeline.health.version import version
+
+STATE = "stack"
+
+CHECKS: dict[str, Callable[[Subject], Saying]] = {
+    STATE: state,
+    "endpoint": endpoint,
+    "certificate": certificate,
+    "served certificate": served_certificate,
+    "version": version,
+    "traffic": traffic,
+    "alarms": alarms,
+    "drift": drift,
+    "passrole": passrole,
+    "trust": trust,
+    "rights": rights,
+}
+"""Each by its name, in the order in which they are made."""
+
+
+def examine(subject: Subject, skip: Collection[str] = ()) -> Iterator[Finding]:
+    """Every check's findings, as they come. While a deployment is at work, and without a stack, the first alone.
+
+    Args:
+        subject: what is looked at.
+        skip: names of checks to leave out.
+    """
+    for name, check in CHECKS.items():
+        if name in skip:
+            continue
+        try:
+            for said in check(subject):
+                yield Finding(name, said)
+                if name == STATE and (said.verdict == Verdict.DEPLOYING or not subject.status):
+                    return
+        except (ClientError, BotoCoreError) as failure:
+            yield Finding(name, unknown(_reason(failure), _mend(failure)))
+
+
+def _reason(failure: Exception) -> str:
+    if isinstance(failure, ClientError):
+        told = failure.response["Error"]
+        return f"AWS refused {failure.operation_name}: {told.get('Message') or told.get('Code')}"
+    return str(failure)
+
+
+def _mend(failure: Exception) -> str:
+    code = failure.response["Error"].get("Code", "") if isinstance(failure, ClientError) else ""
+    if "AccessDenied" in code or code == "UnauthorizedOperation":
+        return "The role lacks that right, which policies/view.json has: run `pennyworth bootstrap` again."
+    return ""
