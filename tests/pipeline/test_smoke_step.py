@@ -251,6 +251,12 @@ def test_a_stack_without_a_domain_is_tried_at_its_api_url(
     assert "no custom domain" in failure.value.title
 
 
+def test_of_an_emulator_every_domain_is_at_its_one_address(job: Job, gateway: str) -> None:
+    job.deployed(domain="https://api.example.com/v1", api=NOWHERE)
+    report = job.run(AWS_ENDPOINT_URL=gateway.removesuffix("/v1"), REQUIRE_DOMAIN="true", SKIP="chat,stream")
+    assert report.startswith("At the custom domain `https://api.example.com/v1`: 8 passed, 3 skipped.")
+
+
 def test_the_first_origin_that_the_stack_allows_is_the_one_that_is_tried(job: Job, gateway: str) -> None:
     job.deployed(api=gateway, origins="*, https://other.example.com")
     with pytest.raises(StepFailed) as failure:
