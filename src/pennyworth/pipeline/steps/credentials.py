@@ -2,7 +2,7 @@
 
 from pennyworth.pipeline import workflow
 from pennyworth.pipeline.credentials import API_KEYS, Credentials, CredentialsFailed, from_secrets
-from pennyworth.pipeline.steps.deploy import SECRETS, secret_values
+from pennyworth.pipeline.steps.deploy import PARAMETER, secret_values
 
 TITLE = "Credentials"
 
@@ -26,8 +26,8 @@ def run(environ: dict[str, str]) -> str:
     """
     keys = workflow.required(environ, API_KEYS)
     providers = environ.get("PROVIDER_CREDENTIALS", "")
-    for setting, text in zip(SECRETS, (keys, providers), strict=True):
-        for secret in secret_values(setting, text):
+    for parameter, text in (("ApiKeys", keys), ("ProviderCredentials", providers)):
+        for secret in secret_values(PARAMETER + parameter, text):
             workflow.mask(secret)
     credentials = Credentials(
         workflow.required(environ, "STACK_NAME"), workflow.required(environ, "AWS_REGION")
