@@ -501,8 +501,8 @@ def test_a_loss_is_said_first_and_loudly() -> None:
     assert "> [!CAUTION]\n> **Data would be lost**\n> - `LogGroup` (AWS::Logs::LogGroup) is replaced:" in said
     assert said.index("[!CAUTION]") < said.index("#### Resources")
     assert "`Table`" not in said[: said.index("#### Resources")]  # the old one is kept
-    assert "| 🟠 **replaced**, the old one kept | `Table` |" in said
-    assert "| 🟠 **replaced** ⚠️ | `LogGroup` |" in said
+    assert "| 🟠&nbsp;replaced, the old one kept | `Table` |" in said
+    assert "| 🟠&nbsp;**replaced**&nbsp;⚠️ | `LogGroup` |" in said
     assert "`Api` may be replaced: the plain API URL becomes another one." in said
 
 

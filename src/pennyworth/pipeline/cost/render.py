@@ -38,7 +38,7 @@ def as_markdown(before: Estimate, after: Estimate | None = None) -> str:
         f"{settings}. A request is taken to stream {request.answer_bytes / 1000:,.0f} KB"
         f" in {request.seconds:g} seconds. Lambda's free tier covers {now.free_requests:,} of them a month,"
         f" worth {usd(now.free_usd)}. Your provider's tokens are not in here.",
-        f"<sub>{_prices(now)}{_footnote(compared)}</sub>",
+        f"_{_prices(now)}{_footnote(compared)}_",
     ]
     return "\n\n".join([workflow.table(head, rows), *said])
 

@@ -138,7 +138,18 @@ def would_change(
 def parsed(changes: Iterable[Mapping[str, Any]]) -> list[ResourceChange]:
     """DescribeChangeSet's changes: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_Change.html."""
     found = [_change(entry["ResourceChange"]) for entry in changes if "ResourceChange" in entry]
-    return sorted(found, key=lambda change: (not change.lost, not change.goes, change.resource))
+    return sorted(found, key=lambda change: (_order(change), change.resource))
+
+
+def _order(change: ResourceChange) -> tuple[bool, ...]:
+    """The gravest first, and last what comes and goes without a trace."""
+    return (
+        not change.lost,
+        not change.noticed,
+        not change.goes or change.kept,
+        change.kept,
+        change.action == "Add",
+    )
 
 
 def _change(told: Mapping[str, Any]) -> ResourceChange:

@@ -85,7 +85,7 @@ def changes(before: Evaluated | None, after: Evaluated) -> list[Change]:
     found = [*_grouped(has - had, gained=True), *_grouped(had - has, gained=False)]
     found = [replace(change, runs=tuple(sorted(runs[change.who]))) for change in found]
     return sorted(
-        found, key=lambda change: (change.who, not change.alarming, not change.gained, change.actions)
+        found, key=lambda change: (not change.alarming, change.who, not change.gained, change.actions)
     )
 
 

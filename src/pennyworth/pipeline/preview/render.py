@@ -15,6 +15,21 @@ _ROWS = 200
 _WORDS = {"Code": "its package"}
 """Properties whose values tell a reader nothing."""
 _TAKES = ("sts:AssumeRole",)
+_KINDS = {
+    "removed": "🔴",
+    "replaced": "🟠",
+    "perhaps replaced": "🟠",
+    "changed": "🟡",
+    "perhaps changed": "🟡",
+    "added": "🟢",
+    "taken over": "🔵",
+    "let go": "⚪",
+}
+"""What can happen to a resource, and its mark, the gravest first."""
+_PLAIN = {"Add": "added", "Modify": "changed", "Remove": "removed", "Import": "taken over"}
+_WORDS = {"Code": "its package"}
+"""Properties whose values tell a reader nothing."""
+_TAKES = ("sts:AssumeRole",)
 _ACTIONS = {"Add": "🟢 added", "Modify": "🟡 changed", "Remove": "🔴 **removed**", "Import": "🔵 taken over"}
 _UNSURE = "⚪ perhaps changed"
 
@@ -62,16 +77,16 @@ def _verdict(preview: Preview) -> str:
 
 
 def _counted(resources: Sequence[ResourceChange]) -> str:
-    counted = Counter(_kind(change) for change in resources)
-    return ", ".join(f"{number} {kind}" for kind, number in counted.most_common())
+    counted = Counter(map(_kind, resources))
+    return ", ".join(f"{counted[kind]} {kind}" for kind in _KINDS if counted[kind])
 
 
 def _kind(change: ResourceChange) -> str:
     if change.action == "Modify" and change.goes:
         return "replaced" if change.certain else "perhaps replaced"
-    return {"Add": "added", "Modify": "changed", "Remove": "removed", "Import": "taken over"}.get(
-        change.action, "perhaps changed"
-    )
+    if change.action == "Remove" and change.kept:
+        return "let go"
+    return _PLAIN.get(change.action, "perhaps changed")
 
 
 def _alarms(preview: Preview) -> list[str]:
@@ -130,17 +145,16 @@ def _resources(preview: Preview) -> str:
         )
         return f"<details><summary>The {len(preview.resources)} resources</summary>\n\n{made}{rest}\n\n</details>"
     rows = [(_action(change), f"`{change.resource}`", change.type, _details(change)) for change in shown]
-    return f"#### Resources\n\n{workflow.table(('', 'resource', 'type', 'what of it'), rows)}{rest}"
+    return f"#### Resources\n\n{workflow.table(('', 'resource', 'type', 'what changes'), rows)}{rest}"
 
 
 def _action(change: ResourceChange) -> str:
-    if change.action == "Modify" and change.goes:
-        mark = "🟠 **replaced**" if change.certain else "🟠 **perhaps replaced**"
-    else:
-        mark = _ACTIONS.get(change.action, _UNSURE)
+    kind = _kind(change)
+    word = kind.replace(" ", "&nbsp;")
+    mark = f"{_KINDS[kind]}&nbsp;{f'**{word}**' if change.goes and not change.kept else word}"
     if change.goes and change.kept:
-        mark += ", the old one kept"
-    return f"{mark} ⚠️" if change.lost else mark
+        mark += ", but kept" if change.action == "Remove" else ", the old one kept"
+    return f"{mark}&nbsp;⚠️" if change.lost else mark
 
 
 def _details(change: ResourceChange) -> str:

@@ -35,16 +35,16 @@ def run(environ: dict[str, str]) -> str:
         found = preview(stack, region, template, environ, name)
     except workflow.StepFailed as failure:
         detail = f"\n\n```text\n{failure.detail}\n```" if failure.detail else ""
-        _comment(environ, f"❌ **{failure.title}.** {failure.message}{detail}", "it can't be said")
+        _comment(environ, f"❌ **{failure.title}.** {failure.message}{detail}")
         raise
     workflow.output("changes", "false" if found.nothing else "true")
     workflow.output("headline", headline(found))
     report = as_markdown(found)
-    _comment(environ, report, headline(found))
+    _comment(environ, report)
     return report
 
 
-def _comment(environ: Mapping[str, str], report: str, said: str) -> None:
+def _comment(environ: Mapping[str, str], report: str) -> None:
     """Write the comment, where there is a pull request. That GitHub refuses it is told, and no more."""
     if not (number := environ.get("PULL_REQUEST", "")):
         return
@@ -58,7 +58,7 @@ def _comment(environ: Mapping[str, str], report: str, said: str) -> None:
     foot = f"<sub>What a deployment{of}{commit} would do, compared with what is deployed. Nothing was changed.</sub>"
     try:
         comment.put(
-            GitHub.from_environ(environ), int(number), place, f"### Preview{of}: {said}\n\n{report}\n\n{foot}"
+            GitHub.from_environ(environ), int(number), place, f"### Preview{of}\n\n{report}\n\n{foot}"
         )
     except GitHubFailed as failure:
         workflow.warning(
