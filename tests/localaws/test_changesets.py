@@ -7,14 +7,16 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from pennyworth.host.environments import environment
 from pennyworth.host.places import ROOT
 from pennyworth.localaws.server import LocalAws
 from pennyworth.pipeline.policy.template import transformed
 
-from .conftest import client
+from .conftest import REGION, client
 
 STACK = "changed"
 TEMPLATE = """
@@ -77,6 +79,30 @@ def test_another_name_takes_another_resource(cloudformation: Any) -> None:
 def test_a_condition_that_comes_to_hold_adds(cloudformation: Any) -> None:
     found = changes(cloudformation, Wanted="yes")
     assert {name: change["Action"] for name, change in found.items()} == {"More": "Add"}
+
+
+def test_a_policy_may_hang_on_a_change_sets_name() -> None:
+    may = {"Effect": "Allow", "Action": ["cloudformation:CreateChangeSet"], "Resource": "*"}
+    named = {"StringLike": {"cloudformation:ChangeSetName": "looked-at-*"}}
+    with LocalAws(auth=True) as aws:
+        client(aws, "cloudformation").create_stack(StackName=STACK, TemplateBody=TEMPLATE)
+        iam = client(aws, "iam")
+        iam.create_user(UserName="looker")
+        document = json.dumps({"Version": "2012-10-17", "Statement": [may | {"Condition": named}]})
+        iam.put_user_policy(UserName="looker", PolicyName="look", PolicyDocument=document)
+        key = iam.create_access_key(UserName="looker")["AccessKey"]
+        looker = boto3.client(
+            "cloudformation",
+            region_name=REGION,
+            endpoint_url=aws.endpoint,
+            aws_access_key_id=key["AccessKeyId"],
+            aws_secret_access_key=key["SecretAccessKey"],
+        )
+        days = [{"ParameterKey": "Days", "ParameterValue": "7"}]
+        asked = {"StackName": STACK, "TemplateBody": TEMPLATE, "Parameters": days}
+        looker.create_change_set(**asked, ChangeSetName="looked-at-1")
+        with pytest.raises(ClientError, match="AccessDenied"):
+            looker.create_change_set(**asked, ChangeSetName="another")
 
 
 def create_only(kinds: Iterable[str]) -> Any:

@@ -66,6 +66,7 @@ def places(
         (app, "pin_request_origin", _over_tls),
         (iam, "handle_request", identity.handled),
         (iam_actions, "extract_resource_arn", identity.resource),
+        (iam_actions, "request_tag_context", identity.context),
         (stacks, "_property_recreation", changesets.recreation),
         (cloudformation_changesets, "_resolve_props_for_diff", changesets.made),
         *([(iam_evaluator, "enforce", Recorder(record).judged)] if record else []),

@@ -1,4 +1,5 @@
-"""What MiniStack's IAM lacks: older versions of policies made default again, and a simulator that heeds its input.
+"""What MiniStack's IAM lacks: older versions of policies made default again, a simulator that heeds its input, and
+condition keys.
 
 https://docs.aws.amazon.com/IAM/latest/APIReference/API_SetDefaultPolicyVersion.html
 https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html
@@ -43,6 +44,15 @@ def resource(original: Call, bound: inspect.BoundArguments) -> str:
         path = json.loads(given["body"]).get("Path", "/")
         return f"arn:aws:ssm:{given['region']}:{given['account_id']}:parameter{path}"
     return str(original(*bound.args, **bound.kwargs))
+
+
+def context(original: Call, bound: inspect.BoundArguments) -> dict[str, Any]:
+    """The condition keys that MiniStack does not know: a change set's name, whoever makes, sees or deletes it."""
+    found: dict[str, Any] = original(*bound.args, **bound.kwargs)
+    name = bound.arguments["params"].get("ChangeSetName")
+    if bound.arguments["service"] == "cloudformation" and name:
+        return found | {"cloudformation:ChangeSetName": name[0] if isinstance(name, list) else name}
+    return found
 
 
 async def _answered(operation: Callable[[Fields], Any], fields: Fields) -> Any:
