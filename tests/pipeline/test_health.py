@@ -32,7 +32,7 @@ from pennyworth.pipeline.health.finding import Finding, Verdict, line, overall
 from pennyworth.pipeline.health.limits import Limits
 from pennyworth.pipeline.health.rights import trust_problems
 from pennyworth.pipeline.health.stack import MOVED, _changed
-from pennyworth.pipeline.health.subject import Subject, masked
+from pennyworth.pipeline.health.subject import Subject
 from pennyworth.pipeline.policy.documents import DEPLOY_ROLE, filled
 from pennyworth.pipeline.workflow import StepFailed
 
@@ -751,11 +751,6 @@ def test_limits_come_from_the_environment() -> None:
     with pytest.raises(StepFailed):
         Limits.from_environ({"CERTIFICATE_DAYS": "many"})
     assert limits.described()["window-hours"] == ("Hours of CloudWatch's figures to look at", "4")
-
-
-def test_hidden_values_are_masked_in_any_case() -> None:
-    text = "API.Example.com in us-west-2, stack endpoint-1"
-    assert masked(text, ["example.com", "api.example.com", "us-west-2"]) == "*** in ***, stack endpoint-1"
 
 
 def test_the_command_shows_it_as_a_person_reads_it(endpoint: Endpoint) -> None:

@@ -2,14 +2,16 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pennyworth.pipeline.health import chart, history
+from pennyworth.localaws.github import FakeGitHub
+from pennyworth.pipeline.github import GitHub, GitHubFailed
+from pennyworth.pipeline.health import chart, history, issue
 from pennyworth.pipeline.health.finding import (
     Finding,
     Said,
@@ -25,7 +27,7 @@ from pennyworth.pipeline.health.finding import (
 from pennyworth.pipeline.health.history import Entry
 
 NOW = datetime(2026, 11, 25, 18, 17, tzinfo=UTC)
-WELL = (Finding("stack", ok("UPDATE_COMPLETE")), Finding("endpoint", ok("fine", up=1, first_ms=812)))
+WELL = (Finding("stack", ok("UPDATE_COMPLETE")), Finding("endpoint", ok("fine", {"up": 1, "first_ms": 812})))
 
 
 def test_the_worst_finding_is_what_they_mean_together() -> None:
@@ -56,8 +58,10 @@ def test_findings_are_data() -> None:
 
 
 def test_a_run_is_a_line_of_numbers_and_names_of_checks() -> None:
-    bad = Finding("endpoint", unhealthy("health: https://api.example.com is down", "Look.", up=0))
-    counted = Finding("traffic", ok("a few", requests=12, error_percent=0.0))
+    bad = Finding(
+        "endpoint", unhealthy("{failed}", "Look.", {"up": 0}, failed="https://api.example.com is down")
+    )
+    counted = Finding("traffic", ok("a few", {"requests": 12, "error_percent": 0.0}))
     assert history.entry([WELL[0], bad, counted], NOW) == Entry(
         at="2026-11-25T18:17:00+00:00",
         verdict="unhealthy",
@@ -175,3 +179,148 @@ def test_a_history_outlives_what_it_is_read_into(tmp_path: Path, findings: Seque
     for _ in range(3):
         history.write(file, [*history.read(file), history.entry(findings, NOW)])
     assert history.read(file) == [history.entry(findings, NOW)] * 3
+
+
+# --- the issue --------------------------------------------------------------------------------------------------------
+
+REPOSITORY = "octo/endpoint"
+HIDDEN = ["endpoint", "us-west-2", "123456789012", "api.example.com", "example.com"]
+DOWN = Finding(
+    "endpoint", unhealthy("{failed}", "Look into the log.", failed="health: https://api.example.com is down")
+)
+ALARM = Finding(
+    "alarms", unhealthy("{alarm} has gone off", "There are too many errors.", alarm="endpoint-errors")
+)
+ODD = Finding("drift", warning("changed by hand", "Undo it."))
+
+
+@pytest.fixture
+def github(tmp_path: Path) -> Iterator[FakeGitHub]:
+    with FakeGitHub(REPOSITORY, tmp_path / "commits.git") as running:
+        yield running
+
+
+def kept(
+    github: FakeGitHub,
+    *findings: Finding,
+    hours: float = 0,
+    name: str = "",
+    hidden: Sequence[str] = HIDDEN,
+) -> str:
+    """A run with these findings, some hours later."""
+    token = github.grant({"issues": "write"})
+    report = issue.Report(findings, NOW + timedelta(hours=hours), hidden, name, "https://github.com/run/1")
+    return issue.keep(GitHub(REPOSITORY, token, github.api_url), report)
+
+
+def test_where_all_is_well_nothing_is_said(github: FakeGitHub) -> None:
+    assert kept(github, *WELL) == kept(github, *WELL, ODD) == ""
+    assert github.issues == {}
+
+
+def test_an_issue_lives_as_long_as_something_is_wrong(github: FakeGitHub) -> None:
+    assert kept(github, WELL[0], DOWN, ODD) == "Issue #1 is opened."
+    opened = github.issues[1]
+    assert opened["title"] == "The endpoint is unhealthy"
+    assert [label["name"] for label in opened["labels"]] == [issue.LABEL]
+    assert "Since 25 November 2026, 18:17 UTC" in opened["body"]
+    assert "| ❌ | endpoint | health: https://*** is down | Look into the log. |" in opened["body"]
+    assert "| ⚠️ | drift |" in opened["body"] and "UPDATE_COMPLETE" in opened["body"]
+
+    # the same again: the text is renewed, nobody is bothered
+    assert kept(github, DOWN, hours=4) == "Issue #1 is open."
+    assert "last seen 25 November 2026, 22:17 UTC" in github.issues[1]["body"]
+    assert "Since 25 November 2026, 18:17 UTC" in github.issues[1]["body"]
+    assert github.bodies(1) == []
+
+    # something else
+    kept(github, DOWN, ALARM, hours=8)
+    kept(github, ALARM, hours=12)
+    kept(github, ALARM, hours=16)
+    assert github.bodies(1) == [
+        "What is wrong has changed:\n\n- ❌ alarms: ***-errors has gone off",
+        "What is wrong has changed:\n\n- ✅ endpoint",
+    ]
+
+    # a deployment says nothing, and what can't be seen is not well
+    deploying = Finding("stack", Said(Verdict.DEPLOYING, "a deployment is at work"))
+    assert kept(github, deploying, hours=17) == ""
+    blind = Finding("alarms", unknown("AWS refused"))
+    assert "stays open" in kept(github, WELL[0], blind, hours=18)
+    assert github.issues[1]["state"] == "open" and len(github.bodies(1)) == 2
+
+    # recovered, though with a warning
+    assert kept(github, *WELL, ODD, hours=20.5) == "Issue #1 is closed."
+    assert (github.issues[1]["state"], github.issues[1]["state_reason"]) == ("closed", "completed")
+    assert github.bodies(1)[2:] == ["Healthy again after 20 hours and 30 minutes: alarms."]
+
+    # and the next time it is another one
+    assert kept(github, DOWN, hours=40) == "Issue #2 is opened."
+    assert len(github.issues) == 2
+
+
+def test_nothing_that_is_hidden_is_ever_said(github: FakeGitHub) -> None:
+    wrong = Finding(
+        "passrole",
+        unhealthy(
+            "{role} can be handed to {service}, too, by {because}",
+            "Narrow that policy.",
+            role="arn:aws:iam::123456789012:role/endpoint-FunctionRole-1",
+            service="ec2.us-west-2.amazonaws.com",
+            because="endpoint-extra at example.com",
+        ),
+    )
+    kept(github, wrong, name="live")
+    kept(github, wrong, ALARM, DOWN, name="live", hours=1)
+    kept(github, *WELL, name="live", hours=2)
+    said = [github.issues[1]["title"], github.issues[1]["body"], *github.bodies(1)]
+    said = [text.replace("https://github.com/run/1", "") for text in said]
+    # the words around are everybody's: what is called `endpoint` like the check can't be told from it
+    for value in HIDDEN[1:]:
+        assert value not in "\n".join(said)
+    assert "endpoint-" not in "\n".join(said)
+    assert "arn:aws:iam::***:role/***-FunctionRole-1" in said[1]
+
+
+def test_each_endpoint_of_a_repository_has_an_issue_of_its_own(github: FakeGitHub) -> None:
+    kept(github, DOWN, name="live")
+    kept(github, DOWN, name="staging")
+    kept(github, *WELL, name="staging", hours=1)
+    assert [(one["title"], one["state"]) for one in github.issues.values()] == [
+        ("The endpoint (live) is unhealthy", "open"),
+        ("The endpoint (staging) is unhealthy", "closed"),
+    ]
+
+
+def test_a_name_can_not_end_the_comment_that_it_stands_in(github: FakeGitHub) -> None:
+    name = "a --> b"
+    kept(github, DOWN, name=name)
+    assert "Issue #1 is open." in kept(github, DOWN, name=name)
+    assert github.issues[1]["body"].partition("\n")[0].count("-->") == 1
+
+
+def test_what_others_write_is_left_alone(github: FakeGitHub) -> None:
+    github.open_issue("Mine", "<!-- pennyworth-health-check {} -->", (issue.LABEL,))
+    github.open_issue("Mine, too", "<!-- pennyworth-health-check not JSON -->", (issue.LABEL,))
+    kept(github, DOWN)
+    kept(github, *WELL, hours=1)
+    assert [one["state"] for one in github.issues.values()] == ["open", "open", "closed"]
+
+
+def test_without_the_permission_it_says_which(github: FakeGitHub) -> None:
+    token = github.grant({"contents": "read"})
+    with pytest.raises(GitHubFailed, match="403"):
+        issue.keep(GitHub(REPOSITORY, token, github.api_url), issue.Report([DOWN], NOW, HIDDEN))
+
+
+@pytest.mark.parametrize(
+    ("length", "words"),
+    [
+        (timedelta(seconds=10), "1 minute"),
+        (timedelta(minutes=61), "1 hour and 1 minute"),
+        (timedelta(hours=49, minutes=5), "2 days and 1 hour"),
+        (timedelta(days=3), "3 days"),
+    ],
+)
+def test_how_long_it_lasted_is_said_in_words(length: timedelta, words: str) -> None:
+    assert issue.duration(length) == words

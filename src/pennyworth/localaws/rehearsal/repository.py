@@ -233,6 +233,7 @@ class Repository:
                     "GITHUB_API_URL": self.github.api_url,
                     "GITHUB_RUN_ID": str(self._runs),
                     "GITHUB_RUN_NUMBER": str(self._runs),
+                    "REHEARSAL_CACHE": str(self._folder / "cache"),
                     "PENNYWORTH_WORK_DIR": str(made().resolve()),
                     "PENNYWORTH_TARGET_SYSTEM": Target.here().system,
                     "SAM_CLI_POLL_DELAY": "0.5",  # nobody here throttles it

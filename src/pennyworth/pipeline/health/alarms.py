@@ -15,17 +15,25 @@ def alarms(subject: Subject) -> Saying:
     for alarm in found:
         if alarm["StateValue"] == "ALARM":
             yield unhealthy(
-                f"{alarm['AlarmName']} has gone off: {alarm.get('StateReason', '')}",
+                "{alarm} has gone off: {reason}",
                 alarm.get("AlarmDescription", ""),
+                alarm=alarm["AlarmName"],
+                reason=alarm.get("StateReason", ""),
             )
     silent = [alarm["AlarmName"] for alarm in found if not alarm.get("ActionsEnabled", True)]
     if silent:
         yield warning(
-            f"{', '.join(sorted(silent))} would tell nobody", "Enable its actions in CloudWatch's console."
+            "{alarms} would tell nobody",
+            "Enable its actions in CloudWatch's console.",
+            alarms=", ".join(sorted(silent)),
         )
     missing = sorted(set(names) - {alarm["AlarmName"] for alarm in found})
     if missing:
-        yield warning(f"{', '.join(missing)} is gone", "Deploy once with Monitoring no, then with yes.")
+        yield warning(
+            "{alarms} is gone",
+            "Deploy once with Monitoring no, then with yes.",
+            alarms=", ".join(missing),
+        )
     waiting = sum(alarm["StateValue"] == "INSUFFICIENT_DATA" for alarm in found)
     quiet = sum(alarm["StateValue"] == "OK" for alarm in found)
     if quiet + waiting == len(names):

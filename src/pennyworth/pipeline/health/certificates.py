@@ -86,18 +86,22 @@ def shown(domain: str, address: tuple[str, int], limit: float) -> Said:
             ends = ssl.cert_time_to_seconds(str((tls.getpeercert() or {})["notAfter"]))
     except socket.gaierror:
         return unhealthy(
-            f"{domain} does not resolve",
+            "{domain} does not resolve",
             "Its record belongs into the hosted zone, and the world must ask that zone: `pennyworth doctor` looks.",
+            domain=domain,
         )
     except ssl.SSLCertVerificationError as failure:
         return unhealthy(
-            f"callers refuse it: {failure.verify_message}",
+            "callers refuse it: {reason}",
             "The domain must have a valid certificate for its name: deploy again, or see in ACM's console.",
+            reason=failure.verify_message,
         )
     except OSError as failure:
         return unhealthy(
-            f"no TLS at {domain}: {failure or type(failure).__name__}",
+            "no TLS at {domain}: {reason}",
             "See in API Gateway's console whether the custom domain is there, and deploy again if not.",
+            domain=domain,
+            reason=str(failure) or type(failure).__name__,
         )
     return _judged(
         ends, "the one that callers see", "ACM has another one, or renewed none: deploy again.", limit

@@ -48,7 +48,7 @@ def examine(subject: Subject, skip: Collection[str] = ()) -> Iterator[Finding]:
                 if name == STATE and (said.verdict == Verdict.DEPLOYING or not subject.status):
                     return
         except (ClientError, BotoCoreError) as failure:
-            yield Finding(name, unknown(_reason(failure), _mend(failure)))
+            yield Finding(name, unknown("{reason}", _mend(failure), reason=_reason(failure)))
 
 
 def _reason(failure: Exception) -> str:

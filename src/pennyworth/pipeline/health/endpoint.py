@@ -29,13 +29,16 @@ def endpoint(subject: Subject) -> Saying:
     first = round(results[0].seconds * 1000)
     if failed:
         yield unhealthy(
-            "\n".join(f"{result.check}: {result.detail}" for result in failed),
+            "{failed}",
             "Look into the function's log, or try it yourself: pennyworth smoke URL.",
-            up=0,
+            {"up": 0},
+            failed="\n".join(f"{result.check}: {result.detail}" for result in failed),
         )
         return
     passed = sum(result.status == "passed" for result in results)
-    yield ok(f"{passed} light checks passed; the first answer came after {first} ms", up=1, first_ms=first)
+    yield ok(
+        f"{passed} light checks passed; the first answer came after {first} ms", {"up": 1, "first_ms": first}
+    )
 
 
 def _origin(subject: Subject) -> str:

@@ -1,10 +1,11 @@
 """What a check found, and what all of them together mean."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from pennyworth.pipeline.preview.secrecy import masked
 from pennyworth.pipeline.workflow import table
 
 
@@ -44,35 +45,47 @@ class Said:
     """What a check says."""
 
     verdict: Verdict
-    detail: str
-    """What was seen."""
+    said: str
+    """What was seen, with {names} in the place of `values`."""
     mend: str = ""
     """What to do next, in a sentence."""
+    values: Mapping[str, str] = field(default_factory=dict)
+    """What AWS or a setting calls something. From strangers it may have to be hidden, unlike the words around it."""
     figures: Mapping[str, float] = field(default_factory=dict)
     """What the history keeps of it, by the names of history.Entry."""
 
+    @property
+    def detail(self) -> str:
+        """What was seen."""
+        return self.said.format(**self.values) if self.values else self.said
+
+    def hiding(self, secrets: Sequence[str]) -> "Said":
+        """The same with *** in the place of each secret."""
+        return replace(self, values=masked(self.values, secrets))
+
 
 Saying = Iterator[Said]
+Figures = Mapping[str, float]
 
 
-def ok(detail: str, **figures: float) -> Said:
+def ok(said: str, figures: Figures | None = None, **values: str) -> Said:
     """All is well."""
-    return Said(Verdict.OK, detail, figures=figures)
+    return Said(Verdict.OK, said, "", values, figures or {})
 
 
-def unknown(detail: str, mend: str = "") -> Said:
+def unknown(said: str, mend: str = "", **values: str) -> Said:
     """It can't be told."""
-    return Said(Verdict.UNKNOWN, detail, mend)
+    return Said(Verdict.UNKNOWN, said, mend, values)
 
 
-def warning(detail: str, mend: str, **figures: float) -> Said:
+def warning(said: str, mend: str, figures: Figures | None = None, **values: str) -> Said:
     """Somebody should have a look."""
-    return Said(Verdict.WARNING, detail, mend, figures)
+    return Said(Verdict.WARNING, said, mend, values, figures or {})
 
 
-def unhealthy(detail: str, mend: str, **figures: float) -> Said:
+def unhealthy(said: str, mend: str, figures: Figures | None = None, **values: str) -> Said:
     """Something is wrong."""
-    return Said(Verdict.UNHEALTHY, detail, mend, figures)
+    return Said(Verdict.UNHEALTHY, said, mend, values, figures or {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +109,9 @@ def overall(findings: Iterable[Finding]) -> Verdict:
 
 def strict(finding: Finding) -> Finding:
     """A finding whose warning counts as unhealthy."""
-    said = finding.said
-    if said.verdict != Verdict.WARNING:
+    if finding.verdict != Verdict.WARNING:
         return finding
-    return Finding(finding.check, Said(Verdict.UNHEALTHY, said.detail, said.mend, said.figures))
+    return replace(finding, said=replace(finding.said, verdict=Verdict.UNHEALTHY))
 
 
 def line(finding: Finding) -> str:
@@ -122,4 +134,13 @@ def as_table(findings: Iterable[Finding]) -> str:
 
 def as_json(findings: Iterable[Finding]) -> list[dict[str, Any]]:
     """Findings as data: check, verdict, detail, mend, figures."""
-    return [{"check": finding.check, **asdict(finding.said)} for finding in findings]
+    return [
+        {
+            "check": finding.check,
+            "verdict": str(finding.verdict),
+            "detail": finding.said.detail,
+            "mend": finding.said.mend,
+            "figures": dict(finding.said.figures),
+        }
+        for finding in findings
+    ]

@@ -1,20 +1,19 @@
 """The one issue at GitHub that is open for as long as something is wrong.
 
-Issues of a public repository are public, and GitHub masks no secret in them: whatever is said in one goes through
-`masked` first.
+Issues of a public repository are public, and GitHub masks no secret in them: findings are `hiding` them before one is
+written.
 """
 
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pennyworth.pipeline.github import GitHub, GitHubFailed
 from pennyworth.pipeline.health.finding import ICONS, Finding, Verdict, as_table, overall
 from pennyworth.pipeline.health.history import wrong
-from pennyworth.pipeline.health.subject import masked
 
 LABEL = "health-check"
 _LABEL_COLOUR = "d93f0b"
@@ -58,11 +57,16 @@ class Report:
     findings: Sequence[Finding]
     now: datetime
     hidden: Sequence[str]
-    """Values that the issue must not hold."""
+    """What the issue must not hold."""
     name: str = ""
     """Which endpoint it is, where a repository has several. Public."""
     run_url: str = ""
     """The run's page."""
+
+    @property
+    def shown(self) -> list[Finding]:
+        """The findings as strangers may read them."""
+        return [replace(one, said=one.said.hiding(self.hidden)) for one in self.findings]
 
     @property
     def title(self) -> str:
@@ -124,18 +128,18 @@ def _unhealthy(github: GitHub, report: Report, open_ones: Sequence[tuple[int, St
     gone = [f"- {ICONS[Verdict.OK]} {check}" for check in before.wrong if check not in now]
     new = [
         f"- {ICONS[Verdict.UNHEALTHY]} {one.check}: {' '.join(one.said.detail.split())}"
-        for one in report.findings
+        for one in report.shown
         if one.verdict == Verdict.UNHEALTHY and one.check not in before.wrong
     ]
     said = "\n".join(["What is wrong has changed:", "", *new, *gone])
-    github.call("POST", f"/issues/{number}/comments", {"body": masked(said, list(report.hidden))})
+    github.call("POST", f"/issues/{number}/comments", {"body": said})
     return f"Issue #{number} tells that something else is wrong."
 
 
 def _recovered(github: GitHub, report: Report, number: int, state: State) -> None:
     lasted = duration(report.now - datetime.fromisoformat(state.since))
     said = f"Healthy again after {lasted}: {', '.join(state.wrong)}."
-    github.call("POST", f"/issues/{number}/comments", {"body": masked(said, list(report.hidden))})
+    github.call("POST", f"/issues/{number}/comments", {"body": said})
     github.call("PATCH", f"/issues/{number}", {"state": "closed", "state_reason": "completed"})
 
 
@@ -153,8 +157,8 @@ def _body(report: Report, state: State) -> str:
     since = datetime.fromisoformat(state.since)
     seen = f"last seen {_time(report.now)}"
     run = f" · [what the run saw]({report.run_url})" if report.run_url else ""
-    bad = [one for one in report.findings if one.verdict in (Verdict.UNHEALTHY, Verdict.WARNING)]
-    rest = [one for one in report.findings if one not in bad]
+    bad = [one for one in report.shown if one.verdict in (Verdict.UNHEALTHY, Verdict.WARNING)]
+    rest = [one for one in report.shown if one not in bad]
     parts = [
         f"Since {_time(since)} · {seen}{run}",
         as_table(bad),
@@ -162,7 +166,7 @@ def _body(report: Report, state: State) -> str:
         "_The health check keeps this text up to date, comments when something else goes wrong, and closes the issue"
         " once all is well. Where the endpoint is stands in the run's summary, not here._",
     ]
-    text = masked("\n\n".join(filter(None, parts)), list(report.hidden))
+    text = "\n\n".join(filter(None, parts))
     return f"{state.hidden()}\n{text}"
 
 

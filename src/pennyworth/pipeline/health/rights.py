@@ -19,6 +19,7 @@ from pennyworth.pipeline.workflow import StepFailed
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException"})
 _NOT_OURS = "`pennyworth bootstrap` makes it; accounts with a role of their own leave this check out."
 _OUTDATED = "The account was set up by another version: run `pennyworth bootstrap` again."
+_SEE = "`pennyworth tighten-passrole --dry-run` says the same, and more."
 _AGAIN = "Run `pennyworth bootstrap` again, which puts it right, and see in CloudTrail who changed it."
 
 
@@ -27,14 +28,15 @@ def passrole(subject: Subject) -> Saying:
     account = subject.account
     arn = subject.policy if subject.policy.startswith("arn:") else account.arn(f"policy/{subject.policy}")
     if absent_as_none(account.client("iam").get_policy, PolicyArn=arn) is None:
-        yield unknown(f"there is no policy {arn.rpartition('/')[2]}", _NOT_OURS)
+        yield unknown("there is no policy {policy}", _NOT_OURS, policy=arn.rpartition("/")[2])
         return
     target = passing.Target(subject.stack, account.region, subject.policy, subject.role)
     try:
         outcome = passing.tighten(target, dry_run=True)
     except StepFailed as failure:
         denied = isinstance(failure.__cause__, ClientError) and _code(failure.__cause__) in _DENIED
-        yield (unknown if denied else unhealthy)(failure.title, failure.message)
+        told = unknown if denied else unhealthy
+        yield told("{title}. {message}", _SEE, title=failure.title, message=failure.message)
         return
     if outcome.difference:
         yield unhealthy(
@@ -46,13 +48,19 @@ def passrole(subject: Subject) -> Saying:
     judged = Simulation(role, account.client("iam")).of(outcome.roles, account.arn(f"role/{subject.stack}-"))
     for finding in judged.refused:
         yield unhealthy(
-            f"{finding.arn} can't be handed to {finding.service}: {finding.because}",
+            "{role} can't be handed to {service}: {because}",
             "The next deployment would fail. Run `pennyworth bootstrap` again.",
+            role=finding.arn,
+            service=finding.service,
+            because=finding.because,
         )
     for finding in judged.allowed:
         yield unhealthy(
-            f"{finding.arn} can be handed to {finding.service}, too, by {finding.because}",
+            "{role} can be handed to {service}, too, by {because}",
             "Narrow that policy, or detach it.",
+            role=finding.arn,
+            service=finding.service,
+            because=finding.because,
         )
     if not judged.refused and not judged.allowed:
         yield ok(f"{len(outcome.roles)} roles of the stack may be handed on, and nothing else")
@@ -63,15 +71,15 @@ def trust(subject: Subject) -> Saying:
     name = subject.role.rpartition("/")[2]
     found = absent_as_none(subject.account.client("iam").get_role, RoleName=name)
     if found is None:
-        yield unknown(f"there is no role {name}", _NOT_OURS)
+        yield unknown("there is no role {role}", _NOT_OURS, role=name)
         return
     document = found["Role"]["AssumeRolePolicyDocument"]
     problems = list(trust_problems(document, subject.repository))
     for problem in problems:
-        yield unhealthy(problem, _AGAIN)
+        yield unhealthy("{problem}", _AGAIN, problem=problem)
     if not problems:
         whose = subject.repository or "the repositories that it names"
-        yield ok(f"only runs of {whose} can take the deploy role")
+        yield ok("only runs of {whose} can take the deploy role", whose=whose)
 
 
 def rights(subject: Subject) -> Saying:
@@ -85,7 +93,9 @@ def rights(subject: Subject) -> Saying:
     found = list(drifts(subject.account, Settings.of(made_with)))
     for one in found:
         told = "not as it was made" if "\n" in one.detail else one.detail
-        yield said(f"{one.what}: {told}", f"{mend} `pennyworth doctor` shows the difference.")
+        yield said(
+            "{what}: {told}", f"{mend} `pennyworth doctor` shows the difference.", what=one.what, told=told
+        )
     if not found:
         yield ok("role, policies and boundaries are as they were made")
 

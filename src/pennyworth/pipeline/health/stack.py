@@ -30,7 +30,9 @@ def state(subject: Subject) -> Saying:
     status = subject.status
     if not status:
         yield unhealthy(
-            f"there is no stack {subject.stack}", "Deploy it, or correct STACK_NAME and AWS_REGION."
+            "there is no stack {stack}",
+            "Deploy it, or correct STACK_NAME and AWS_REGION.",
+            stack=subject.stack,
         )
     elif status in _SOUND:
         yield ok(status)
@@ -79,8 +81,9 @@ def drift(subject: Subject) -> Saying:
         )
     if found["DetectionStatus"] == "DETECTION_FAILED":
         yield unknown(
-            f"CloudFormation could not look at everything: {found.get('DetectionStatusReason', 'no reason told')}",
+            "CloudFormation could not look at everything: {reason}",
             "Mostly a right to read is missing: policies/view.json has them all.",
+            reason=found.get("DetectionStatusReason", "no reason told"),
         )
     elif not deleted and not changed:
         yield ok("everything is as it was deployed")

@@ -1,6 +1,5 @@
 """What is looked at: a deployed stack, with what a run was told of it."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -101,10 +100,3 @@ class Subject:
             *(self.parameters.get(name, "") for name in ("BaseDomain", "Route53HostedZoneId")),
         ]
         return [value for value in found if value]
-
-
-def masked(text: str, hidden: list[str]) -> str:
-    """A text with *** in the place of each hidden value, in any case of letters."""
-    for value in sorted(hidden, key=len, reverse=True):
-        text = re.sub(re.escape(value), "***", text, flags=re.IGNORECASE)
-    return text

@@ -126,31 +126,31 @@ def traffic(subject: Subject) -> Saying:
             f"the function crashed {crashes} times {window} ({share:.1f} %)", "Look into the function's log."
         )
     if not requests:
-        yield ok(f"no traffic {window}", **figures)
+        yield ok(f"no traffic {window}", figures)
         return
     told = f"{requests} requests {window}: {seen.total('failed')} failed ({percent:.1f} %)"
     told += f", {seen.total('refused')} refused (4xx)"
     told += f", at most {seen.highest('at_once'):.0f} at once" if seen.hours["at_once"] else ""
     if requests < limits.min_requests:
         if seen.total("failed"):
-            yield warning(f"{told}; too few to judge by", "Look into the function's log.", **figures)
+            yield warning(f"{told}; too few to judge by", "Look into the function's log.", figures)
         else:
-            yield ok(told, **figures)
+            yield ok(told, figures)
         return
     told += f"; one in twenty took longer than {p95:.1f} s" if p95 is not None else ""
     longest = _longest(subject)
     if percent > limits.max_error_percent:
         yield unhealthy(
-            told, "Look into the function's log: its last failures are on the dashboard, too.", **figures
+            told, "Look into the function's log: its last failures are on the dashboard, too.", figures
         )
     elif p95 is not None and p95 > longest:
         yield unhealthy(
             f"{told}, more than {longest:g}",
             "Look at the provider first. Where such answers are meant to be long, raise max-p95-seconds.",
-            **figures,
+            figures,
         )
     else:
-        yield ok(told, **figures)
+        yield ok(told, figures)
 
 
 def _longest(subject: Subject) -> float:

@@ -141,11 +141,7 @@ def _keep_issue(
     server, run_id = environ.get("GITHUB_SERVER_URL", ""), environ.get("GITHUB_RUN_ID", "")
     repository = environ.get("GITHUB_REPOSITORY", "")
     page = f"{server}/{repository}/actions/runs/{run_id}" if server and run_id else ""
-    # ACCOUNT/NAME may hold the stack's name, and an address of stars leads nowhere
-    hidden = subject.hidden()
-    if any(value.lower() in page.lower() for value in hidden):
-        page = ""
-    report = issue.Report(findings, now, hidden, environ.get("NAME", ""), page)
+    report = issue.Report(findings, now, subject.hidden(), environ.get("NAME", ""), page)
     try:
         return issue.keep(GitHub.from_environ(environ), report)
     except GitHubFailed as failure:
