@@ -10,15 +10,21 @@ from typing import Any
 
 import boto3
 import pytest
+import yaml
 
+from pennyworth.host.places import ROOT
+from pennyworth.localaws.rehearsal.act import Job
 from pennyworth.localaws.rehearsal.rehearse import DOMAIN, REGION, STACK, Rehearsal, rehearse
 from pennyworth.localaws.server import ACCOUNT, LocalAws
 
+CHECKOUT = "Check out the configuration"
+ALL_OF_IT = "Deploy the endpoint"
 CREDENTIALS = "Take the deploy role"
 VALIDATION = "Validate template and configuration"
+TRIAL = "Try the endpoint, and put the former version back where it fails"
+AT_THE_END = "Say how long it took"
 STEPS = [
     "See that the settings are there",
-    "Check out the configuration",
     CREDENTIALS,
     VALIDATION,
     "Build the function",
@@ -26,11 +32,30 @@ STEPS = [
     "Write the credentials",
     "Deploy the stack",
     "Tighten PassRole",
-    "Try the endpoint",
+    TRIAL,
+    "Delete old versions",
+    AT_THE_END,
 ]
+"""Those of actions/deploy, which is all of a deployment."""
 STAGES = ("Original", "Processed")
-KEYS = ["Use the static keys", "Say how to leave the static keys"]
-OF_THE_ROLE = {CREDENTIALS, "Admit the roles to come", "Tighten PassRole"}
+OF_THE_ROLE = {"Admit the roles to come", "Tighten PassRole"}
+
+
+def went(job: Job, action: str = "deploy") -> list[tuple[str, bool]]:
+    """The deployment's steps that were not skipped, by the names that the action gives them, and how each ended."""
+    steps = yaml.safe_load((ROOT / "actions" / action / "action.yml").read_text())["runs"]["steps"]
+    names = {step.get("id", str(place)): step["name"] for place, step in enumerate(steps)}
+    parts = [(step.name.split("/"), step.succeeded) for step in job.parts]
+    return [(names[path[1]], succeeded) for path, succeeded in parts if len(path) == 2 and path[0] == action]
+
+
+def until(last: str, *, failed: bool = False) -> list[tuple[str, bool]]:
+    """A deployment that ends after a step."""
+    done = [(name, True) for name in STEPS[: STEPS.index(last) + 1]]
+    return [*done[:-1], (last, not failed), (AT_THE_END, True)]
+
+
+DONE = [(name, True) for name in STEPS]
 
 
 @pytest.fixture
@@ -91,7 +116,8 @@ def test_a_push_deploys_and_shows_no_key_even_unmasked(aws: LocalAws) -> None:
         rehearsal = rehearse(aws, masked=False)
     job = rehearsal.job
     assert job.succeeded, job.output
-    assert [step.name for step in job.steps if step.succeeded] == STEPS
+    assert [step.name for step in job.steps if step.succeeded] == [CHECKOUT, ALL_OF_IT]
+    assert went(job) == DONE
     log = shown(rehearsal)
     assert f"api.{DOMAIN}" in log  # it is the unmasked one
     everything = "\n".join(arguments)
@@ -99,7 +125,7 @@ def test_a_push_deploys_and_shows_no_key_even_unmasked(aws: LocalAws) -> None:
     (function_role,) = (one["OutputValue"] for one in role if one["OutputKey"] == "FunctionRoleArn")
     assert passed(aws) == {"Resource": function_role, "Services": "lambda.amazonaws.com"}
     assert "-FunctionRole-*`" in job.summary and f"`{function_role}`" in job.summary
-    assert "sam deploy" in everything and "pennyworth.pipeline.steps smoke-test" in everything
+    assert "sam deploy" in everything and "pennyworth.pipeline.steps verify" in everything
     kept = deployed(aws, rehearsal.secrets["STACK_NAME"])
     for value in hidden(rehearsal):
         assert value not in log
@@ -136,10 +162,9 @@ def test_a_users_static_keys_deploy_with_a_warning_and_are_shown_nowhere(aws: Lo
     rehearsal = rehearse(aws, credentials="keys")
     job = rehearsal.job
     assert job.succeeded, job.output
-    wanted = [step for step in STEPS if step not in OF_THE_ROLE]
-    assert [step.name for step in job.steps if step.succeeded] == [*wanted[:2], *KEYS, *wanted[2:]]
+    assert went(job) == [step for step in DONE if step[0] not in OF_THE_ROLE]
     assert any("keys that do not expire" in warning for warning in job.warnings)
-    assert "Deployed with static AWS keys" in job.summary and "`AWS_DEPLOY_ROLE_ARN`" in job.summary
+    assert "### ✅ Static AWS keys" in job.summary and "`AWS_DEPLOY_ROLE_ARN`" in job.summary
     log = shown(rehearsal)
     assert rehearsal.secrets["AWS_SECRET_ACCESS_KEY"] not in log
 
@@ -147,7 +172,7 @@ def test_a_users_static_keys_deploy_with_a_warning_and_are_shown_nowhere(aws: Lo
 def test_where_there_are_both_the_role_is_taken(aws: LocalAws) -> None:
     job = rehearse(aws, credentials="both").job
     assert job.succeeded, job.output
-    assert [step.name for step in job.steps if step.succeeded] == STEPS
+    assert went(job) == DONE
     assert not any("keys that do not expire" in warning for warning in job.warnings)
 
 
@@ -169,6 +194,8 @@ def test_a_dispatch_deploys_with_the_newer_subject_and_masks_every_secret(aws: L
         "✅ PassRole",
         "✅ Smoke tests",
     ]
+    assert re.search(r"^\| ✅ Deployment \| [\d.]+ s \| █", summary, re.MULTILINE)  # how long each step took
+    assert "| **1,000 requests** | **$" in summary
     assert "Created: " in summary
     assert "| created | Function | AWS::Lambda::Function |" in summary
     assert "| Base URL | `https://api.***/v1` |" in summary
@@ -186,9 +213,7 @@ def test_a_token_for_anything_else_is_refused_at_the_credentials(
     rehearsal = rehearse(aws, **other)
     assert not rehearsal.job.succeeded
     assert rehearsal.presented != rehearsal.trusted
-    steps = {step.name: step.succeeded for step in rehearsal.job.steps}
-    assert steps[CREDENTIALS] is False
-    assert not set(steps) & set(STEPS[STEPS.index(CREDENTIALS) + 1 :])
+    assert went(rehearsal.job) == until(CREDENTIALS, failed=True)
     assert any(
         "Not authorized to perform sts:AssumeRoleWithWebIdentity" in error for error in rehearsal.job.errors
     )
@@ -205,8 +230,7 @@ model_list:
 """
     rehearsal = rehearse(aws, config=config)
     assert not rehearsal.job.succeeded
-    steps = [(step.name, step.succeeded) for step in rehearsal.job.steps]
-    assert steps == [(name, name != VALIDATION) for name in STEPS[: STEPS.index(VALIDATION) + 1]]
+    assert went(rehearsal.job) == until(VALIDATION, failed=True)
     entries = [json.loads(line) for line in rehearsal.log.read_text().splitlines() if line.startswith("{")]
     commands = [entry["raw"] for entry in entries if entry.get("command") in ("error", "warning")]
     assert any(
@@ -225,7 +249,7 @@ model_list:
 def test_another_repository_deploys_by_calling_the_workflow(aws: LocalAws) -> None:
     rehearsal = rehearse(aws, called=True)
     assert rehearsal.job.succeeded, rehearsal.job.output
-    assert [step.name for step in rehearsal.job.steps if step.succeeded] == STEPS
+    assert went(rehearsal.job) == DONE
     log = shown(rehearsal)
     for name, value in rehearsal.secrets.items():
         assert value not in log, name
@@ -235,9 +259,7 @@ def test_another_repository_deploys_by_calling_the_workflow(aws: LocalAws) -> No
 def test_a_dry_run_checks_and_builds_and_changes_nothing(aws: LocalAws) -> None:
     job = rehearse(aws, event="workflow_dispatch", inputs={"dry-run": "true"}).job
     assert job.succeeded, job.output
-    assert [step.name for step in job.steps if step.succeeded] == STEPS[
-        : STEPS.index("Build the function") + 1
-    ]
+    assert went(job) == until("Build the function")
     stacks = client(aws, "cloudformation").list_stacks()["StackSummaries"]
     assert STACK not in {stack["StackName"] for stack in stacks}
 
@@ -245,14 +267,14 @@ def test_a_dry_run_checks_and_builds_and_changes_nothing(aws: LocalAws) -> None:
 def test_a_smoke_level_that_there_is_not_fails_before_anything_is_done(aws: LocalAws) -> None:
     job = rehearse(aws, event="workflow_dispatch", inputs={"smoke": "some"}).job
     assert not job.succeeded
-    assert [step.name for step in job.steps] == STEPS[:1]
-    assert "It is full, light or none" in job.errors
+    assert went(job) == until(STEPS[0], failed=True)
+    assert any("smoke is 'some': it is full, light, none" in error for error in job.errors)
 
 
 def test_secrets_that_are_missing_are_named(aws: LocalAws) -> None:
     rehearsal = rehearse(aws, without=["STACK_NAME", "LITELLM_API_KEYS"])
     assert not rehearsal.job.succeeded
-    assert [step.name for step in rehearsal.job.steps] == STEPS[:1]
+    assert went(rehearsal.job) == until(STEPS[0], failed=True)
     log = shown(rehearsal)
     for name in ("STACK_NAME", "LITELLM_API_KEYS"):
         assert f"The secret {name} is missing" in log

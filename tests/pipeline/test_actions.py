@@ -1,21 +1,32 @@
-"""The actions and the workflow: their pages say what they are, and they hand over what they say."""
+"""The actions and the workflows: their pages say what they are, and they hand over what they say."""
 
 import re
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from tests.lint.actionlint import program
+from tests.pipeline.usage import TREE, in_a_workflow, usages
 
+from pennyworth.host.environments import environment
 from pennyworth.host.places import ROOT
+from pennyworth.localaws.rehearsal import rewritten_tree
 from pennyworth.pipeline.steps.deploy import PARAMETER, SECRETS
 from pennyworth.pipeline.steps.deploy import parameters as stack_parameters
 
-ACTIONS = sorted((ROOT / "actions").iterdir())
-DEPLOY = ROOT / ".github" / "workflows" / "deploy.yml"
+ACTIONS = sorted(path.parent for path in ROOT.glob("actions/*/action.yml"))
+WORKFLOWS = ROOT / ".github" / "workflows"
+REUSABLE = sorted(path for path in WORKFLOWS.glob("*.yml") if "\n  workflow_call:" in path.read_text())
+DEPLOY = WORKFLOWS / "deploy.yml"
 NEEDED = "(needed)"
-OF_THE_STACK = ("credentials", "sam-deploy")
-"""The actions that take what the stack is made with."""
+IN_THE_PARAMETER_STORE = {"api-keys", "provider-credentials"}
+USED = r"\$/actions/[\w-]+|(actions|aws-actions)/[\w/-]+@[0-9a-f]{40}"
+
+each_action = pytest.mark.parametrize("action", ACTIONS, ids=lambda path: path.name)
+each_workflow = pytest.mark.parametrize("workflow", REUSABLE, ids=lambda path: path.stem)
 
 
 def document(path: Path) -> dict[str, Any]:
@@ -23,11 +34,32 @@ def document(path: Path) -> dict[str, Any]:
     return found
 
 
+def action_file(name: str) -> Path:
+    return ROOT / "actions" / name / "action.yml"
+
+
+def steps(path: Path) -> Iterator[dict[str, Any]]:
+    """The steps of an action or of a workflow's jobs."""
+    found = document(path)
+    for job in [found["runs"]] if "runs" in found else found["jobs"].values():
+        yield from job.get("steps", [])
+
+
+def triggers(workflow: Path) -> dict[str, Any]:
+    found: dict[str, Any] = document(workflow)[True]  # type: ignore[index] # YAML reads `on` so
+    return found
+
+
+def read_inputs(step: dict[str, Any]) -> set[str]:
+    said = {name: value for name, value in step.items() if name in {"env", "with", "if"}}
+    return set(re.findall(r"inputs\.([\w-]+)", str(said)))
+
+
 def cell(text: object) -> str:
     return " ".join(str(text).split()).replace("|", "\\|")
 
 
-@pytest.mark.parametrize("action", ACTIONS, ids=lambda path: path.name)
+@each_action
 def test_the_page_lists_every_input_and_output_as_it_is(action: Path) -> None:
     given = document(action / "action.yml")
     page = (action / "README.md").read_text()
@@ -42,19 +74,32 @@ def test_the_page_lists_every_input_and_output_as_it_is(action: Path) -> None:
     assert headings == ["Usage", "Inputs", "Outputs", "Permissions", "Calls to AWS"]
 
 
-@pytest.mark.parametrize("action", ACTIONS, ids=lambda path: path.name)
+@each_action
 def test_inputs_reach_a_shell_only_through_its_environment(action: Path) -> None:
-    given = document(action / "action.yml")
     used = set()
-    for step in given["runs"]["steps"]:
-        assert "${{" not in step["run"]
-        assert step["run"].startswith("set -euo pipefail\n")
-        used |= set(re.findall(r"inputs\.([\w-]+)", " ".join(map(str, step["env"].values()))))
-    assert used == set(given["inputs"])
+    for step in steps(action / "action.yml"):
+        if "run" in step:
+            assert "${{" not in step["run"]
+            assert step["run"].startswith("set -euo pipefail\n")
+        used |= read_inputs(step)
+    assert used == set(document(action / "action.yml")["inputs"])
+
+
+@pytest.mark.parametrize(
+    "path", [*(action / "action.yml" for action in ACTIONS), *sorted(WORKFLOWS.glob("*.yml"))], ids=str
+)
+def test_other_actions_are_this_repositorys_own_or_pinned_and_get_what_they_take(path: Path) -> None:
+    for step in steps(path):
+        if used := step.get("uses"):
+            assert re.fullmatch(USED, used)
+            if used.startswith("$/"):
+                inputs = document(action_file(used.rpartition("/")[2]))["inputs"]
+                needed = {name for name, value in inputs.items() if value["required"]}
+                assert needed <= set(step.get("with", {})) <= set(inputs), step.get("name")
 
 
 def test_every_stack_parameter_is_an_input_of_the_deployment() -> None:
-    (step,) = document(ROOT / "actions" / "sam-deploy" / "action.yml")["runs"]["steps"]
+    (step,) = steps(action_file("sam-deploy"))
     handed = {name.removeprefix(PARAMETER) for name in step["env"] if name.startswith(PARAMETER)}
     found_by_itself = {"PermissionsBoundaryArn"}
     assert handed | found_by_itself == set(stack_parameters(ROOT / "template.yaml", {}))
@@ -67,69 +112,116 @@ def test_every_hidden_stack_parameter_is_masked() -> None:
     assert {PARAMETER + name for name in declared} == set(SECRETS)
 
 
-def test_the_workflow_grants_no_more_than_it_says() -> None:
-    workflow = document(DEPLOY)
-    assert workflow["permissions"] == {}
-    (job,) = workflow["jobs"].values()
-    assert job["permissions"] == {"contents": "read", "id-token": "write"}
+@each_workflow
+def test_a_reusable_workflow_grants_nothing_but_to_its_jobs(workflow: Path) -> None:
+    found = document(workflow)
+    assert found["permissions"] == {}
+    assert all("permissions" in job for job in found["jobs"].values())
+
+
+def test_the_deployment_grants_no_more_than_it_says() -> None:
+    found = document(DEPLOY)
+    assert {name: job["permissions"] for name, job in found["jobs"].items()} == {
+        "deploy": {"contents": "read", "id-token": "write"},
+        "rollback": {"id-token": "write"},
+    }
     group = "deploy-${{ inputs.environment || 'stack' }}"
-    assert workflow["concurrency"] == {"group": group, "queue": "max"}
-    triggers = workflow[True]  # YAML reads `on` so
-    assert set(triggers) == {"push", "workflow_dispatch", "workflow_call"}
-    assert triggers["push"] == {"branches": ["main"]}
+    assert found["concurrency"] == {"group": group, "queue": "max"}
+    assert set(triggers(DEPLOY)) == {"push", "workflow_dispatch", "workflow_call"}
+    assert triggers(DEPLOY)["push"] == {"branches": ["main"]}
 
 
-def test_the_workflows_page_lists_what_a_caller_may_say() -> None:
-    call = document(DEPLOY)[True]["workflow_call"]
-    page = DEPLOY.with_suffix(".md").read_text()
-    for name, value in call["inputs"].items():
+@each_workflow
+def test_a_workflows_page_lists_what_a_caller_may_say(workflow: Path) -> None:
+    call = triggers(workflow)["workflow_call"]
+    page = workflow.with_suffix(".md").read_text()
+    inputs, secrets, outputs = (call.get(kind) or {} for kind in ("inputs", "secrets", "outputs"))
+    for name, value in inputs.items():
         default = value["default"]
         shown = f"`{str(default).lower() if isinstance(default, bool) else default}`" if default != "" else ""
         assert f"| `{name}` | {cell(value['description'])} | {shown} |" in page
-    for name, value in {**call["secrets"], **call["outputs"]}.items():
+    for name, value in {**secrets, **outputs}.items():
         assert f"| `{name}` | {cell(value['description'])} |" in page
-    permissions = document(DEPLOY)["jobs"]["deploy"]["permissions"]
-    grants = [f"{name}: {access}" for name, access in permissions.items()]
+    granted: dict[str, str] = {}
+    for job in document(workflow)["jobs"].values():
+        for name, access in job["permissions"].items():
+            granted[name] = "write" if "write" in (access, granted.get(name)) else access
+    grants = [f"{name}: {access}" for name, access in granted.items()]
     rows = re.findall(r"^\| `([^`]+)` \|", page, re.MULTILINE)
-    assert rows == [*call["inputs"], *call["secrets"], *call["outputs"], *grants]
+    assert rows == [*inputs, *secrets, *outputs, *grants]
     headings = re.findall(r"^## (.*)$", page, re.MULTILINE)
     assert headings == ["Usage", "Inputs", "Secrets", "Outputs", "Required caller permissions"]
 
 
-def test_a_caller_declares_every_secret_and_input_that_the_workflow_reads() -> None:
-    text = DEPLOY.read_text()
-    call = document(DEPLOY)[True]["workflow_call"]
-    assert set(re.findall(r"\bsecrets\.(\w+)", text)) == set(call["secrets"])
-    assert set(re.findall(r"\binputs\.([\w-]+)", text)) == set(call["inputs"])
-    assert set(document(DEPLOY)[True]["workflow_dispatch"]["inputs"]) <= set(call["inputs"])
+@each_workflow
+def test_a_caller_declares_every_secret_and_input_that_the_workflow_reads(workflow: Path) -> None:
+    text = workflow.read_text()
+    call = triggers(workflow)["workflow_call"]
+    by_itself = {"GITHUB_TOKEN"}
+    assert set(re.findall(r"\bsecrets\.(\w+)", text)) - by_itself == set(call.get("secrets") or {})
+    assert set(re.findall(r"\binputs\.([\w-]+)", text)) == set(call.get("inputs") or {})
+    dispatched = (triggers(workflow).get("workflow_dispatch") or {}).get("inputs") or {}
+    assert set(dispatched) <= set(call.get("inputs") or {})
 
 
-def test_every_variable_may_be_said_as_an_input() -> None:
-    said = re.findall(r"inputs\.([\w-]+) \|\| vars\.(\w+)", DEPLOY.read_text())
-    assert {variable for _, variable in said} == set(re.findall(r"\bvars\.(\w+)", DEPLOY.read_text()))
+@each_workflow
+def test_every_variable_may_be_said_as_an_input(workflow: Path) -> None:
+    said = re.findall(r"inputs\.([\w-]+) \|\| vars\.(\w+)", workflow.read_text())
+    assert {variable for _, variable in said} == set(re.findall(r"\bvars\.(\w+)", workflow.read_text()))
     for name, variable in said:
         own = "MODEL_PROVIDER" if variable == "LITELLM_MODEL_PROVIDER" else variable
         assert name == own.lower().replace("_", "-")
 
 
-def test_the_workflow_names_no_repository_but_those_of_its_pinned_actions() -> None:
-    (job,) = document(DEPLOY)["jobs"].values()
-    for step in job["steps"]:
-        if used := step.get("uses"):
-            assert re.fullmatch(r"\$/actions/[\w-]+|(actions|aws-actions)/[\w-]+@[0-9a-f]{40}", used)
-
-
-def test_the_workflow_lists_the_settings_that_it_reads() -> None:
-    text = DEPLOY.read_text()
-    settings = text.partition("# SETTINGS")[2].partition("name: Deploy\n")[0]
-    used = set(re.findall(r"\b(?:secrets|vars)\.(\w+)", text))
+@each_workflow
+def test_a_workflow_lists_the_settings_that_it_reads(workflow: Path) -> None:
+    text = workflow.read_text()
+    settings = text.partition("# SETTINGS")[2].partition("\nname: ")[0]
+    used = set(re.findall(r"\b(?:secrets|vars)\.(\w+)", text)) - {"GITHUB_TOKEN"}
     assert used == set(re.findall(r"\b[A-Z][A-Z0-9_]{6,}\b", settings)) - {"OPENAI_API_KEY"}
 
 
-def test_the_workflow_can_set_every_stack_parameter() -> None:
-    (job,) = document(DEPLOY)["jobs"].values()
-    handed = {step.get("uses"): set(step.get("with", {})) for step in job["steps"]}
-    inputs = {name: set(document(ROOT / "actions" / name / "action.yml")["inputs"]) for name in OF_THE_STACK}
-    in_the_parameter_store = {"api-keys", "provider-credentials"}
-    assert handed["$/actions/credentials"] == inputs["credentials"] >= in_the_parameter_store
-    assert handed["$/actions/sam-deploy"] == inputs["sam-deploy"] - in_the_parameter_store
+def test_the_deployment_can_set_every_stack_parameter() -> None:
+    (job,) = (job for name, job in document(DEPLOY)["jobs"].items() if name == "deploy")
+    (deploy,) = (step for step in job["steps"] if step.get("uses") == "$/actions/deploy")
+    inputs = {
+        name: set(document(action_file(name))["inputs"]) for name in ("deploy", "credentials", "sam-deploy")
+    }
+    not_to_be_said = {"smoke-wait-seconds", "release"}
+    assert set(deploy["with"]) == inputs["deploy"] - not_to_be_said
+    by_the_action = {
+        step["uses"]: set(step["with"]) for step in steps(action_file("deploy")) if "uses" in step
+    }
+    assert by_the_action["$/actions/credentials"] == inputs["credentials"] >= IN_THE_PARAMETER_STORE
+    assert by_the_action["$/actions/sam-deploy"] == inputs["sam-deploy"] - IN_THE_PARAMETER_STORE
+    assert inputs["sam-deploy"] - inputs["deploy"] == {"template"}
+
+
+def test_there_is_an_example_of_everything() -> None:
+    pages = {usage.page for usage in usages()}
+    assert pages == {
+        *(action / "README.md" for action in ACTIONS),
+        *(workflow.with_suffix(".md") for workflow in REUSABLE),
+    }
+
+
+def test_the_pages_examples_stand_the_linters(tmp_path: Path) -> None:
+    tree = rewritten_tree(tmp_path / "tree")
+    workflows = tree / ".github" / "workflows"
+    for path in workflows.iterdir():
+        if path not in {workflows / workflow.name for workflow in REUSABLE}:
+            path.unlink()
+    own, others = [], []
+    (tree / ".git").mkdir()  # how actionlint finds the root that ./ is relative to
+    for usage in usages():
+        own.append(workflows / f"usage-{usage.name}.yml")
+        own[-1].write_text(in_a_workflow(usage, TREE))
+        others.append(tmp_path / f"{usage.name}.yml")
+        others[-1].write_text(in_a_workflow(usage, f"owner/name@{'0' * 40}"))
+    lint = environment("lint")
+    for command in (
+        [program(), "-shellcheck", lint / "shellcheck", "-pyflakes", "", *own],
+        [lint / "zizmor", "--offline", "--quiet", *others],
+    ):
+        done = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr

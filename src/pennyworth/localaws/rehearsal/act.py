@@ -51,6 +51,9 @@ class Job:
     """Whether all of its jobs did."""
     steps: list[Step] = field(default_factory=list)
     """In the order in which they ended. None of those that were skipped."""
+    parts: list[Step] = field(default_factory=list)
+    """The steps of its actions that have ended, each named by its path: the ids, or else the places counted from 0, of
+    the step that uses the action, and of its own in there, such as deploy/0."""
     summary: str = ""
     """The job's summary, in Markdown."""
     errors: list[str] = field(default_factory=list)
@@ -155,6 +158,7 @@ class _Reader:
         self._job = job
         self._report = report
         self._rest = ""
+        self._actions: set[tuple[str, ...]] = set()
 
     def feed(self, text: str) -> None:
         *lines, self._rest = (self._rest + text).split("\n")
@@ -167,17 +171,26 @@ class _Reader:
                 self._take(entry)
 
     def _take(self, entry: dict[str, Any]) -> None:
-        own = len(entry.get("stepID", ())) == 1  # a step of the workflow, not one inside an action
+        place = tuple(entry.get("stepID") or ())
+        own = len(place) == 1  # a step of the workflow, not one inside an action
+        self._actions.update(place[:length] for length in range(1, len(place)))
         if "jobResult" in entry:
             self._job.succeeded = entry["jobResult"] == "success" and (self._job.succeeded or not self.ended)
             self.ended = True
-        elif own and entry.get("stage") == "Main" and entry.get("stepResult") in ("success", "failure"):
+        elif place and entry.get("stage") == "Main" and entry.get("stepResult") in ("success", "failure"):
             seconds = entry.get("executionTime", 0) / 1e9
-            step = Step(entry["step"], entry["stepResult"] == "success", seconds, entry.get("jobID", ""))
-            self._job.steps.append(step)
-            self._report(step)
-        elif own and entry.get("command") == "summary":
-            self._job.summary += entry["content"]
+            name = entry["step"] if own else "/".join(place)
+            step = Step(name, entry["stepResult"] == "success", seconds, entry.get("jobID", ""))
+            if own:
+                self._job.steps.append(step)
+                self._report(step)
+            else:
+                self._job.parts.append(step)
+        elif entry.get("command") == "summary":
+            if (
+                place not in self._actions
+            ):  # act tells once more, of a step with an action, what its last step said
+                self._job.summary += entry["content"]
         elif (command := entry.get("command")) in ("error", "warning"):
             # ::error title=TITLE::MESSAGE, of which act takes too much for the title where the message holds ::
             shown = unquote(entry["raw"].partition(f"::{command}")[2].partition("::")[2]).strip()

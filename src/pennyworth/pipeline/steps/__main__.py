@@ -10,6 +10,11 @@ from pathlib import Path
 from pennyworth.host.environments import environment
 from pennyworth.pipeline import timings, workflow
 
+_REFUSED = (
+    "AWS refuses a call",
+    "Where it says AccessDenied, `pennyworth bootstrap` brings the role what policies/ has; else run this again.",
+)
+
 
 def main(name: str) -> int:
     """Run a step.
@@ -24,6 +29,8 @@ def main(name: str) -> int:
         python = tools / "python"
         # the same program again, where its libraries are
         os.execv(python, [str(python), "-m", "pennyworth.pipeline.steps", name])  # noqa: S606
+    from botocore.exceptions import BotoCoreError, ClientError  # a library of that environment
+
     step = importlib.import_module(f"pennyworth.pipeline.steps.{name.replace('-', '_')}")
     run: Callable[[dict[str, str]], str] = step.run
     began = time.monotonic()
@@ -32,15 +39,20 @@ def main(name: str) -> int:
         report = run({name: value for name, value in os.environ.items() if name != "PYTHONPATH"})
         mark, status = "✅", 0
     except workflow.StepFailed as failure:
-        workflow.error(failure.title, f"{failure.message}\n{failure.detail}".strip())
-        detail = f"\n\n```text\n{failure.detail}\n```" if failure.detail else ""
-        report = f"**{failure.title}.** {failure.message}{detail}"
-        mark, status = "❌", 1
+        report, mark, status = _failed(failure), "❌", 1
+    except (ClientError, BotoCoreError) as failure:
+        report, mark, status = _failed(workflow.StepFailed(*_REFUSED, str(failure))), "❌", 1
     seconds = time.monotonic() - began
     if report:
         workflow.summary(f"### {mark} {step.TITLE} ({workflow.duration(seconds)})\n\n{report}")
         timings.note(f"{mark} {step.TITLE}", seconds)
     return status
+
+
+def _failed(failure: workflow.StepFailed) -> str:
+    workflow.error(failure.title, f"{failure.message}\n{failure.detail}".strip())
+    detail = f"\n\n```text\n{failure.detail}\n```" if failure.detail else ""
+    return f"**{failure.title}.** {failure.message}{detail}"
 
 
 if __name__ == "__main__":

@@ -86,7 +86,7 @@ def run(environ: dict[str, str]) -> str:
         values[BOUNDARY] = stack_boundary(environ["AWS_REGION"])
     if values.get(RELEASE) == "":
         values[RELEASE] = release(values)
-    until = time.monotonic() + 60 * workflow.number(environ, "WAIT_MINUTES", 0)
+    until = time.monotonic() + 60 * workflow.number(environ, "WAIT_MINUTES", 30)
     for attempt in range(_ATTEMPTS):
         stack.wait_until_idle(max(until - time.monotonic(), 0), workflow.say)
         recovered = stack.make_deployable()

@@ -39,7 +39,7 @@ def run(environ: dict[str, str]) -> str:
 def _subject(url: str, token: str) -> str:
     """The `sub` of the token that AWS was shown: https://docs.github.com/actions/reference/security/oidc."""
     request = urllib.request.Request(  # noqa: S310 - GitHub's own address
-        f"{url}&audience={_AUDIENCE}", headers={"Authorization": f"Bearer {token}"}
+        f"{url}&audience={_AUDIENCE}", headers={"Authorization": f"bearer {token}"}
     )
     try:
         with urllib.request.urlopen(request, timeout=_SECONDS) as answer:  # noqa: S310

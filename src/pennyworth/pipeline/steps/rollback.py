@@ -25,7 +25,7 @@ def run(environ: dict[str, str]) -> str:
         StepFailed: there is no such version, it can't be put back, or it does not answer as it should.
     """
     stack = Stack(workflow.required(environ, "STACK_NAME"), workflow.required(environ, "AWS_REGION"))
-    stack.wait_until_idle(60 * workflow.number(environ, "WAIT_MINUTES", 0), workflow.say)
+    stack.wait_until_idle(60 * workflow.number(environ, "WAIT_MINUTES", 30), workflow.say)
     now = function(stack)
     was = now.live()
     wanted = chosen(now, environ.get("VERSION", "").strip() or FORMER)

@@ -12,6 +12,8 @@ _CHOICES = {
     "STRICT": ("", "true", "false"),
 }
 
+_NUMBERS = ("KEEP_VERSIONS", "WAIT_MINUTES")
+
 
 def run(environ: dict[str, str]) -> str:
     """Look at all of them.
@@ -31,6 +33,11 @@ def run(environ: dict[str, str]) -> str:
         for name, choices in _CHOICES.items()
         if environ.get(name, "") not in choices
     ]
+    for name in _NUMBERS:
+        try:
+            workflow.number(environ, name, 1)
+        except workflow.StepFailed as failure:
+            wrong.append(f"{name.lower().replace('_', '-')} is {environ[name]!r}. {failure.message}")
     if missing or wrong:
         raise workflow.StepFailed(
             "The settings are not complete" if missing else "A setting is none that there is",
