@@ -149,6 +149,27 @@ def test_calls_are_recorded_as_iam_sees_them(tmp_path: Path) -> None:
     }
 
 
+def test_a_call_on_one_alias_is_judged_as_such() -> None:
+    with LocalAws(auth=True) as aws:
+        iam = client(aws, "iam")
+        iam.create_user(UserName="someone")
+        one = f"arn:aws:lambda:{REGION}:123456789012:function:one"
+        iam.put_user_policy(
+            UserName="someone", PolicyName="look", PolicyDocument=allow("lambda:GetAlias", one, f"{one}:*")
+        )
+        key = iam.create_access_key(UserName="someone")["AccessKey"]
+        someone = client(aws, "lambda", key["AccessKeyId"], key["SecretAccessKey"])
+        alias = {"FunctionName": "one", "Name": "live"}
+        with pytest.raises(ClientError, match="ResourceNotFound"):
+            someone.get_alias(**alias)
+        with pytest.raises(ClientError, match="perform: lambda:UpdateAlias"):
+            someone.update_alias(**alias, FunctionVersion="1")
+        with pytest.raises(ClientError, match="perform: lambda:DeleteAlias"):
+            someone.delete_alias(**alias)
+        with pytest.raises(ClientError, match="perform: lambda:ListAliases"):
+            someone.list_aliases(FunctionName="one")
+
+
 def test_a_policys_older_version_becomes_its_default_again() -> None:
     with LocalAws(auth=True) as aws:
         iam = client(aws, "iam")
@@ -298,6 +319,7 @@ PLACES = {
         "ministack.core.iam_actions",
         "extract_resource_arn",
     ): test_whoever_may_simulate_one_principal_may_not_simulate_another,
+    ("ministack.core.iam_actions", "_lambda_action"): test_a_call_on_one_alias_is_judged_as_such,
     ("ministack.core.iam_evaluator", "enforce"): test_calls_are_recorded_as_iam_sees_them,
 }
 

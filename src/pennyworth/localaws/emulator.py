@@ -67,6 +67,7 @@ def places(
         (iam, "handle_request", identity.handled),
         (iam_actions, "extract_resource_arn", identity.resource),
         (iam_actions, "request_tag_context", identity.context),
+        (iam_actions, "_lambda_action", identity.lambda_action),
         (stacks, "_property_recreation", changesets.recreation),
         (cloudformation_changesets, "_resolve_props_for_diff", changesets.made),
         *([(iam_evaluator, "enforce", Recorder(record).judged)] if record else []),

@@ -55,6 +55,16 @@ def context(original: Call, bound: inspect.BoundArguments) -> dict[str, Any]:
     return found
 
 
+def lambda_action(original: Call, bound: inspect.BoundArguments) -> str | None:
+    """What Lambda calls a request for one alias, which MiniStack takes for one for all of them."""
+    path = bound.arguments["path"].strip("/").split("/")
+    of_alias = {"GET": "GetAlias", "PUT": "UpdateAlias", "DELETE": "DeleteAlias"}
+    if path[-2:-1] == ["aliases"]:
+        return of_alias.get(bound.arguments["method"])
+    action: str | None = original(*bound.args, **bound.kwargs)
+    return action
+
+
 async def _answered(operation: Callable[[Fields], Any], fields: Fields) -> Any:
     return operation(fields)
 
