@@ -146,6 +146,8 @@ class Repository:
             else:
                 rewritten_tree(self.tree)
             self.write("config.yaml", _configuration(self.upstream))
+            act.commit(self.tree, REPOSITORY, BRANCH)
+            self.github.commits.receive(self.tree, BRANCH)
             target = Target.here()
             self.variables = {
                 "PYTHON_RUNTIME": f"python{target.python}",
