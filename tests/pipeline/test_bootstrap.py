@@ -7,7 +7,7 @@ from typing import Any
 
 from pennyworth.localaws.server import ACCOUNT
 from pennyworth.pipeline.passrole.document import SID
-from pennyworth.pipeline.policy.documents import DEPLOY_ROLE
+from pennyworth.pipeline.policy.documents import DEPLOY_ROLE, VIEW_ROLE
 
 from .conftest import DOMAIN, HOME, REGION, REPOSITORY, Shell
 
@@ -15,6 +15,7 @@ STACK = "pennyworth-bootstrap"
 PROVIDER = f"arn:aws:iam::{ACCOUNT}:oidc-provider/token.actions.githubusercontent.com"
 NAMES = {
     "AWS_DEPLOY_ROLE_ARN": f"arn:aws:iam::{ACCOUNT}:role/{DEPLOY_ROLE}",
+    "AWS_VIEW_ROLE_ARN": f"arn:aws:iam::{ACCOUNT}:role/{VIEW_ROLE}",
     "AWS_REGION": REGION,
     "STACK_NAME": "endpoint",
     "BASE_DOMAIN": DOMAIN,
@@ -120,7 +121,7 @@ def test_what_was_changed_by_hand_is_put_back(shell: Shell) -> None:
     trusting = json.dumps(shell.role()["AssumeRolePolicyDocument"]).replace("heads/main", "heads/other")
     shell.iam.update_assume_role_policy(RoleName=DEPLOY_ROLE, PolicyDocument=trusting)
     told = shell.bootstrap()
-    assert "+ the role and its policies" in told
+    assert "+ the roles and their policies" in told
     assert "put trust policy back" in told
     assert shell.policy("pennyworth-deployment") == expected
     assert shell.role()["PermissionsBoundary"]["PermissionsBoundaryArn"] == shell.arn(
@@ -138,7 +139,7 @@ def test_a_narrowed_pass_role_survives(shell: Shell) -> None:
     shell.iam.create_policy_version(
         PolicyArn=shell.arn("pennyworth-deployment"), PolicyDocument=json.dumps(narrow), SetAsDefault=True
     )
-    assert "+ the role and its policies" not in shell.bootstrap()  # as it must be
+    assert "+ the roles and their policies" not in shell.bootstrap()  # as it must be
     assert shell.policy("pennyworth-deployment") == narrow
     # another zone makes CloudFormation write the policies anew
     other = shell.client("route53").create_hosted_zone(Name=f"sub.{DOMAIN}", CallerReference="other")

@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pennyworth.pipeline.policy.documents import DEPLOY_ROLE, DEPLOYMENT, filled
+from pennyworth.pipeline.passrole.document import rewritten
+from pennyworth.pipeline.passrole.roles import Role as Passed
+from pennyworth.pipeline.policy.documents import DEPLOY_ROLE, DEPLOYMENT, VIEW_ROLE, filled
 
 from .evaluator import Context, Decision, Document, Evaluator
 
@@ -13,6 +15,7 @@ REGION = "us-west-2"
 STACK = "endpoint"
 REPOSITORY = "owner/repository"
 SUBJECT = f"repo:{REPOSITORY}:ref:refs/heads/main"
+PULL_REQUEST = f"repo:{REPOSITORY}:pull_request"
 
 VALUES: Mapping[str, str | Sequence[str]] = {
     "ACCOUNT_ID": ACCOUNT,
@@ -42,7 +45,10 @@ STACK_BOUNDARY = iam("policy/pennyworth-stack-boundary")
 DEPLOY_BOUNDARY = iam("policy/pennyworth-deploy-boundary")
 OWN_POLICY = iam("policy/pennyworth-deployment")
 OWN_ROLE = iam(f"role/{DEPLOY_ROLE}")
+VIEW_ROLE_ARN = iam(f"role/{VIEW_ROLE}")
 FUNCTION_ROLE = iam(f"role/{STACK}-FunctionRole-1A2B3C")
+ROLLOUT_ROLE = iam(f"role/{STACK}-RolloutRole-1A2B3C")
+LAMBDA, CODEDEPLOY = "lambda.amazonaws.com", "codedeploy.amazonaws.com"
 
 
 @dataclass(frozen=True)
@@ -75,6 +81,25 @@ def deployment(values: Mapping[str, str | Sequence[str]] = VALUES, *more: str) -
         more: documents besides, such as first-deployment.
     """
     return [filled(name, values) for name in (*DEPLOYMENT, *more)]
+
+
+def tightened(values: Mapping[str, str | Sequence[str]] = VALUES, *, gradual: bool = False) -> list[Document]:
+    """The deploy role's policies once the stack's roles are named one by one.
+
+    Args:
+        values: the account's names.
+        gradual: whether the stack has the role of a gradual rollout.
+    """
+    roles = [Passed(FUNCTION_ROLE, (LAMBDA,))]
+    roles += [Passed(ROLLOUT_ROLE, (CODEDEPLOY,))] if gradual else []
+    first, *others = deployment(values)
+    return [rewritten(first, roles), *others]
+
+
+def view_role(evaluator: Evaluator, values: Mapping[str, str | Sequence[str]] = VALUES) -> Role:
+    """The role that only looks."""
+    document = filled("view", values)
+    return Role(VIEW_ROLE_ARN, [document], document, evaluator)
 
 
 def deploy_role(

@@ -69,13 +69,14 @@ class Call:
         return role.decide(self.action, self.resource, facts=self.facts, **more)
 
 
-def derived(values: Mapping[str, str | Sequence[str]]) -> Iterator[Call]:
+def derived(values: Mapping[str, str | Sequence[str]], role: str = "deploy") -> Iterator[Call]:
     """The calls that follow from the template, and those of tools that are known.
 
     Args:
         values: the account's names.
+        role: by whose rights they are made: deploy, or view.
     """
-    for need in _needs():
+    for need in (one for one in _needs() if role in one["roles"]):
         kind = re.search(r"\((AWS::\w+::\w+)\)$", need["by"])
         request = _request(kind[1] if kind else need["by"], need["action"], need["scope"])
         facts = {**(BY_TEMPLATE if kind else {}), **fill(request.get("context", {}), values)}

@@ -20,9 +20,15 @@ from pennyworth.host.places import ROOT
 from pennyworth.host.processes import Child
 from pennyworth.localaws.server import LocalAws
 from pennyworth.pipeline.package import FUNCTION, Target
-from pennyworth.pipeline.policy.documents import DEPLOY_ROLE, DEPLOYMENT, MANAGED_POLICIES, filled
+from pennyworth.pipeline.policy.documents import (
+    DEPLOY_ROLE,
+    DEPLOYMENT,
+    MANAGED_POLICIES,
+    VIEW_ROLE,
+    filled,
+)
 
-from .account import ACCOUNT, REGION, STACK, SUBJECT, VALUES
+from .account import ACCOUNT, PULL_REQUEST, REGION, STACK, SUBJECT, VALUES
 
 ISSUER = "token.actions.githubusercontent.com"
 AUDIENCE = "sts.amazonaws.com"
@@ -54,7 +60,7 @@ class Recorded:
 
 @contextmanager
 def local_account(**options: Any) -> Iterator[tuple[LocalAws, dict[str, str | Sequence[str]]]]:
-    """A local AWS with the provider, the deploy role and its policies, and the account's names."""
+    """A local AWS with the provider, both roles and their policies, and the account's names."""
     with LocalAws(auth=True, **options) as aws:
         zone = client(aws, "route53").create_hosted_zone(
             Name=str(VALUES["BASE_DOMAIN"]), CallerReference="one"
@@ -73,6 +79,13 @@ def local_account(**options: Any) -> Iterator[tuple[LocalAws, dict[str, str | Se
         )
         for name in (*DEPLOYMENT, "first-deployment"):
             iam.attach_role_policy(RoleName=DEPLOY_ROLE, PolicyArn=policies[name]["Policy"]["Arn"])
+        looking = {**values, "SUBJECTS": [SUBJECT, PULL_REQUEST]}
+        iam.create_role(
+            RoleName=VIEW_ROLE,
+            AssumeRolePolicyDocument=json.dumps(filled("trust", looking)),
+            PermissionsBoundary=policies["view"]["Policy"]["Arn"],
+        )
+        iam.attach_role_policy(RoleName=VIEW_ROLE, PolicyArn=policies["view"]["Policy"]["Arn"])
         yield aws, values
 
 
@@ -138,10 +151,10 @@ def client(aws: LocalAws, service: str) -> Any:
     )
 
 
-def credentials(aws: LocalAws, web_identity: str) -> dict[str, str]:
-    """The deploy role's credentials for whom an identity token vouches, as environment variables."""
+def credentials(aws: LocalAws, web_identity: str, role: str = DEPLOY_ROLE) -> dict[str, str]:
+    """A role's credentials for whom an identity token vouches, as environment variables."""
     given = client(aws, "sts").assume_role_with_web_identity(
-        RoleArn=f"arn:aws:iam::{ACCOUNT}:role/{DEPLOY_ROLE}",
+        RoleArn=f"arn:aws:iam::{ACCOUNT}:role/{role}",
         RoleSessionName="test",
         WebIdentityToken=web_identity,
     )["Credentials"]

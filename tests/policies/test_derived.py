@@ -32,12 +32,6 @@ DATA = """
   Setting:
     Type: AWS::SSM::Parameter
     Properties: {Name: !Sub "/${AWS::StackName}/setting", Type: String, Value: on}
-  Errors:
-    Type: AWS::CloudWatch::Alarm
-    Properties: {ComparisonOperator: GreaterThanThreshold, EvaluationPeriods: 1}
-  Dashboard:
-    Type: AWS::CloudWatch::Dashboard
-    Properties: {DashboardName: !Ref AWS::StackName, DashboardBody: "{}"}
 """
 
 
@@ -80,9 +74,16 @@ def test_the_checked_in_documents_are_what_the_template_needs() -> None:
 def test_resources_of_data_get_their_own_statements_by_the_stacks_names(tmp_path: Path) -> None:
     data = derived(extended(tmp_path, DATA))["data"]
     account = "${REGION}:${ACCOUNT_ID}"
+    deploys = f"arn:${{PARTITION}}:codedeploy:{account}"
     assert {sid: statement["Resource"] for sid, statement in data.items()} == {
         "Alarms": f"arn:${{PARTITION}}:cloudwatch:{account}:alarm:${{STACK_NAME}}-*",
+        "Applications": f"{deploys}:application:${{STACK_NAME}}-*",
         "Dashboards": "arn:${PARTITION}:cloudwatch::${ACCOUNT_ID}:dashboard/${STACK_NAME}",
+        "DeploymentConfigs": f"{deploys}:deploymentconfig:CodeDeployDefault.Lambda*",
+        "DeploymentGroups": f"{deploys}:deploymentgroup:${{STACK_NAME}}-*/${{STACK_NAME}}-*",
+        "FindAlarms": "*",
+        "StopRollouts": "*",
+        "Topics": f"arn:${{PARTITION}}:sns:{account}:${{STACK_NAME}}-*",
         "Tables": f"arn:${{PARTITION}}:dynamodb:{account}:table/${{STACK_NAME}}-*",
         "NewBuckets": "arn:${PARTITION}:s3:::${STACK_NAME}-*",
         "Buckets": "arn:${PARTITION}:s3:::${STACK_NAME}-*",

@@ -24,13 +24,22 @@ SUBJECT = "repo:owner@123456789/repository@1234567890:ref:refs/heads/main"
 VALUES = {**NAMES, "PARTITION": "aws-us-gov", "SUBJECTS": [SUBJECT]}
 ACCOUNT = f"arn:aws-us-gov:iam::{NAMES['ACCOUNT_ID']}"
 STACK_BOUNDARY = f"{ACCOUNT}:policy/pennyworth-stack-boundary"
-STACK_ROLES = f"{ACCOUNT}:role/{NAMES['STACK_NAME']}-*"
+STACK_ROLES = {
+    # in a boundary * stands for the partition
+    f"{account}:role/{NAMES['STACK_NAME']}-*"
+    for account in (ACCOUNT, ACCOUNT.replace("aws-us-gov", "*"))
+}
+ROLLOUT_ROLE = f"{ACCOUNT}:role/{NAMES['STACK_NAME']}-RolloutRole-*"
+LAMBDA, CODEDEPLOY = "lambda.amazonaws.com", "codedeploy.amazonaws.com"
 
 POLICIES = [name for name in documents.NAMES if name != "trust"]
 GIVEN = [*documents.DEPLOYMENT, "first-deployment"]
 BOUNDARIES = ["deploy-boundary", "stack-boundary"]
 
-ON_EVERYTHING = {"FindDrift", "FindLogs", "FindRecords", "RequestCertificate", "Find"}
+ON_EVERYTHING = {
+    *("FindAlarms", "FindDrift", "FindLogs", "FindRecords", "Metrics", "RequestCertificate", "StopRollouts"),
+    *("Find", "InRegion", "SeeAlarms"),
+}
 """Statements on * because AWS offers nothing narrower for their actions."""
 
 WRITES_ROLES = {
@@ -115,19 +124,40 @@ def test_trust_names_one_audience_and_the_subjects() -> None:
     }
 
 
-@pytest.mark.parametrize("name", ["deployment", "deploy-boundary"])
-def test_only_this_stacks_roles_can_be_passed_and_only_to_lambda(name: str) -> None:
-    (statement,) = allowing("iam:PassRole", name)
-    assert statement["Action"] == "iam:PassRole"
-    assert listed(statement["Resource"]) == [STACK_ROLES]
-    assert statement["Condition"] == {"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}}
+def test_only_this_stacks_roles_can_be_passed_each_to_its_own_service() -> None:
+    function, rollout = allowing("iam:PassRole", *POLICIES[:-2])
+    assert function["Action"] == rollout["Action"] == "iam:PassRole"
+    assert set(listed(function["Resource"])) < STACK_ROLES
+    assert function["Condition"] == {"StringEquals": {"iam:PassedToService": LAMBDA}}
+    assert rollout["Resource"] == ROLLOUT_ROLE
+    assert rollout["Condition"] == {"StringEquals": {"iam:PassedToService": CODEDEPLOY}}
+
+
+def test_the_boundary_lets_no_other_role_be_passed_to_anybody_else() -> None:
+    (statement,) = allowing("iam:PassRole", *BOUNDARIES)
+    assert set(listed(statement["Resource"])) < STACK_ROLES
+    assert statement["Condition"] == {"StringEquals": {"iam:PassedToService": [CODEDEPLOY, LAMBDA]}}
+
+
+def test_whoever_looks_is_given_nothing_that_changes_anything_but_previews() -> None:
+    reads = re.compile(r"\w+:(Get|List|Describe|Detect|Simulate)[\w*]+|apigateway:GET")
+    for statement in statements("view"):
+        others = [action for action in listed(statement["Action"]) if not reads.fullmatch(action)]
+        if statement["Sid"] == "Previews":
+            assert others == ["cloudformation:CreateChangeSet", "cloudformation:DeleteChangeSet"]
+            (names,) = statement["Condition"]["StringLike"].values()
+            assert "pennyworth-preview-" in names
+        else:
+            assert others == (
+                ["cloudformation:CreateChangeSet"] if statement["Sid"] == "SamTransform" else []
+            )
 
 
 @pytest.mark.parametrize("name", POLICIES)
 def test_roles_are_changed_only_with_the_stacks_boundary_on_them(name: str) -> None:
     for statement in statements(name):
         if statement["Effect"] == "Allow" and WRITES_ROLES & set(listed(statement["Action"])):
-            assert listed(statement["Resource"]) == [STACK_ROLES]
+            assert set(listed(statement["Resource"])) < STACK_ROLES
             assert statement["Condition"] == {"StringEquals": {"iam:PermissionsBoundary": STACK_BOUNDARY}}
 
 
@@ -135,8 +165,10 @@ def test_roles_are_changed_only_with_the_stacks_boundary_on_them(name: str) -> N
 def test_one_policy_alone_gets_new_versions(name: str) -> None:
     for statement in statements(name):
         actions = listed(statement.get("Action", []))
-        if statement["Effect"] == "Allow" and any("PolicyVersion" in action for action in actions):
-            assert listed(statement["Resource"]) == [f"{ACCOUNT}:policy/pennyworth-deployment"]
+        writes = ("CreatePolicyVersion", "DeletePolicyVersion", "SetDefaultPolicyVersion", "*PolicyVersion")
+        if statement["Effect"] == "Allow" and any(action.endswith(writes) for action in actions):
+            (resource,) = listed(statement["Resource"])
+            assert resource.endswith(f":iam::{NAMES['ACCOUNT_ID']}:policy/pennyworth-deployment")
 
 
 @pytest.mark.parametrize("name", documents.NAMES)

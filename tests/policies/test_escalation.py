@@ -1,7 +1,9 @@
-"""No known way from few rights to many is open to the deploy role or the function's role, whatever either is given."""
+"""No known way from few rights to many is open to any of the roles, be it one that GitHub's runs take or one of the stack,
+whatever it is given."""
 
 import tomllib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +13,23 @@ from pennyworth.pipeline.policy.documents import DEPLOYMENT, fill, filled
 
 from .account import (
     ACCOUNT,
+    CODEDEPLOY,
     EVERYTHING,
     FUNCTION_ROLE,
+    LAMBDA,
     OWN_POLICY,
     OWN_ROLE,
+    ROLLOUT_ROLE,
     STACK,
     STACK_BOUNDARY,
     VALUES,
+    VIEW_ROLE_ARN,
     Role,
     arn,
     deploy_role,
     iam,
+    tightened,
+    view_role,
 )
 from .evaluator import Context, Decision, Document, Evaluator
 
@@ -40,28 +48,38 @@ WAYS: Mapping[str, Context] = {
 }
 """How a call can be made: CloudFormation acts with the rights of whoever deploys."""
 
-LAMBDA = {"iam:PassedToService": "lambda.amazonaws.com"}
+TO_LAMBDA, TO_CODEDEPLOY = ({"iam:PassedToService": service} for service in (LAMBDA, CODEDEPLOY))
 BOUNDED = {"iam:PermissionsBoundary": STACK_BOUNDARY}
 NEW_ROLE = iam(f"role/{STACK}-NewRole-1A2B3C")
 
 
 def attackers(evaluator: Evaluator, values: Mapping[str, Any]) -> dict[str, Role]:
-    """Whoever may push to a trusted branch is one of these."""
+    """Whoever may push to a trusted branch is one of these, whoever may open a pull request the last but one."""
     first = [filled(name, values) for name in (*DEPLOYMENT, "first-deployment")]
-    tightened = {**values, "PASS_ROLE_ARNS": [FUNCTION_ROLE]}
-    exact = [filled(name, tightened) for name in DEPLOYMENT]
     return {
         "the deploy role": deploy_role(evaluator, values),
         "the deploy role in the first deployment": deploy_role(evaluator, values, identity=first),
-        "the deploy role after tightening": deploy_role(evaluator, values, identity=exact),
+        "the deploy role after tightening": deploy_role(evaluator, values, identity=tightened(values)),
+        "the deploy role after tightening a gradual rollout": deploy_role(
+            evaluator, values, identity=tightened(values, gradual=True)
+        ),
         "the deploy role with its policy rewritten": deploy_role(evaluator, values, identity=[EVERYTHING]),
         "the function's role with every right": function_role(evaluator, values, EVERYTHING),
+        "the rollout's role with every right": rollout_role(evaluator, values, EVERYTHING),
+        "the view role": view_role(evaluator, values),
+        "the view role with every right": replace(view_role(evaluator, values), identity=[EVERYTHING]),
     }
 
 
 def function_role(evaluator: Evaluator, values: Mapping[str, Any], *identity: Document) -> Role:
     """The function's role with policies that the deploy role may have written."""
     return Role(FUNCTION_ROLE, identity, filled("stack-boundary", values), evaluator)
+
+
+def rollout_role(evaluator: Evaluator, values: Mapping[str, Any], *identity: Document) -> Role:
+    """The role of a gradual rollout, likewise."""
+    name = ROLLOUT_ROLE.replace(f"/{STACK}-", f"/{values['STACK_NAME']}-")
+    return Role(name, identity, filled("stack-boundary", values), evaluator)
 
 
 def consent(call: Call) -> dict[str, Document]:
@@ -114,8 +132,10 @@ def test_what_stays_open_is_known(evaluator: Evaluator, path: dict[str, Any]) ->
     assert all(
         decision.allowed for decision in decisions(deploy_role(evaluator), fill(path["calls"], VALUES), {})
     )
-    for decision in decisions(function_role(evaluator, VALUES, EVERYTHING), fill(path["calls"], VALUES), {}):
-        assert not decision.allowed
+    others = attackers(evaluator, VALUES)
+    for name in ("the function's role with every right", "the view role with every right"):
+        for decision in decisions(others[name], fill(path["calls"], VALUES), {}):
+            assert not decision.allowed
 
 
 def test_there_are_enough_of_them_each_with_its_source() -> None:
@@ -143,16 +163,125 @@ def test_there_are_enough_of_them_each_with_its_source() -> None:
         "states",
     ],
 )
-def test_the_functions_role_goes_to_no_service_but_lambda(evaluator: Evaluator, service: str) -> None:
+def test_the_stacks_roles_go_to_no_service_but_their_own(evaluator: Evaluator, service: str) -> None:
     context = {"iam:PassedToService": f"{service}.amazonaws.com"}
     for role in attackers(evaluator, VALUES).values():
         assert not role.decide("iam:PassRole", FUNCTION_ROLE, context).allowed
+        assert not role.decide("iam:PassRole", ROLLOUT_ROLE, context).allowed
 
 
-def test_after_tightening_no_other_role_of_the_stacks_name_can_be_passed(evaluator: Evaluator) -> None:
-    tight = attackers(evaluator, VALUES)["the deploy role after tightening"]
-    assert tight.decide("iam:PassRole", FUNCTION_ROLE, LAMBDA).allowed
-    assert not tight.decide("iam:PassRole", NEW_ROLE, LAMBDA).allowed
+@pytest.mark.parametrize("gradual", [False, True], ids=["all at once", "gradual"])
+def test_after_tightening_each_role_goes_to_its_own_service_and_no_other_role_to_any(
+    evaluator: Evaluator, gradual: bool
+) -> None:
+    tight = deploy_role(evaluator, identity=tightened(gradual=gradual))
+    passed = {
+        (role, service)
+        for role in (FUNCTION_ROLE, ROLLOUT_ROLE, NEW_ROLE)
+        for service in (LAMBDA, CODEDEPLOY)
+        if tight.decide("iam:PassRole", role, {"iam:PassedToService": service}).allowed
+    }
+    assert passed == {(FUNCTION_ROLE, LAMBDA), *([(ROLLOUT_ROLE, CODEDEPLOY)] if gradual else [])}
+
+
+def test_before_tightening_codedeploy_gets_the_rollouts_role_alone(evaluator: Evaluator) -> None:
+    role = deploy_role(evaluator)
+    assert role.decide("iam:PassRole", ROLLOUT_ROLE, TO_CODEDEPLOY).allowed
+    assert not role.decide("iam:PassRole", FUNCTION_ROLE, TO_CODEDEPLOY).allowed
+    assert not role.decide("iam:PassRole", NEW_ROLE, TO_CODEDEPLOY).allowed
+
+
+@pytest.mark.parametrize("stack", [STACK, "pennyworth"])
+@pytest.mark.parametrize(
+    ("action", "context"),
+    [
+        ("iam:UpdateAssumeRolePolicy", BOUNDED),
+        ("iam:PutRolePolicy", BOUNDED),
+        ("iam:AttachRolePolicy", {**BOUNDED, "iam:PolicyARN": "arn:aws:iam::aws:policy/AdministratorAccess"}),
+        ("iam:PutRolePermissionsBoundary", BOUNDED),
+        ("iam:DeleteRolePermissionsBoundary", BOUNDED),
+        ("iam:DeleteRole", BOUNDED),
+        ("iam:PassRole", TO_LAMBDA),
+        ("iam:PassRole", TO_CODEDEPLOY),
+        ("sts:AssumeRole", {}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_nobody_changes_or_hands_on_the_roles_of_githubs_runs(
+    evaluator: Evaluator, stack: str, action: str, context: Context
+) -> None:
+    for name, role in attackers(evaluator, {**VALUES, "STACK_NAME": stack}).items():
+        for target in (OWN_ROLE, VIEW_ROLE_ARN):
+            assert not role.decide(action, target, context).allowed, f"{name}: {target}"
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "context"),
+    [
+        ("cloudformation:ExecuteChangeSet", arn("cloudformation", f"stack/{STACK}/1"), {}),
+        (
+            "cloudformation:ExecuteChangeSet",
+            arn("cloudformation", f"stack/{STACK}/1"),
+            {"cloudformation:ChangeSetName": "pennyworth-preview-1"},
+        ),
+        ("cloudformation:UpdateStack", arn("cloudformation", f"stack/{STACK}/1"), {}),
+        ("cloudformation:CreateStack", arn("cloudformation", f"stack/{STACK}/1"), {}),
+        ("cloudformation:DeleteStack", arn("cloudformation", f"stack/{STACK}/1"), {}),
+        ("cloudformation:SetStackPolicy", arn("cloudformation", f"stack/{STACK}/1"), {}),
+        ("cloudformation:CreateChangeSet", arn("cloudformation", f"stack/{STACK}/1"), {}),
+        (
+            "cloudformation:CreateChangeSet",
+            arn("cloudformation", f"stack/{STACK}/1"),
+            {"cloudformation:ChangeSetName": "samcli-deploy1234567890"},
+        ),
+        (
+            "cloudformation:DeleteChangeSet",
+            arn("cloudformation", f"stack/{STACK}/1"),
+            {"cloudformation:ChangeSetName": "samcli-deploy1234567890"},
+        ),
+        (
+            "cloudformation:CreateChangeSet",
+            arn("cloudformation", "stack/payroll/1"),
+            {"cloudformation:ChangeSetName": "pennyworth-preview-1"},
+        ),
+        ("cloudformation:CreateChangeSet", "arn:aws:cloudformation:us-west-2:aws:transform/Include", {}),
+        ("ssm:GetParameter", arn("ssm", f"parameter/{STACK}/credentials/OPENAI_API_KEY"), {}),
+        ("ssm:GetParameters", arn("ssm", f"parameter/{STACK}/credentials/OPENAI_API_KEY"), {}),
+        ("ssm:GetParametersByPath", arn("ssm", f"parameter/{STACK}/credentials"), {}),
+        ("ssm:GetParameterHistory", arn("ssm", f"parameter/{STACK}/credentials/OPENAI_API_KEY"), {}),
+        ("ssm:PutParameter", arn("ssm", f"parameter/{STACK}/credentials/OPENAI_API_KEY"), {}),
+        ("s3:GetObject", f"arn:aws:s3:::aws-sam-cli-managed-default-samclisourcebucket-1/{STACK}/a", {}),
+        ("s3:PutObject", f"arn:aws:s3:::aws-sam-cli-managed-default-samclisourcebucket-1/{STACK}/a", {}),
+        ("lambda:InvokeFunction", arn("lambda", f"function:{STACK}-Function-1A2B3C"), {}),
+        ("lambda:UpdateAlias", arn("lambda", f"function:{STACK}-Function-1A2B3C"), {}),
+        ("lambda:UpdateFunctionCode", arn("lambda", f"function:{STACK}-Function-1A2B3C"), {}),
+        ("logs:GetLogEvents", arn("logs", f"log-group:/aws/lambda/{STACK}:log-stream:one"), {}),
+        ("logs:FilterLogEvents", arn("logs", f"log-group:/aws/lambda/{STACK}"), {}),
+        ("iam:PassRole", FUNCTION_ROLE, TO_LAMBDA),
+        ("iam:CreatePolicyVersion", OWN_POLICY, {}),
+        ("iam:GetRole", iam("role/admin"), {}),
+        ("lambda:GetFunction", arn("lambda", "function:payroll"), {}),
+        ("cloudformation:DescribeStacks", arn("cloudformation", "stack/payroll/1"), {}),
+        ("codedeploy:StopDeployment", "*", {}),
+        ("cloudwatch:SetAlarmState", arn("cloudwatch", f"alarm:{STACK}-errors"), {}),
+    ],
+)
+def test_whoever_looks_may_not(evaluator: Evaluator, action: str, resource: str, context: Context) -> None:
+    looking = view_role(evaluator)
+    for role in (looking, replace(looking, identity=[EVERYTHING])):
+        for way in WAYS.values():
+            assert not role.decide(action, resource, {**way, **context}).allowed
+
+
+def test_a_change_set_takes_the_deploy_roles_rights_and_not_its_makers(evaluator: Evaluator) -> None:
+    """What a preview might hold can be executed by nobody but who could have deployed it."""
+    stack = arn("cloudformation", f"stack/{STACK}/1")
+    executing = {
+        name
+        for name, role in attackers(evaluator, VALUES).items()
+        if role.decide("cloudformation:ExecuteChangeSet", stack).allowed
+    }
+    assert executing == {name for name in attackers(evaluator, VALUES) if name.startswith("the deploy role")}
 
 
 def test_a_rewritten_policy_gains_nothing_beyond_the_stack(evaluator: Evaluator) -> None:
@@ -177,7 +306,10 @@ def test_a_rewritten_policy_gains_nothing_beyond_the_stack(evaluator: Evaluator)
     [
         ("iam:CreateRole", NEW_ROLE, BOUNDED),
         ("iam:PutRolePolicy", NEW_ROLE, BOUNDED),
-        ("iam:PassRole", NEW_ROLE, LAMBDA),
+        ("iam:PassRole", NEW_ROLE, TO_LAMBDA),
+        ("lambda:UpdateAlias", arn("lambda", f"function:{STACK}-Function-1A2B3C"), {}),
+        ("lambda:DeleteFunction", arn("lambda", f"function:{STACK}-Function-1A2B3C"), {}),
+        ("cloudwatch:DescribeAlarms", arn("cloudwatch", "alarm:payroll"), {}),
         ("iam:DeleteRole", NEW_ROLE, BOUNDED),
         ("iam:CreatePolicyVersion", OWN_POLICY, {}),
         ("iam:DeletePolicyVersion", OWN_POLICY, {}),
@@ -214,6 +346,10 @@ def test_the_deploy_role_may_do_its_work(
         ("ssm:GetParameter", arn("ssm", f"parameter/{STACK}/one"), True),
         ("ssm:GetParameter", arn("ssm", "parameter/payroll/one"), False),
         ("lambda:UpdateFunctionCode", arn("lambda", f"function:{STACK}-Function"), False),
+        ("lambda:UpdateAlias", arn("lambda", f"function:{STACK}-Function"), False),
+        ("lambda:GetAlias", arn("lambda", f"function:{STACK}-Function"), False),
+        ("cloudwatch:DescribeAlarms", arn("cloudwatch", "alarm:payroll"), False),
+        ("codedeploy:StopDeployment", "*", False),
         ("iam:PassRole", FUNCTION_ROLE, False),
         ("sts:AssumeRole", FUNCTION_ROLE, False),
     ],
@@ -223,3 +359,38 @@ def test_the_stacks_roles_may_do_a_functions_work_and_no_more(
 ) -> None:
     role = function_role(evaluator, VALUES, EVERYTHING)
     assert role.decide(action, resource).allowed is allowed
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "allowed"),
+    [
+        ("lambda:GetAlias", arn("lambda", f"function:{STACK}-Function-1A2B3C"), True),
+        ("lambda:UpdateAlias", arn("lambda", f"function:{STACK}-Function-1A2B3C"), True),
+        ("cloudwatch:DescribeAlarms", arn("cloudwatch", "alarm:payroll"), True),
+        ("lambda:UpdateAlias", arn("lambda", "function:payroll"), False),
+        (
+            "lambda:UpdateAlias",
+            arn("lambda", f"function:{STACK}-Function-1A2B3C", region="eu-south-2"),
+            False,
+        ),
+        ("lambda:InvokeFunction", arn("lambda", f"function:{STACK}-Function-1A2B3C"), False),
+        ("lambda:UpdateFunctionCode", arn("lambda", f"function:{STACK}-Function-1A2B3C"), False),
+        ("lambda:AddPermission", arn("lambda", f"function:{STACK}-Function-1A2B3C"), False),
+        ("lambda:DeleteFunction", arn("lambda", f"function:{STACK}-Function-1A2B3C"), False),
+        ("cloudwatch:PutMetricAlarm", arn("cloudwatch", f"alarm:{STACK}-errors"), False),
+        ("sns:Publish", arn("sns", f"{STACK}-AlarmTopic-1A2B3C"), False),
+        ("s3:GetObject", "arn:aws:s3:::payroll/one", False),
+        ("iam:PassRole", ROLLOUT_ROLE, False),
+    ],
+)
+def test_the_rollouts_role_moves_callers_and_no_more(
+    evaluator: Evaluator, action: str, resource: str, allowed: bool
+) -> None:
+    assert rollout_role(evaluator, VALUES, EVERYTHING).decide(action, resource).allowed is allowed
+
+
+def test_what_the_rollouts_role_may_is_its_own_by_name(evaluator: Evaluator) -> None:
+    """All of the stack's roles carry one boundary."""
+    for name in (f"{STACK}-FunctionRole-RolloutRole-1", f"{STACK}-RolloutRolex-1", "other-RolloutRole-1"):
+        role = Role(iam(f"role/{name}"), [EVERYTHING], filled("stack-boundary", VALUES), evaluator)
+        assert not role.decide("lambda:UpdateAlias", arn("lambda", f"function:{STACK}-Function-1")).allowed

@@ -1,11 +1,11 @@
-"""Nothing is left in the deploy role's policies that no call needs: take any part of one away, and some call fails."""
+"""Nothing is left in the roles' policies that no call needs: take any part of one away, and some call fails."""
 
 import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
-from .account import VALUES, Role, deploy_role, deployment
+from .account import EVERYTHING, VALUES, Role, deploy_role, deployment, view_role
 from .calls import Call, derived, recorded
 from .evaluator import Document, Evaluator
 from .lifecycle import Recorded
@@ -57,6 +57,12 @@ def test_nothing_is_needless_in_the_policies(evaluator: Evaluator, recorded_call
     values = recorded_calls.values
     calls = [call for call in [*recorded(recorded_calls), *derived(values)] if not call.first]
     assert needless(deploy_role(evaluator, values), calls) == []
+
+
+def test_nothing_is_needless_in_what_looking_takes(evaluator: Evaluator) -> None:
+    looking = view_role(evaluator)
+    unbound = replace(looking, boundary=EVERYTHING)  # its own policy is its boundary
+    assert needless(unbound, list(derived(VALUES, "view"))) == []
 
 
 def test_what_is_needless_is_found(evaluator: Evaluator) -> None:

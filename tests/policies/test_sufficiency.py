@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from .account import FUNCTION_ROLE, STACK, VALUES, Role, deploy_role, deployment
+from .account import STACK, VALUES, Role, deploy_role, deployment, tightened, view_role
 from .calls import Call, derived, recorded
 from .evaluator import Evaluator
 from .lifecycle import Recorded
@@ -59,9 +59,20 @@ def test_every_derived_call_is_allowed(evaluator: Evaluator) -> None:
 
 
 def test_every_derived_call_is_allowed_after_tightening(evaluator: Evaluator) -> None:
-    exact = deployment({**VALUES, "PASS_ROLE_ARNS": [FUNCTION_ROLE]})
-    role = deploy_role(evaluator, identity=exact)
+    role = deploy_role(evaluator, identity=tightened(gradual=True))
     assert denied(role, [call for call in derived(VALUES) if not call.first]) == []
+
+
+def test_everything_that_looking_takes_is_allowed(evaluator: Evaluator) -> None:
+    calls = list(derived(VALUES, "view"))
+    assert {call.action for call in calls} >= {
+        "apigateway:GET",
+        "cloudformation:CreateChangeSet",
+        "cloudwatch:GetMetricData",
+        "iam:SimulatePrincipalPolicy",
+        "lambda:GetFunction",
+    }
+    assert denied(view_role(evaluator), calls) == []
 
 
 @pytest.mark.parametrize(("partition", "region"), [("aws-us-gov", "us-gov-west-1"), ("aws-cn", "cn-north-1")])
@@ -69,6 +80,7 @@ def test_other_partitions_are_served_alike(evaluator: Evaluator, partition: str,
     values = {**VALUES, "PARTITION": partition, "REGION": region}
     own = [call for call in derived(values) if not call.first and not call.agreed]
     assert denied(deploy_role(evaluator, values), own) == []
+    assert denied(view_role(evaluator, values), list(derived(values, "view"))) == []
 
 
 def test_what_a_document_lacks_is_found(evaluator: Evaluator) -> None:

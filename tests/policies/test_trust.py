@@ -1,4 +1,4 @@
-"""Whose token opens the deploy role, as the evaluator judges it, and the local AWS's STS independently of it."""
+"""Whose token opens which role, as the evaluator judges it, and the local AWS's STS independently of it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,10 +8,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 from pennyworth.localaws.server import LocalAws
-from pennyworth.pipeline.policy.documents import filled
+from pennyworth.pipeline.bootstrap.settings import Settings
+from pennyworth.pipeline.policy.documents import DEPLOY_ROLE, VIEW_ROLE, filled
 
 from . import lifecycle
-from .account import OWN_ROLE, REPOSITORY, SUBJECT, VALUES, iam
+from .account import OWN_ROLE, PULL_REQUEST, REGION, REPOSITORY, SUBJECT, VALUES, iam
 from .evaluator import Context, Evaluator
 from .lifecycle import AUDIENCE, ISSUER
 
@@ -87,6 +88,11 @@ STRANGERS = {
 EVERY = {**TRUSTED, **STRANGERS}
 
 
+LOOKING = {"a pull request", "the branch", "the branch, in the immutable form", "the environment"}
+"""Who may take the view role: whoever may deploy, and the repository's own pull requests. A fork's run has the fork's
+name in its subject, and GitHub gives it no token besides."""
+
+
 def let_in(evaluator: Evaluator, token: Token, *subjects: str) -> bool:
     """Whether the evaluator lets a token in where the role trusts these subjects."""
     trust = filled("trust", {**VALUES, "SUBJECTS": list(subjects)})
@@ -109,6 +115,23 @@ def test_several_subjects_are_let_in_together_and_no_other(evaluator: Evaluator,
     assert let_in(evaluator, EVERY[name], *subjects) is (name in TRUSTED)
 
 
+@pytest.mark.parametrize("name", EVERY)
+def test_pull_requests_may_look_and_not_deploy(evaluator: Evaluator, name: str) -> None:
+    settings = Settings.of(
+        {
+            "Repository": REPOSITORY,
+            "RepositoryOwnerId": "1234",
+            "RepositoryId": "5678",
+            "Environment": "production",
+            "Region": REGION,
+        }
+    )
+    pull_request = {PULL_REQUEST, PULL_REQUEST.replace(REPOSITORY, "owner@1234/repository@5678")}
+    assert set(settings.view_subjects()) - set(settings.subjects()) == pull_request
+    assert let_in(evaluator, EVERY[name], *settings.subjects()) is (name in TRUSTED)
+    assert let_in(evaluator, EVERY[name], *settings.view_subjects()) is (name in LOOKING)
+
+
 def test_nobody_comes_in_by_another_call(evaluator: Evaluator) -> None:
     trust = filled("trust", VALUES)
     for action in ("sts:AssumeRole", "sts:TagSession", "sts:AssumeRoleWithSAML"):
@@ -126,13 +149,14 @@ def aws() -> Iterator[LocalAws]:
 def test_the_local_sts_agrees(aws: LocalAws, name: str) -> None:
     token = EVERY[name]
     assert assumed(aws, token) is (name == "the branch")
+    assert assumed(aws, token, VIEW_ROLE) is (name in {"the branch", "a pull request"})
 
 
-def assumed(aws: LocalAws, token: Token) -> bool:
+def assumed(aws: LocalAws, token: Token, role: str = DEPLOY_ROLE) -> bool:
     """Whether the local STS lets a token in."""
     try:
         given: dict[str, Any] = lifecycle.credentials(
-            aws, lifecycle.token(token.subject, token.audience, token.issuer)
+            aws, lifecycle.token(token.subject, token.audience, token.issuer), role
         )
     except ClientError as refused:
         assert refused.response["Error"]["Code"] in {"AccessDenied", "InvalidIdentityToken"}, refused

@@ -1,9 +1,9 @@
 """Set your AWS account and repository up for the deployment workflow, once, with your own rights.
 
 Shows what it would do, asks, and does it: the stack of policies/bootstrap.yaml with GitHub's identity provider, the
-deploy role, its policies and boundaries; the certificate for api.DOMAIN with its validation record; the repository's
-secrets, with gh where it is logged in. What is as it must be is left alone, so it can be run again at any time. The
-credentials are those of the environment, as the AWS CLI takes them. --delete takes it all back.
+deploy role and the view role, their policies and boundaries; the certificate for api.DOMAIN with its validation record;
+the repository's secrets, with gh where it is logged in. What is as it must be is left alone, so it can be run again at
+any time. The credentials are those of the environment, as the AWS CLI takes them. --delete takes it all back.
 """
 
 import argparse
@@ -27,6 +27,7 @@ _SINGLE = {
     "hosted_zone_id": "HostedZoneId",
     "max_session_seconds": "MaxSessionSeconds",
     "first_deployment": "FirstDeployment",
+    "view_role": "ViewRole",
     "alert_email": "AlertEmail",
 }
 _LISTS = {"branch": "Branch", "environment": "Environment"}
@@ -67,6 +68,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--first-deployment",
         choices=["yes", "no"],
         help="attach the broader policy of a first stage, too (default: no)",
+    )
+    add(
+        "--view-role",
+        choices=["yes", "no"],
+        help="make a second role, which only looks, for previews of pull requests and health checks (default: yes)",
     )
     add("--alert-email", metavar="ADDRESS", help="where alerts go; empty for none (default: none)")
     add("--new-api-key", action="store_true", help="make a key for callers, and set LITELLM_API_KEYS to it")

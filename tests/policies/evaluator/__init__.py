@@ -96,7 +96,7 @@ class Evaluator:
         Raises:
             NotJudged: something in it is not valid.
         """
-        facts = {**self._everywhere(resource), **(facts or {})}
+        facts = {**self._everywhere(principal, resource), **(facts or {})}
         simulation: dict[str, Any] = {
             "request": {
                 "principal": principal,
@@ -124,10 +124,11 @@ class Evaluator:
             raise NotJudged(f"{action} on {resource}: AWS does not tell {', '.join(sorted(unknown))}")
         return Decision(answer["result"])
 
-    def _everywhere(self, resource: str) -> dict[str, str]:
+    def _everywhere(self, principal: str, resource: str) -> dict[str, str]:
         """What AWS says of every request."""
         region = resource.split(":")[3] if resource.startswith("arn:") else ""
         return {
+            "aws:PrincipalArn": principal,
             "aws:RequestedRegion": region or _GLOBAL_REGION,
             "aws:ResourceAccount": _account(resource) or self._account,
             "aws:SecureTransport": "true",

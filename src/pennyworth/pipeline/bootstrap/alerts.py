@@ -7,7 +7,7 @@ What a pattern may say: https://docs.aws.amazon.com/eventbridge/latest/userguide
 from collections.abc import Callable
 from typing import Any
 
-from pennyworth.pipeline.policy.documents import DEPLOY_ROLE, MANAGED_POLICIES
+from pennyworth.pipeline.policy.documents import DEPLOY_ROLE, MANAGED_POLICIES, VIEW_ROLE
 
 _CALL = {"detail-type": ["AWS API Call via CloudTrail"]}
 
@@ -63,7 +63,7 @@ def alerts(issuer: str, subjects: list[Any], filled: Callable[[Any, dict[str, An
             f"{DEPLOY_ROLE}: <what> by <who> from <from> at <when>, which is none of the runs that it trusts. <error>",
         ),
         "RightsChanged": (
-            "Somebody changed what the deploy role may do, who may take it, or a boundary",
+            "Somebody changed what the deploy or view role may do, who may take it, or a boundary",
             {
                 "source": ["aws.iam"],
                 **_CALL,
@@ -71,7 +71,7 @@ def alerts(issuer: str, subjects: list[Any], filled: Callable[[Any, dict[str, An
                     "eventSource": ["iam.amazonaws.com"],
                     "$or": [
                         {"requestParameters": {"policyArn": policies}},
-                        {"requestParameters": {"roleName": [DEPLOY_ROLE]}},
+                        {"requestParameters": {"roleName": [DEPLOY_ROLE, VIEW_ROLE]}},
                         {
                             "requestParameters": {
                                 "openIDConnectProviderArn": [f"{account}:oidc-provider/{issuer}"]

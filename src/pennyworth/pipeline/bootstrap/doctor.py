@@ -22,6 +22,7 @@ from pennyworth.pipeline.workflow import StepFailed
 AGAIN = "run `pennyworth bootstrap` again"
 
 SECRETS = ("AWS_DEPLOY_ROLE_ARN", "AWS_REGION", "STACK_NAME", "LITELLM_API_KEYS")
+VIEW_SECRETS = ("AWS_VIEW_ROLE_ARN",)
 DOMAIN_SECRETS = ("BASE_DOMAIN", "ROUTE53_HOSTED_ZONE_ID", "ACM_CERTIFICATE_ARN")
 
 _LINES = 20
@@ -157,7 +158,15 @@ def _rights(patient: Patient) -> _Said:
         yield said(f"{drift.what}: {drift.detail}", f"{AGAIN}, which puts it right")
     if not found:
         subjects = "\n".join(patient.settings.subjects())
-        yield _right(f"the role, its policies and boundaries are as they were made; it trusts\n{subjects}")
+        yield _right(
+            f"the roles, their policies and boundaries are as they were made. To deploy is for\n{subjects}"
+        )
+        if patient.settings.views:
+            yield _right("to look is for those and the repository's own pull requests")
+        else:
+            yield _right(
+                "no view role: pull requests have no preview, health checks no role (--view-role yes makes it)"
+            )
 
 
 def _certificate(patient: Patient) -> _Said:
@@ -319,7 +328,11 @@ def _secrets(patient: Patient) -> _Said:
             f"gh auth login, or see with it: gh secret list -R {repository}",
         )
         return
-    wanted = [*SECRETS, *(DOMAIN_SECRETS if patient.settings.domain else ())]
+    wanted = [
+        *SECRETS,
+        *(DOMAIN_SECRETS if patient.settings.domain else ()),
+        *(VIEW_SECRETS if patient.settings.views else ()),
+    ]
     present = github.secrets(repository)
     missing = [name for name in wanted if name not in present]
     if missing:

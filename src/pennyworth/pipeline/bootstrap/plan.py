@@ -20,7 +20,7 @@ from pennyworth.pipeline.bootstrap.settings import Settings
 from pennyworth.pipeline.bootstrap.template import TEMPLATE
 from pennyworth.pipeline.passrole.document import same
 from pennyworth.pipeline.passrole.versions import ManagedPolicy
-from pennyworth.pipeline.policy.documents import DEPLOY_ROLE, MANAGED_POLICIES
+from pennyworth.pipeline.policy.documents import DEPLOY_ROLE, MANAGED_POLICIES, VIEW_ROLE
 from pennyworth.pipeline.stack import Stack
 
 KEYS = "LITELLM_API_KEYS"
@@ -112,6 +112,8 @@ class Plan:
             "AWS_REGION": self._settings.region,
             "STACK_NAME": self._settings["StackName"],
         }
+        if self._settings.views:
+            values["AWS_VIEW_ROLE_ARN"] = self._account.arn(f"role/{VIEW_ROLE}")
         if self._settings.domain:
             values |= {
                 "BASE_DOMAIN": self._settings["BaseDomain"],
@@ -184,7 +186,7 @@ class Plan:
             return  # `_deploy` looks once it is up to date
         found = drifts(self._account, Settings.of(parameters(stack)))
         changes = tuple(f"put {drift.what} back: {drift.detail}" for drift in found if drift.mend)
-        yield Step("the role and its policies", changes, self._put_back)
+        yield Step("the roles and their policies", changes, self._put_back)
 
     def _put_back(self) -> None:
         for drift in drifts(self._account, self._settings):

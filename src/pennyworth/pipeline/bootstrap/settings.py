@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pennyworth.pipeline.bootstrap.template import PARAMETERS, SLOTS
+from pennyworth.pipeline.bootstrap.template import PARAMETERS, PULL_REQUEST, SLOTS
 
 
 class WrongSetting(ValueError):
@@ -50,17 +50,31 @@ class Settings:
         return f"api.{self['BaseDomain']}" if self["BaseDomain"] else ""
 
     def subjects(self) -> list[str]:
-        """Each `sub` that the role trusts: https://docs.github.com/actions/reference/security/oidc."""
-        owner, _, name = self["Repository"].partition("/")
-        repositories = [self["Repository"]]
-        if self["RepositoryOwnerId"] and self["RepositoryId"]:
-            repositories.append(f"{owner}@{self['RepositoryOwnerId']}/{name}@{self['RepositoryId']}")
+        """Each `sub` that the deploy role trusts: https://docs.github.com/actions/reference/security/oidc."""
         return [
             f"repo:{repository}:{context}{self[parameter]}"
             for parameter, context in _CONTEXTS.items()
             if self[parameter]
-            for repository in repositories
+            for repository in self._repositories()
         ]
+
+    def view_subjects(self) -> list[str]:
+        """Each `sub` that the view role trusts: those, and the repository's own pull requests."""
+        own = [f"repo:{repository}:{PULL_REQUEST}" for repository in self._repositories()]
+        return [*self.subjects(), *own]
+
+    @property
+    def views(self) -> bool:
+        """Whether there is a view role."""
+        return self["ViewRole"] == "yes"
+
+    def _repositories(self) -> list[str]:
+        """What GitHub calls the repository in a `sub`: by its name and, where they are known, with its numbers."""
+        owner, _, name = self["Repository"].partition("/")
+        found = [self["Repository"]]
+        if self["RepositoryOwnerId"] and self["RepositoryId"]:
+            found.append(f"{owner}@{self['RepositoryOwnerId']}/{name}@{self['RepositoryId']}")
+        return found
 
     def values(self, account: str, partition: str) -> dict[str, str | Sequence[str]]:
         """What fills the policy documents in.

@@ -4,6 +4,7 @@ Runs in the environment `tools`. Without --write it only says whether the file i
 """
 
 import argparse
+import json
 import re
 import sys
 from typing import Any
@@ -13,10 +14,11 @@ import yaml
 from pennyworth.host.places import ROOT
 from pennyworth.pipeline.bootstrap.alerts import alerts
 from pennyworth.pipeline.policy.documents import (
-    DEFAULTS,
     DEPLOY_ROLE,
     MANAGED_POLICIES,
     POLICIES,
+    VIEW_ROLE,
+    fill,
     read,
 )
 
@@ -25,9 +27,18 @@ TEMPLATE = POLICIES / "bootstrap.yaml"
 ISSUER = "token.actions.githubusercontent.com"
 AUDIENCE = "sts.amazonaws.com"
 
-FIRST = "first-deployment"
+FIRST, VIEW = "first-deployment", "view"
 BOUNDARY = "-boundary"
-"""A document, and the end of others' names: of what is attached for a while only, and of what is not attached."""
+"""Two documents, and the end of others' names: of what is attached for a while only, of what the view role has, and of
+what is not attached."""
+
+ATTACHED = tuple(
+    document for document in MANAGED_POLICIES if document != VIEW and not document.endswith(BOUNDARY)
+)
+"""The documents of the deploy role."""
+
+PULL_REQUEST = "pull_request"
+"""What stands in place of a branch in the subject of a pull request's runs."""
 
 SLOTS = ("", "Second", "Third")
 """What stands before the parameters Branch and Environment: CloudFormation can't go through a list."""
@@ -43,6 +54,9 @@ _VALUES = {
     "BASE_DOMAIN": "${BaseDomain}",
     "HOSTED_ZONE_ID": "${HostedZoneId}",
 }
+
+_BRIEF = {"ACCOUNT_ID": "A", "PARTITION": "P", "REGION": "R", "STACK_NAME": "S"}
+"""What the placeholders of the policies are called instead: CloudFormation takes 51,200 bytes."""
 
 _HEAD = """\
 # Made from the JSON documents beside it by `python -m pennyworth.pipeline.bootstrap.template --write`: change those.
@@ -154,6 +168,15 @@ PARAMETERS: dict[str, dict[str, Any]] = {
             " knows. Take it away again with no."
         ),
     },
+    "ViewRole": {
+        "Type": "String",
+        "Default": "yes",
+        "AllowedValues": ["yes", "no"],
+        "Description": (
+            "yes makes pennyworth-github-view-role, too, which only looks: for previews of pull requests and for health"
+            " checks."
+        ),
+    },
     "AlertEmail": {
         "Type": "String",
         "Default": "",
@@ -177,7 +200,7 @@ _SUBJECTS = [f"{slot}{kind}" for kind in ("Branch", "Environment") for slot in S
 _GROUPS = {
     "GitHub": ["Repository", "RepositoryOwnerId", "RepositoryId", *_SUBJECTS],
     "Endpoint": ["StackName", "Region", "BaseDomain", "HostedZoneId"],
-    "Role": ["MaxSessionSeconds", "ExistingOidcProviderArn", "FirstDeployment"],
+    "Role": ["MaxSessionSeconds", "ExistingOidcProviderArn", "FirstDeployment", "ViewRole"],
     "Alerts": ["AlertEmail", "Part"],
 }
 
@@ -187,7 +210,7 @@ def template() -> dict[str, Any]:
     subjects = _subjects()
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
-        "Description": "Who may deploy pennyworth's endpoint: GitHub's identity, a role that trusts it, what it may do",
+        "Description": "Who may deploy pennyworth's endpoint: GitHub's identity, roles that trust it, what they may do",
         "Metadata": {
             "AWS::CloudFormation::Interface": {
                 "ParameterGroups": [
@@ -223,6 +246,11 @@ def template() -> dict[str, Any]:
                 "Description": "The role that the workflow takes: the repository's secret AWS_DEPLOY_ROLE_ARN",
                 "Value": {"Fn::GetAtt": "DeployRole.Arn"},
             },
+            "ViewRoleArn": {
+                "Condition": "Views",
+                "Description": "The role that previews and health checks take: the secret AWS_VIEW_ROLE_ARN",
+                "Value": {"Fn::GetAtt": "Viewer.Arn"},
+            },
             "AlertTopicArn": {
                 "Condition": "Alerts",
                 "Description": "Where alerts are published; subscribe whatever else shall hear of them",
@@ -237,6 +265,7 @@ def _conditions() -> dict[str, Any]:
         "MakesRole": _equals({"Ref": "Part"}, "all"),
         "MakesProvider": _and("MakesRole", _equals({"Ref": "ExistingOidcProviderArn"}, "")),
         "First": _and("MakesRole", _equals({"Ref": "FirstDeployment"}, "yes")),
+        "Views": _and("MakesRole", _equals({"Ref": "ViewRole"}, "yes")),
         "Alerts": _given("AlertEmail"),
         "Numbered": {"Fn::And": [_given("RepositoryOwnerId"), _given("RepositoryId")]},
         **{f"Has{name}": _given(name) for name in _SUBJECTS},
@@ -245,31 +274,43 @@ def _conditions() -> dict[str, Any]:
 
 
 def _subjects() -> list[dict[str, Any]]:
-    """Each `sub` that the role trusts: https://docs.github.com/actions/reference/security/oidc."""
-    owner, name = ({"Fn::Select": [part, {"Fn::Split": ["/", {"Ref": "Repository"}]}]} for part in (0, 1))
-    plain, numbered = "repo:${Repository}", "repo:${Owner}@${RepositoryOwnerId}/${Name}@${RepositoryId}"
+    """Each `sub` that the deploy role trusts: https://docs.github.com/actions/reference/security/oidc."""
     found = []
     for subject in _SUBJECTS:
-        ending = f"{':ref:refs/heads/' if subject.endswith('Branch') else ':environment:'}${{{subject}}}"
+        ending = f"{'ref:refs/heads/' if subject.endswith('Branch') else 'environment:'}${{{subject}}}"
         found += [
-            _if(f"Has{subject}", {"Fn::Sub": plain + ending}),
-            _if(f"Numbered{subject}", {"Fn::Sub": [numbered + ending, {"Owner": owner, "Name": name}]}),
+            _if(f"{condition}{subject}", value)
+            for condition, value in zip(("Has", "Numbered"), _subject(ending), strict=True)
         ]
     return found
 
 
+def _pull_requests() -> list[dict[str, Any]]:
+    """The `sub` of the repository's own pull requests; a fork's have the fork's name, and no token."""
+    plain, numbered = _subject(PULL_REQUEST)
+    return [plain, _if("Numbered", numbered)]
+
+
+def _subject(context: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A `sub` for some part of the repository, in both of GitHub's forms."""
+    owner, name = ({"Fn::Select": [part, {"Fn::Split": ["/", {"Ref": "Repository"}]}]} for part in (0, 1))
+    plain, numbered = "repo:${Repository}", "repo:${O}@${RepositoryOwnerId}/${N}@${RepositoryId}"
+    return (
+        {"Fn::Sub": f"{plain}:{context}"},
+        {"Fn::Sub": [f"{numbered}:{context}", {"O": owner, "N": name}]},
+    )
+
+
 def _resources(subjects: list[dict[str, Any]]) -> dict[str, Any]:
-    # the workflow names the roles one by one in later versions of the policy
-    lists = {"SUBJECTS": subjects, "PASS_ROLE_ARNS": _filled(DEFAULTS["PASS_ROLE_ARNS"], {})}
+    lists = {"SUBJECTS": subjects}
     policies = {
         _resource(document): {
             "Type": "AWS::IAM::ManagedPolicy",
-            "Condition": "First" if document == FIRST else "MakesRole",
-            "Properties": {"ManagedPolicyName": name, "PolicyDocument": _filled(read(document), lists)},
+            "Condition": {FIRST: "First", VIEW: "Views"}.get(document, "MakesRole"),
+            "Properties": {"ManagedPolicyName": name, "PolicyDocument": _policy(read(document))},
         }
         for document, name in MANAGED_POLICIES.items()
     }
-    attached = [document for document in MANAGED_POLICIES if not document.endswith(BOUNDARY)]
     return {
         "OidcProvider": {
             "Type": "AWS::IAM::OIDCProvider",
@@ -293,8 +334,20 @@ def _resources(subjects: list[dict[str, Any]]) -> dict[str, Any]:
                     _if("First", {"Ref": _resource(document)})
                     if document == FIRST
                     else {"Ref": _resource(document)}
-                    for document in attached
+                    for document in ATTACHED
                 ],
+            },
+        },
+        "Viewer": {
+            "Type": "AWS::IAM::Role",
+            "Condition": "Views",
+            "Properties": {
+                "RoleName": VIEW_ROLE,
+                "Description": "What previews of pull requests and health checks look with",
+                # whatever else may be attached to it
+                "PermissionsBoundary": {"Ref": _resource(VIEW)},
+                "AssumeRolePolicyDocument": _trust(lists | {"SUBJECTS": [*subjects, *_pull_requests()]}),
+                "ManagedPolicyArns": [{"Ref": _resource(VIEW)}],
             },
         },
     }
@@ -313,6 +366,18 @@ def _trust(lists: dict[str, Any]) -> dict[str, Any]:
         there = statement["Principal"]["Federated"]
         statement["Principal"]["Federated"] = {"Fn::If": ["MakesProvider", {"Ref": "OidcProvider"}, there]}
     return document
+
+
+def _policy(document: dict[str, Any]) -> dict[str, Any]:
+    """A policy document as text, a statement a line, with CloudFormation's functions for its placeholders."""
+    # the workflow names the roles one by one in later versions of the policy
+    named = fill(document, {name: f"${{{name}}}" for name in _VALUES})
+    lines = ",\n".join(json.dumps(statement, separators=(",", ":")) for statement in named["Statement"])
+    text = f'{{"Version": "{named["Version"]}", "Statement": [\n{lines}\n]}}\n'
+    names = {_BRIEF[name]: _VALUES[name][2:-1] for name in _PLACEHOLDER.findall(text) if name in _BRIEF}
+    brief = {name: f"${{{short}}}" for name, short in _BRIEF.items()}
+    text = _PLACEHOLDER.sub(lambda found: {**_VALUES, **brief}[found[1]], text.replace("${aws:", "${!aws:"))
+    return {"Fn::Sub": [text, {name: {"Ref": value} for name, value in sorted(names.items())}]}
 
 
 def _filled(value: Any, lists: dict[str, Any]) -> Any:
@@ -375,7 +440,8 @@ def _short(dumper: _Dumper, value: dict[str, Any]) -> yaml.Node:
             node = dumper.represent_data(argument)
             node.tag = f"!{key.removeprefix('Fn::')}"
             if isinstance(node, yaml.CollectionNode):
-                node.flow_style = True
+                text = argument[0] if key == "Fn::Sub" else ""
+                node.flow_style = "\n" not in text
             elif isinstance(node, yaml.ScalarNode):
                 node.style = '"' if key == "Fn::Sub" else None
             return node
@@ -383,6 +449,13 @@ def _short(dumper: _Dumper, value: dict[str, Any]) -> yaml.Node:
 
 
 _Dumper.add_representer(dict, _short)
+
+
+def _lines(dumper: _Dumper, value: str) -> yaml.Node:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
+
+
+_Dumper.add_representer(str, _lines)
 
 
 def text() -> str:

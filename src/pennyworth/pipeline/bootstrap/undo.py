@@ -8,10 +8,10 @@ from pennyworth.host.progress import say, step
 from pennyworth.pipeline.bootstrap import certificate, github
 from pennyworth.pipeline.bootstrap.account import STACK, Account, Unprepared, parameters
 from pennyworth.pipeline.bootstrap.plan import delete_stack
-from pennyworth.pipeline.policy.documents import DEPLOY_ROLE
+from pennyworth.pipeline.policy.documents import DEPLOY_ROLE, VIEW_ROLE
 
 SECRETS = (
-    *("AWS_DEPLOY_ROLE_ARN", "AWS_REGION", "STACK_NAME"),
+    *("AWS_DEPLOY_ROLE_ARN", "AWS_VIEW_ROLE_ARN", "AWS_REGION", "STACK_NAME"),
     *("BASE_DOMAIN", "ROUTE53_HOSTED_ZONE_ID", "ACM_CERTIFICATE_ARN"),
 )
 
@@ -95,7 +95,7 @@ def _others(account: Account) -> Iterator[str]:
     for page in account.client("iam").get_paginator("list_roles").paginate():
         for role in page["Roles"]:
             document: dict[str, Any] = role["AssumeRolePolicyDocument"]
-            if role["RoleName"] != DEPLOY_ROLE and account.provider in str(document):
+            if role["RoleName"] not in {DEPLOY_ROLE, VIEW_ROLE} and account.provider in str(document):
                 yield role["RoleName"]
 
 

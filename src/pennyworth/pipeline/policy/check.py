@@ -8,7 +8,7 @@ from typing import Any
 
 from pennyworth.pipeline.policy import documents
 from pennyworth.pipeline.policy.derivation import Need, permissions, properties
-from pennyworth.pipeline.policy.rules import Rules
+from pennyworth.pipeline.policy.rules import DEPLOY, Rules
 from pennyworth.pipeline.policy.statements import Document, Grant, admits, grants, listed
 from pennyworth.pipeline.policy.template import Template
 
@@ -105,7 +105,7 @@ def outside_boundary(needs: Iterable[Need]) -> Iterator[str]:
     """What the deploy role would need and its boundary does not admit."""
     boundary = documents.read("deploy-boundary")
     keep = {name: f"${{{name}}}" for name in documents.PLACEHOLDERS if name not in documents.DEFAULTS}
-    for need in needs:
+    for need in (one for one in needs if DEPLOY in one.roles):
         for resource in documents.fill(need.resources, {**keep, "PARTITION": "${PARTITION}"}):
             if not admits(boundary, need.action, resource):
                 yield f"policies/deploy-boundary.json does not admit {need.action} on {resource}, for {need.by}"
@@ -151,7 +151,8 @@ def _differences(
                 for need in needs
                 if lacks
                 and need.scope == grant.statement
-                and grant.action in (need.action, *rules.scopes[need.scope].first)
+                and grant.action
+                in (need.action, *rules.scopes[need.scope].first, *rules.scopes[need.scope].reads)
                 and grant.resource in need.resources
             )
         )

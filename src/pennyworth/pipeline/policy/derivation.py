@@ -1,6 +1,6 @@
-"""What the deploy role needs, derived: from what CloudFormation's handlers call for each of a template's resources
-(https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-schema.html, as cfn-lint carries it),
-and from what is known of the other callers.
+"""What the roles that GitHub's runs take need, derived: from what CloudFormation's handlers call for each of a
+template's resources (https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-schema.html, as
+cfn-lint carries it), and from what is known of the other callers.
 """
 
 import re
@@ -11,7 +11,7 @@ from typing import Any
 
 from cfnlint.schema import PROVIDER_SCHEMA_MANAGER, ResourceNotFoundError
 
-from pennyworth.pipeline.policy.rules import Condition, LeftOut, Rules, Scope
+from pennyworth.pipeline.policy.rules import DEPLOY, VIEW, Condition, LeftOut, Rules, Scope
 from pennyworth.pipeline.policy.template import Template, TemplateRefused, fill
 
 _HANDLERS = ("create", "read", "update", "delete")
@@ -39,6 +39,8 @@ class Need:
     why: str
     """What for: the handlers that list it, or what the tool does."""
     condition: Condition = field(default_factory=dict)
+    roles: tuple[str, ...] = (DEPLOY,)
+    """Who needs it: whatever a read handler calls, the role that only looks needs, too."""
 
 
 def needs(template: Template, rules: Rules) -> list[Need]:
@@ -131,6 +133,7 @@ def _of_resource(logical_id: str, template: Template, rules: Rules) -> Iterator[
             by=by,
             why=", ".join(handlers),
             condition=_filled(scope.condition, lambda text: template.filled(text, logical_id)),
+            roles=(DEPLOY, VIEW) if "read" in handlers else (DEPLOY,),
         )
 
 
@@ -138,7 +141,7 @@ def _of_tools(types: Iterable[str], rules: Rules) -> Iterator[Need]:
     for call in rules.calls:
         if call.type is None or call.type in types:
             for action in call.actions:
-                yield _generic(action, call.scope, call.by, call.why, rules)
+                yield _generic(action, call.scope, call.by, call.why, rules, tuple(call.roles))
     for made in rules.makes:
         actions = _actions(made.type, set(made.properties), made.scope, made.actions, None, rules)
         for action, scope, handlers in actions:
@@ -146,7 +149,9 @@ def _of_tools(types: Iterable[str], rules: Rules) -> Iterator[Need]:
                 yield _generic(action, scope, made.by, made.why, rules)
 
 
-def _generic(action: str, name: str, by: str, why: str, rules: Rules) -> Need:
+def _generic(
+    action: str, name: str, by: str, why: str, rules: Rules, roles: tuple[str, ...] = (DEPLOY,)
+) -> Need:
     """A need that is no single resource's: of whatever the stack names itself."""
 
     def filled(text: str) -> set[str]:
@@ -154,7 +159,7 @@ def _generic(action: str, name: str, by: str, why: str, rules: Rules) -> Need:
 
     scope = rules.scopes[name]
     resources = sorted({resource for text in scope.resources for resource in filled(text)})
-    return Need(action, name, resources, by, why, _filled(scope.condition, filled))
+    return Need(action, name, resources, by, why, _filled(scope.condition, filled), roles)
 
 
 def _actions(

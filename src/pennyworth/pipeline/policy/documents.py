@@ -15,10 +15,13 @@ DEPLOYMENT = tuple(
 """Together they are what the deploy role may do: calls and roles, which the first is about, and what the stack holds.
 `data` is there once the stack holds tables, buckets, parameters, alarms or a dashboard."""
 
-NAMES = ("trust", *DEPLOYMENT, "first-deployment", "deploy-boundary", "stack-boundary")
+NAMES = ("trust", *DEPLOYMENT, "first-deployment", "view", "deploy-boundary", "stack-boundary")
 """Each is a file there, with .json behind it."""
 
 DEPLOY_ROLE = "pennyworth-github-deploy-role"
+
+VIEW_ROLE = "pennyworth-github-view-role"
+"""What only looks: pull requests' previews and health checks."""
 
 MANAGED_POLICIES = {name: f"pennyworth-{name}" for name in NAMES if name != "trust"}
 """What the managed policy is called that a document becomes."""
@@ -37,7 +40,7 @@ PLACEHOLDERS = {
     "HOSTED_ZONE_ID": "that domain's hosted zone; `none` for no domain",
     "PARTITION": "aws, aws-us-gov or aws-cn",
     "PASS_ROLE_ARNS": "the roles that may be handed to services, as a list",
-    "SUBJECTS": "the `sub` claims of the runs that may take the deploy role, as a list",
+    "SUBJECTS": "the `sub` claims of the runs that may take a role, as a list",
 }
 
 DEFAULTS: Mapping[str, str | Sequence[str]] = {

@@ -21,11 +21,16 @@ def tables(wanted: Mapping[str, Document], rules: Rules) -> dict[str, str]:
             (
                 "| statement | what for |",
                 "|---|---|",
-                *(f"| `{one['Sid']}` | {rules.scopes[one['Sid']].why} |" for one in document["Statement"]),
+                *(f"| `{one['Sid']}` | {_why(name, one['Sid'], rules)} |" for one in document["Statement"]),
             )
         )
         for name, document in wanted.items()
     }
+
+
+def _why(document: str, statement: str, rules: Rules) -> str:
+    scope = rules.scopes[statement]
+    return scope.looks or scope.why if document == "view" else scope.why
 
 
 def differences(tables: Mapping[str, str]) -> Iterator[str]:

@@ -13,6 +13,10 @@ Condition = dict[str, dict[str, Any]]
 """As IAM has it: operator, then key, then a value or a list of values."""
 
 
+DEPLOY, VIEW = "deploy", "view"
+"""The two roles that GitHub's runs take."""
+
+
 @dataclass(frozen=True)
 class Scope:
     """Where actions apply: a statement of a document. scopes.toml describes the fields."""
@@ -23,6 +27,8 @@ class Scope:
     document: str = "deployment"
     shorten: dict[str, str] = field(default_factory=dict)
     first: list[str] = field(default_factory=list)
+    looks: str = ""
+    reads: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,7 @@ class Call:
     actions: list[str]
     why: str
     type: str | None = None
+    roles: list[str] = field(default_factory=lambda: [DEPLOY])
 
 
 @dataclass(frozen=True)
@@ -78,6 +85,8 @@ class Rules:
 
     parameters: dict[str, str]
     """What the documents call the values of stack parameters."""
+    forms: list[dict[str, str]]
+    """Values of stack parameters with which a template holds more than with their defaults."""
     scopes: dict[str, Scope]
     types: dict[str, Type]
     left_out: list[LeftOut]
@@ -95,6 +104,7 @@ def rules() -> Rules:
     scopes, left_out, calls = (_read(name) for name in ("scopes", "left_out", "calls"))
     return Rules(
         parameters=scopes["parameters"],
+        forms=scopes["form"],
         scopes={name: Scope(**given) for name, given in scopes["scope"].items()},
         types={name: Type(**given) for name, given in scopes["type"].items()},
         left_out=[LeftOut(**given) for given in left_out["left_out"]],

@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from pennyworth.pipeline.policy.derivation import Need
-from pennyworth.pipeline.policy.rules import Rules
+from pennyworth.pipeline.policy.rules import DEPLOY, VIEW, Rules
 
 Document = dict[str, Any]
 
@@ -14,16 +14,21 @@ Document = dict[str, Any]
 def documents_for(needs: Iterable[Need], rules: Rules) -> dict[str, Document]:
     """The documents that follow from what is needed, by name.
 
-    One for each that a scope names and that is not empty, which together allow exactly what is needed; and
-    `first-deployment`: all of some services, on what is the stack's.
+    One for each that a scope names and that is not empty, which together allow exactly what a deployment needs;
+    `first-deployment`: all of some services, on what is the stack's; and `view`: what whoever only looks needs.
     """
     by_document: dict[str, list[Need]] = {}
     broad: list[Need] = []
+    look: list[Need] = []
     for need in needs:
         scope = rules.scopes[need.scope]
-        by_document.setdefault(scope.document, []).append(need)
-        broad += [replace(need, action=action) for action in scope.first]
-    by_document["first-deployment"] = broad
+        if VIEW in need.roles:
+            pattern = next((one for one in scope.reads if fnmatchcase(need.action, one)), need.action)
+            look.append(replace(need, action=pattern))
+        if DEPLOY in need.roles:
+            by_document.setdefault(scope.document, []).append(need)
+            broad += [replace(need, action=action) for action in scope.first]
+    by_document |= {"first-deployment": broad, "view": look}
     return {name: _document(found, rules) for name, found in by_document.items()}
 
 

@@ -37,7 +37,7 @@ class TemplateRefused(Exception):
 
 
 class Template:
-    """The resources that CloudFormation makes of a template."""
+    """The resources that CloudFormation makes of a template, whatever its parameters are."""
 
     def __init__(self, path: Path, rules: Rules) -> None:
         """
@@ -48,8 +48,11 @@ class Template:
             TemplateRefused: it can't be read.
         """
         self._rules = rules
-        document = transformed(path, {**rules.parameters, **_PSEUDO})
-        self.resources: Mapping[str, Mapping[str, Any]] = document["Resources"]
+        known = {**rules.parameters, **_PSEUDO}
+        resources: dict[str, Mapping[str, Any]] = {}
+        for form in ({}, *rules.forms):
+            resources = {**transformed(path, {**known, **form})["Resources"], **resources}
+        self.resources: Mapping[str, Mapping[str, Any]] = resources
 
     def type(self, logical_id: str) -> str:
         """A resource's type, such as AWS::Lambda::Function."""
