@@ -1,5 +1,6 @@
 """The table of checks, and a way through it."""
 
+import re
 from collections.abc import Callable, Collection, Iterator
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -52,14 +53,26 @@ def examine(subject: Subject, skip: Collection[str] = ()) -> Iterator[Finding]:
 
 
 def _reason(failure: Exception) -> str:
-    if isinstance(failure, ClientError):
-        told = failure.response["Error"]
-        return f"AWS refused {failure.operation_name}: {told.get('Message') or told.get('Code')}"
-    return str(failure)
+    if not isinstance(failure, ClientError):
+        return str(failure)
+    told = failure.response["Error"]
+    if wanted := _lacking(failure):
+        return f"AWS refused {failure.operation_name}: {wanted} is not allowed"
+    return f"AWS refused {failure.operation_name}: {told.get('Message') or told.get('Code')}"
 
 
 def _mend(failure: Exception) -> str:
-    code = failure.response["Error"].get("Code", "") if isinstance(failure, ClientError) else ""
-    if "AccessDenied" in code or code == "UnauthorizedOperation":
-        return "The role lacks that right, which policies/view.json has: run `pennyworth bootstrap` again."
-    return ""
+    if not _lacking(failure):
+        return ""
+    return "The role lacks that right, which policies/view.json has: run `pennyworth bootstrap` again."
+
+
+def _lacking(failure: Exception) -> str:
+    """The right for want of which AWS refused; empty where it did so for another reason."""
+    if not isinstance(failure, ClientError):
+        return ""
+    told = failure.response["Error"]
+    if not any(word in told.get("Code", "") for word in ("AccessDenied", "Unauthorized", "NotAuthorized")):
+        return ""
+    named = re.search(r"perform: ([\w-]+:\w+)", told.get("Message", ""))
+    return named[1] if named else failure.operation_name

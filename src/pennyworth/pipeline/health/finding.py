@@ -37,7 +37,7 @@ ICONS = {
     Verdict.DEPLOYING: "🚧",
 }
 
-_WORST_FIRST = (Verdict.DEPLOYING, Verdict.UNHEALTHY, Verdict.WARNING, Verdict.OK)
+_WORST_FIRST = (Verdict.DEPLOYING, Verdict.UNHEALTHY, Verdict.WARNING, Verdict.OK, Verdict.UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +122,12 @@ def line(finding: Finding) -> str:
 
 
 def as_table(findings: Iterable[Finding]) -> str:
-    """Findings as a Markdown table."""
+    """Findings as a Markdown table, the worst first."""
     return table(
         ("", "check", "what was seen", "what to do"),
         [
             (ICONS[finding.verdict], finding.check, finding.said.detail, finding.said.mend)
-            for finding in findings
+            for finding in sorted(findings, key=lambda one: _WORST_FIRST.index(one.verdict))
         ],
     )
 

@@ -63,7 +63,7 @@ def passrole(subject: Subject) -> Saying:
             because=finding.because,
         )
     if not judged.refused and not judged.allowed:
-        yield ok(f"{len(outcome.roles)} roles of the stack may be handed on, and nothing else")
+        yield ok("exactly the stack's roles may be handed on, each to its service")
 
 
 def trust(subject: Subject) -> Saying:

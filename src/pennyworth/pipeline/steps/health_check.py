@@ -26,10 +26,10 @@ TITLE = "Health check"
 _SOUND = frozenset({Verdict.OK, Verdict.WARNING, Verdict.DEPLOYING})
 _HEADS = {
     Verdict.OK: "All is well.",
-    Verdict.WARNING: "It answers, but have a look:",
+    Verdict.WARNING: "It answers, but have a look.",
     Verdict.DEPLOYING: "A deployment is at work: what is seen meanwhile would say nothing.",
-    Verdict.UNKNOWN: "Nothing could be found out:",
-    Verdict.UNHEALTHY: "Something is wrong:",
+    Verdict.UNKNOWN: "Nothing could be found out.",
+    Verdict.UNHEALTHY: "Something is wrong.",
 }
 
 
@@ -82,7 +82,7 @@ def run(environ: dict[str, str]) -> str:
     raise workflow.StepFailed(
         f"The endpoint is {verdict}",
         "The table says what was seen and what to do.",
-        "\n".join(line(one) for one in findings if one.verdict in (Verdict.UNHEALTHY, Verdict.UNKNOWN)),
+        "\n".join(line(one) for one in findings if one.verdict != Verdict.OK),
     )
 
 
@@ -152,8 +152,8 @@ def _keep_issue(
 def _report(findings: Sequence[Finding], kept: Sequence[history.Entry], told: str) -> str:
     bad = [one for one in findings if one.verdict not in (Verdict.OK, Verdict.DEPLOYING)]
     good = [one for one in findings if one not in bad]
-    head = _HEADS[overall(findings)]
-    parts = [f"{head} {told}".strip(), as_table(bad) if bad else ""]
+    verdict = overall(findings)
+    parts = [f"{ICONS[verdict]} **{_HEADS[verdict]}** {told}".strip(), as_table(bad) if bad else ""]
     if good:
         summary = f"{len(good)} checks without fault" if bad else f"All {len(good)} checks"
         parts.append(f"<details><summary>{summary}</summary>\n\n{as_table(good)}\n\n</details>")
