@@ -16,9 +16,10 @@ from pennyworth.host.environments import environment
 from pennyworth.host.places import ROOT
 from pennyworth.pipeline.config_check import Severity, catalogue, check
 from pennyworth.pipeline.init import (
+    CALLERS,
     CONFIG,
-    WORKFLOW,
     Answers,
+    Caller,
     Source,
     Unknown,
     config,
@@ -26,7 +27,9 @@ from pennyworth.pipeline.init import (
     workflow,
     workflow_problems,
 )
+from pennyworth.pipeline.init.files import CALLED
 
+WORKFLOW = CALLERS[0].file
 HERE = Source("owner/project", "0123456789abcdef0123456789abcdef01234567", published=True)
 
 
@@ -66,6 +69,8 @@ def init(
     )
 
 
+SELDOM = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "ALARM_EMAIL"}
+"""Secrets that most have no use for, and the workflow's page tells of."""
 FROM = ("--from", "owner/project", "--ref", "v1")
 
 
@@ -208,11 +213,22 @@ def test_every_providers_configuration_stands_the_check(tmp_path: Path, provider
     assert report.models[0].name == f"{provider}/*"
 
 
+def test_further_callers_are_written_where_they_are_asked_for(repository: Path) -> None:
+    done = init(repository, *FROM, "--with", "preview", "--with", "health-check")
+    assert done.returncode == 0, done.stderr
+    for caller in CALLERS:
+        (job,) = yaml.safe_load((repository / caller.file).read_text())["jobs"].values()
+        assert job["uses"] == f"owner/project/.github/workflows/{caller.name}.yml@v1"
+        assert f"✓ {caller.file} checked" in done.stderr
+        assert str(caller.file) in done.stdout
+
+
+@pytest.mark.parametrize("caller", CALLERS, ids=lambda caller: caller.name)
 @pytest.mark.parametrize("answers", [Answers(("openai",)), Answers(("bedrock",), domain="example.com")])
-def test_the_workflow_stands_the_linters(tmp_path: Path, answers: Answers) -> None:
-    text = workflow(answers, HERE)
-    assert workflow_problems(text) == []
-    path = tmp_path / WORKFLOW
+def test_the_workflow_stands_the_linters(tmp_path: Path, answers: Answers, caller: Caller) -> None:
+    text = workflow(answers, HERE, caller)
+    assert workflow_problems(text, caller) == []
+    path = tmp_path / caller.file
     path.parent.mkdir(parents=True)
     path.write_text(text)
     done = subprocess.run([program(), path], capture_output=True, text=True, check=False)
@@ -222,6 +238,19 @@ def test_the_workflow_stands_the_linters(tmp_path: Path, answers: Answers) -> No
     assert {finding["ident"] for finding in findings} <= {
         "concurrency-limits"
     }  # the called workflow has them
+
+
+@pytest.mark.parametrize("caller", CALLERS, ids=lambda caller: caller.name)
+def test_a_caller_hands_over_every_secret_and_no_permission_too_many(caller: Caller) -> None:
+    called = yaml.safe_load((CALLED / f"{caller.name}.yml").read_text())
+    declared = called[True]["workflow_call"]["secrets"]
+    (job,) = yaml.safe_load(workflow(Answers(("openai",), domain="example.com"), HERE, caller))[
+        "jobs"
+    ].values()
+    another_role = {"AWS_DEPLOY_ROLE_ARN"} if caller.name == "health-check" else set()
+    assert set(declared) - set(job["secrets"]) <= SELDOM | another_role
+    needed = {name: access for one in called["jobs"].values() for name, access in one["permissions"].items()}
+    assert job["permissions"] == needed
 
 
 @pytest.mark.parametrize(

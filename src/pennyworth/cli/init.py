@@ -1,7 +1,9 @@
 """An endpoint in your own repository: write a workflow that deploys it and a configuration, and say what is left to do.
 
 Run it in any git repository. What the options leave open is asked for where there is a terminal, and else takes its
-default. A file that is there already is never touched: what would be written is shown beside it.
+default. A file that is there already is never touched: what would be written is shown beside it. --with adds a workflow
+that says on pull requests what deploying them would change (preview), or one that looks every few hours whether the
+endpoint is well (health-check).
 """
 
 import argparse
@@ -11,6 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,11 +22,12 @@ from pennyworth.host.places import ROOT
 from pennyworth.host.progress import say
 
 if TYPE_CHECKING:
-    from pennyworth.pipeline.init import Answers, Source
+    from pennyworth.pipeline.init import Answers, Caller, Source
 
 _PROVIDER = "openai"
 _REGION = "us-east-1"
 _STACK_NAME = "endpoint"
+_FURTHER = ("preview", "health-check")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,6 +42,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add("--domain", metavar="DOMAIN", help="the endpoint becomes api.DOMAIN; empty for none (default: none)")
     add("--region", help=f"where it is deployed to (default: $AWS_REGION, else {_REGION})")
     add("--stack-name", metavar="NAME", help=f"of its CloudFormation stack (default: {_STACK_NAME})")
+    add(
+        "--with",
+        dest="further",
+        action="append",
+        default=[],
+        choices=_FURTHER,
+        help="write a caller of this workflow, too; repeatable",
+    )
     add("--branch", metavar="NAME", help="whose pushes deploy (default: the one that is checked out)")
     add(
         "--from",
@@ -83,13 +95,17 @@ def run(options: argparse.Namespace) -> int:
             )
             return 1
     _write(repository / init.CONFIG, init.config(answers), repository)
+    callers = []
     if source:
-        _write(repository / init.WORKFLOW, init.workflow(answers, source), repository)
+        first, *further = init.CALLERS
+        callers = [first, *(caller for caller in further if caller.name in options.further)]
+        for caller in callers:
+            _write(repository / caller.file, init.workflow(answers, source, caller), repository)
     else:
-        say("  · this is the project itself: its own deploy.yml deploys what is pushed")
-    if not _checked(repository, workflow=source is not None):
+        say("  · this is the project itself: its own workflows deploy what is pushed, and look after it")
+    if not _checked(repository, callers):
         return 1
-    print(_left(answers, source, repository))
+    print(_left(answers, source, repository, callers))
     return 0
 
 
@@ -151,7 +167,7 @@ def _write(path: Path, text: str, repository: Path) -> None:
         say("\n".join(f"    {line}" for line in lines))
 
 
-def _checked(repository: Path, *, workflow: bool) -> bool:
+def _checked(repository: Path, callers: "Sequence[Caller]") -> bool:
     """Check the files as they lie there now. Missing credentials are no fault of theirs: they are yet to be set."""
     from pennyworth.pipeline import init
     from pennyworth.pipeline.config_check import check, render
@@ -162,20 +178,22 @@ def _checked(repository: Path, *, workflow: bool) -> bool:
         say(f"  ✗ {init.CONFIG}\n{render.findings(report)}")
         return False
     say(f"  ✓ {init.CONFIG} checked: {report.package()}")
-    if not workflow:
-        return True
-    problems = init.workflow_problems(init.WORKFLOW.read_text(encoding="utf-8"))
-    if program := shutil.which("actionlint"):
-        done = subprocess.run([program, str(init.WORKFLOW)], capture_output=True, text=True, check=False)
-        problems += [done.stdout.strip() or done.stderr.strip()] if done.returncode else []
-    if problems:
-        say(f"  ✗ {init.WORKFLOW}\n" + "\n".join(f"    {problem}" for problem in problems))
-        return False
-    say(f"  ✓ {init.WORKFLOW} checked{' by actionlint, too' if program else ''}")
-    return True
+    program = shutil.which("actionlint")
+    well = True
+    for caller in callers:
+        problems = init.workflow_problems(caller.file.read_text(encoding="utf-8"), caller)
+        if program:
+            done = subprocess.run([program, str(caller.file)], capture_output=True, text=True, check=False)
+            problems += [done.stdout.strip() or done.stderr.strip()] if done.returncode else []
+        if problems:
+            well = False
+            say(f"  ✗ {caller.file}\n" + "\n".join(f"    {problem}" for problem in problems))
+        else:
+            say(f"  ✓ {caller.file} checked{' by actionlint, too' if program else ''}")
+    return well
 
 
-def _left(answers: "Answers", source: "Source | None", repository: Path) -> str:
+def _left(answers: "Answers", source: "Source | None", repository: Path, callers: "Sequence[Caller]") -> str:
     """What is left to do."""
     from pennyworth.pipeline import init
     from pennyworth.pipeline.config_check import check
@@ -195,9 +213,9 @@ def _left(answers: "Answers", source: "Source | None", repository: Path) -> str:
         need.variables[0] for model in check(init.CONFIG, {}).models for need in model.needs if not need.met
     )
     credentials = "".join(f"\n       {name}=..." for name in variables) or "\n     nothing: leave it out"
-    files = f"{init.CONFIG} {init.WORKFLOW}" if source else str(init.CONFIG)
+    files = " ".join(str(file) for file in (init.CONFIG, *(caller.file for caller in callers)))
     steps = [
-        "Make the deploy role, once, with your own rights in AWS. It sets the secrets of your repository, too:\n"
+        "Make the roles, once, with your own rights in AWS. It sets the secrets of your repository, too:\n"
         f"     {' '.join(bootstrap)} --new-api-key",
         f"Set the secret PROVIDER_CREDENTIALS (gh secret set PROVIDER_CREDENTIALS). It holds{credentials}",
         f"git add {files} && git commit -m 'Deploy an endpoint' && git push",

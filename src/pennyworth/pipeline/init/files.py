@@ -1,4 +1,4 @@
-"""The two files of a repository that has an endpoint: a caller of the deployment workflow, and a configuration."""
+"""The files of a repository that has an endpoint: a configuration, and callers of this project's workflows."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -14,14 +14,85 @@ from pennyworth.host.places import ROOT
 from pennyworth.pipeline.config_check.needs import needs, uses_role
 from pennyworth.pipeline.init.source import Source
 
-WORKFLOW = Path(".github/workflows/pennyworth.yml")
 CONFIG = Path("config.yaml")
 
-CALLED = ROOT / ".github" / "workflows" / "deploy.yml"
-"""The workflow that is called, in a checkout of this project."""
+CALLED = ROOT / ".github" / "workflows"
+"""Where the workflows lie that are called, in a checkout of this project."""
 
-_SECRETS = ("AWS_DEPLOY_ROLE_ARN", "AWS_REGION", "STACK_NAME", "LITELLM_API_KEYS", "PROVIDER_CREDENTIALS")
+_LOOKS = "GitHub's word for the run, which opens a role that can only look"
 _DOMAIN_SECRETS = ("BASE_DOMAIN", "ROUTE53_HOSTED_ZONE_ID", "ACM_CERTIFICATE_ARN")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A workflow of the repository's own that calls one of this project's."""
+
+    name: str
+    """Of the workflow that is called, its file's without .yml."""
+    file: Path
+    title: str
+    does: str
+    """What it is for, as its first line says."""
+    triggers: tuple[str, ...]
+    """Lines below `on:`; {branch} is the one whose pushes deploy."""
+    permissions: Mapping[str, str]
+    """What the called workflow needs, and why."""
+    secrets: tuple[str, ...]
+    """Besides those of the domain."""
+    told: bool
+    """Whether it is told of configuration and domain: it deploys, or says what a deployment would do."""
+
+
+CALLERS = (
+    Caller(
+        name="deploy",
+        file=Path(".github/workflows/pennyworth.yml"),
+        title="Endpoint",
+        does="Deploys the endpoint that {config} describes.",
+        triggers=("push:", "  branches: [{branch}]", "workflow_dispatch:"),
+        permissions={
+            "contents: read": "check the configuration out",
+            "id-token: write": "GitHub's word for the run, which AWS takes for credentials",
+        },
+        secrets=(
+            "AWS_DEPLOY_ROLE_ARN",
+            "AWS_REGION",
+            "STACK_NAME",
+            "LITELLM_API_KEYS",
+            "PROVIDER_CREDENTIALS",
+        ),
+        told=True,
+    ),
+    Caller(
+        name="preview",
+        file=Path(".github/workflows/pennyworth-preview.yml"),
+        title="Endpoint preview",
+        does="Says on a pull request what deploying it would change.",
+        triggers=("pull_request:",),
+        permissions={
+            "contents: read": "check the configuration out",
+            "id-token: write": _LOOKS,
+            "pull-requests: write": "write the comment",
+        },
+        secrets=("AWS_VIEW_ROLE_ARN", "AWS_REGION", "STACK_NAME"),
+        told=True,
+    ),
+    Caller(
+        name="health-check",
+        file=Path(".github/workflows/pennyworth-health-check.yml"),
+        title="Endpoint health",
+        does="Looks every few hours whether the endpoint is well, and keeps one issue where it is not.",
+        triggers=("schedule:", '  - cron: "41 */4 * * *"', "workflow_dispatch:"),
+        permissions={
+            "contents: read": "check the repository out",
+            "id-token: write": _LOOKS,
+            "issues: write": "keep the issue",
+        },
+        secrets=("AWS_VIEW_ROLE_ARN", "AWS_REGION", "STACK_NAME", "LITELLM_API_KEYS"),
+        told=False,
+    ),
+)
+"""The first is what every endpoint has."""
 
 # what a provider's entry holds besides what it needs
 _FURTHER: Mapping[str, Mapping[str, str]] = {"azure": {"api_version": "v1"}}
@@ -42,27 +113,24 @@ class Answers:
     """The branch whose pushes deploy."""
 
 
-def workflow(answers: Answers, source: Source) -> str:
-    """The caller's workflow file."""
-    secrets = (*_SECRETS, *(_DOMAIN_SECRETS if answers.domain else ()))
+def workflow(answers: Answers, source: Source, caller: Caller = CALLERS[0]) -> str:
+    """A caller's workflow file."""
+    told = caller.told
+    secrets = (*caller.secrets, *(_DOMAIN_SECRETS if told and answers.domain else ()))
     inputs = {"config": str(CONFIG)} | ({"bedrock-access": '"yes"'} if _asks_for_role(answers) else {})
     lines = [
-        f"# Deploys the endpoint that {CONFIG} describes. Inputs and secrets: .github/workflows/deploy.md in",
+        f"# {caller.does.format(config=CONFIG)} Inputs and secrets: .github/workflows/{caller.name}.md in",
         f"# {source.repository}. Written by `pennyworth init`, and yours to change.",
-        "name: Endpoint",
+        f"name: {caller.title}",
         "on:",
-        "  push:",
-        f"    branches: [{answers.branch}]",
-        "  workflow_dispatch:",
+        *(f"  {line.format(branch=answers.branch)}" for line in caller.triggers),
         "permissions: {}",
         "jobs:",
-        "  deploy:",
+        f"  {caller.name}:",
         "    permissions:",
-        "      contents: read # check the configuration out",
-        "      id-token: write # GitHub's word for the run, which AWS takes for credentials",
-        f"    uses: {source.workflow}",
-        "    with:",
-        *(f"      {name}: {value}" for name, value in inputs.items()),
+        *(f"      {permission} # {why}" for permission, why in caller.permissions.items()),
+        f"    uses: {source.workflow(caller.name)}",
+        *(["    with:", *(f"      {name}: {value}" for name, value in inputs.items())] if told else []),
         "    secrets:",
         *(f"      {name}: ${{{{ secrets.{name} }}}}" for name in secrets),
     ]
@@ -120,12 +188,13 @@ def _asks_for_role(answers: Answers) -> bool:
     return any(provider.startswith("bedrock") for provider in answers.providers)
 
 
-def workflow_problems(text: str, called: Path = CALLED) -> list[str]:
+def workflow_problems(text: str, caller: Caller = CALLERS[0], called: Path = CALLED) -> list[str]:
     """What is wrong with a caller's workflow, as far as can be told without GitHub.
 
     Args:
         text: the workflow file's.
-        called: the workflow that is called; where it is not at hand, less is checked.
+        caller: what it is to call.
+        called: the folder of the workflows that are called; where they are not at hand, less is checked.
     """
     try:
         document = yaml.safe_load(text)
@@ -134,11 +203,13 @@ def workflow_problems(text: str, called: Path = CALLED) -> list[str]:
     jobs = document.get("jobs") if isinstance(document, Mapping) else None
     if not isinstance(jobs, Mapping):
         return ["it has no jobs"]
-    calls = {name: job for name, job in jobs.items() if "/deploy.yml@" in str(job.get("uses", ""))}
+    calls = {name: job for name, job in jobs.items() if f"/{caller.name}.yml@" in str(job.get("uses", ""))}
     if not calls:
-        return ["no job of it calls the deployment workflow"]
+        return [f"no job of it calls the workflow {caller.name}.yml"]
     return [
-        f"jobs.{name}: {problem}" for name, job in calls.items() for problem in _call_problems(job, called)
+        f"jobs.{name}: {problem}"
+        for name, job in calls.items()
+        for problem in _call_problems(job, called / f"{caller.name}.yml")
     ]
 
 
@@ -154,6 +225,11 @@ def _call_problems(job: Mapping[str, Any], called: Path) -> Iterator[str]:
         if isinstance(given, Mapping):
             yield from (f"{section}: there is no {name}" for name in given if name not in known)
     granted = job.get("permissions") or {}
-    for name, access in document["jobs"]["deploy"]["permissions"].items():
+    wanted = {
+        name: access
+        for one in document["jobs"].values()
+        for name, access in (one.get("permissions") or {}).items()
+    }
+    for name, access in wanted.items():
         if isinstance(granted, Mapping) and granted.get(name) not in (access, "write"):
             yield f"permissions: {name}: {access} is needed"

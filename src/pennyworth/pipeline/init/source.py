@@ -1,4 +1,4 @@
-"""Where the deployment workflow lies that another repository is to call: this project's own git remote and commit."""
+"""Where the workflows lie that another repository is to call: this project's own git remote and commit."""
 
 import re
 import subprocess
@@ -17,7 +17,7 @@ class Unknown(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A repository with the deployment workflow, at one commit."""
+    """A repository with this project's workflows, at one commit."""
 
     repository: str
     """OWNER/NAME."""
@@ -26,10 +26,9 @@ class Source:
     published: bool
     """Whether the remote is known to have it."""
 
-    @property
-    def workflow(self) -> str:
-        """What a job says in `uses:`."""
-        return f"{self.repository}/.github/workflows/deploy.yml@{self.ref}"
+    def workflow(self, name: str) -> str:
+        """What a job says in `uses:` to call the workflow of that name."""
+        return f"{self.repository}/.github/workflows/{name}.yml@{self.ref}"
 
 
 def source(repository: str = "", ref: str = "", checkout: Path = ROOT) -> Source:
