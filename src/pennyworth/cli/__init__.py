@@ -20,6 +20,7 @@ COMMANDS = {
     "eject": "what you would have to own to leave, and write it",
     "build": "build the function's package with sam",
     "demo": "your own endpoint on a local AWS, with a real model behind it",
+    "preview": "say what a deployment would change, and change nothing",
     "smoke": "try an OpenAI-compatible endpoint as its users would",
     "health": "look whether a deployed endpoint is well",
     "credentials": "see, set, rotate and remove the endpoint's credentials, without a deployment",
@@ -28,7 +29,7 @@ COMMANDS = {
     "bootstrap": "set your AWS account and repository up for the deployment workflow",
     "policy": "what the deploy role needs for a template, and what its documents lack",
     "doctor": "look a set-up over, and say what mends it",
-    "rehearse": "run the deployment workflow against the local AWS",
+    "rehearse": "run one of the workflows against the local AWS",
     "adapter": "build the real Lambda Web Adapter for the local AWS",
 }
 
