@@ -1,6 +1,7 @@
 """Compare what a template would make with what is deployed."""
 
 import re
+import secrets
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from pennyworth.pipeline.preview.secrecy import PUBLIC, masked
 from pennyworth.pipeline.preview.settings import SECRET, Setting, settings
 from pennyworth.pipeline.steps import deploy
 
+_HIDDEN = "****"  # in CloudFormation's place of a value that it shows nobody
 _ACCOUNT = re.compile(r"\b\d{12}\b")
 
 
@@ -70,33 +72,64 @@ def preview(
     Raises:
         StepFailed: CloudFormation or SAM's transform refuses the template, or AWS the credentials.
     """
-    secrets = [stack, region]
+    hidden = [stack, region]
     try:
-        found = _compared(stack, region, template, environ, name, secrets)
+        found = _compared(stack, region, template, environ, name, hidden)
     except workflow.StepFailed as failure:
-        raise _told(failure, secrets, hide=hide) from None
+        raise _told(failure, hidden, hide=hide) from None
     except (ClientError, NoCredentialsError) as failure:
-        refused = workflow.StepFailed(
-            "AWS can't be asked",
-            "See that the credentials are those of a role that may what policies/view.json says. What AWS says:",
-            str(failure),
+        raise _told(_refused(failure), hidden, hide=hide) from None
+    return masked(found, hidden) if hide else found
+
+
+def _refused(failure: Exception) -> workflow.StepFailed:
+    return workflow.StepFailed(
+        "AWS can't be asked",
+        "See that the credentials are those of a role that may what policies/view.json says. What AWS says:",
+        str(failure),
+    )
+
+
+def by_hand(stack: str, region: str, template: Path, parameters: Mapping[str, str], *, hide: bool) -> Preview:
+    """See what a person's deployment would do, who says what shall change and nothing else.
+
+    Args:
+        stack: its name.
+        region: where it is.
+        template: the built template's path.
+        parameters: values by the stack parameters' names. All others stay what the deployed stack has.
+        hide: as in `preview`.
+    Raises:
+        StepFailed: as in `preview`; or a parameter is none of the template's.
+    """
+    declared = set(deploy.parameters(template, {}))
+    if unknown := sorted(set(parameters) - declared):
+        raise workflow.StepFailed(
+            f"The template has no parameter {', '.join(unknown)}", f"It has {', '.join(sorted(declared))}."
         )
-        raise _told(refused, secrets, hide=hide) from None
-    return masked(found, secrets) if hide else found
+    try:
+        there = deployed(boto3.client("cloudformation", region_name=region), stack)
+    except (ClientError, NoCredentialsError) as failure:
+        raise _told(_refused(failure), [stack, region], hide=hide) from None
+    before = there.parameters if there else {}
+    kept = {name: value for name, value in before.items() if name in declared and value != _HIDDEN}
+    values = {**kept, deploy.RELEASE: "", **parameters}
+    environ = {deploy.PARAMETER + name: value for name, value in values.items()}
+    return preview(stack, region, template, environ, f"pennyworth-preview-{secrets.token_hex(4)}", hide=hide)
 
 
 def _compared(
-    stack: str, region: str, template: Path, environ: Mapping[str, str], name: str, secrets: list[str]
+    stack: str, region: str, template: Path, environ: Mapping[str, str], name: str, hidden: list[str]
 ) -> Preview:
     """The preview as it is. Adds to the secrets whatever it meets."""
     wanted = deploy.parameters(template, environ)
     given = frozenset(each for each in wanted if environ.get(deploy.PARAMETER + each))
-    secrets += _hidden(wanted)
-    secrets.append(boto3.client("sts", region_name=region).get_caller_identity()["Account"])
+    hidden += _hidden(wanted)
+    hidden.append(boto3.client("sts", region_name=region).get_caller_identity()["Account"])
     cloudformation = boto3.client("cloudformation", region_name=region)
     there = deployed(cloudformation, stack)
     before = dict(there.parameters) if there else {}
-    secrets += _hidden(before)
+    hidden += _hidden(before)
     if wanted.get(deploy.BOUNDARY) == "":
         wanted[deploy.BOUNDARY] = deploy.stack_boundary(region)
     if wanted.get(deploy.RELEASE) == "":
@@ -128,12 +161,12 @@ def _hidden(parameters: Mapping[str, str]) -> list[str]:
     return [value for name in SECRET if (value := parameters.get(name, ""))]
 
 
-def _told(failure: workflow.StepFailed, secrets: list[str], *, hide: bool) -> workflow.StepFailed:
+def _told(failure: workflow.StepFailed, hidden: list[str], *, hide: bool) -> workflow.StepFailed:
     if not hide:
         return failure
     # an account that could not be asked for stands in what AWS says all the same
-    detail = _ACCOUNT.sub("***", masked(failure.detail, secrets))
-    return workflow.StepFailed(failure.title, masked(failure.message, secrets), detail)
+    detail = _ACCOUNT.sub("***", masked(failure.detail, hidden))
+    return workflow.StepFailed(failure.title, masked(failure.message, hidden), detail)
 
 
 def _transformed(text: str, values: Mapping[str, str]) -> dict[str, Any]:

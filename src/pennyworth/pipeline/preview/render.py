@@ -1,8 +1,10 @@
 """A preview for a pull request's comment and for a job's summary."""
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 
 from pennyworth.pipeline import cost, workflow
 from pennyworth.pipeline.preview.changeset import Detail, ResourceChange
@@ -44,6 +46,14 @@ def as_markdown(preview: Preview) -> str:
     parts.append(_permissions(preview))
     parts.append(_cost(preview))
     return "\n\n".join(filter(None, parts))
+
+
+def as_json(preview: Preview) -> str:
+    """All of it, for programs."""
+    document = asdict(preview) | {"headline": headline(preview)}
+    for change, told in zip(preview.resources, document["resources"], strict=True):
+        told |= {"lost": change.lost, "noticed": change.noticed}
+    return json.dumps(document, ensure_ascii=False, indent=1, default=str)
 
 
 def headline(preview: Preview) -> str:

@@ -1,0 +1,82 @@
+"""Say what deploying a template would do, without doing it: what changes, who may newly do what, what it costs.
+
+CloudFormation is asked with a change set, which is deleted again; nothing is uploaded. Parameters that you do not give
+stay what the deployed stack has. The credentials are those of the environment; policies/view.json is enough.
+
+  pennyworth build      # prints the built template's path
+  pennyworth preview --stack-name endpoint --template .pennyworth/build/.../template.yaml --parameter MemorySize=512
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from pennyworth.cli.environment import go_on_in
+from pennyworth.host.progress import say
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this command's options."""
+    add = parser.add_argument
+    environ = os.environ
+    add(
+        "--stack-name",
+        default=environ.get("STACK_NAME"),
+        metavar="NAME",
+        help="the CloudFormation stack (default: $STACK_NAME)",
+    )
+    add(
+        "--region",
+        default=environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION"),
+        help="its region (default: $AWS_REGION)",
+    )
+    add(
+        "--template",
+        type=Path,
+        required=True,
+        metavar="PATH",
+        help="the built template, whose path `pennyworth build` prints",
+    )
+    add(
+        "--parameter",
+        action="append",
+        default=[],
+        type=_parameter,
+        metavar="NAME=VALUE",
+        help="a stack parameter, such as MemorySize=512; repeatable",
+    )
+    add("--hide", action="store_true", help="*** for what is secret: to show it to others")
+    add("--json", action="store_true", help="print it as JSON, not as Markdown")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Look; 0 where it can be said, whatever would change."""
+    for name in ("stack_name", "region"):
+        if not getattr(options, name):
+            say(f"pennyworth preview: --{name.replace('_', '-')} is missing")
+            return 2
+    if not options.template.is_file():
+        say(f"pennyworth preview: {options.template} is no file: `pennyworth build` makes a template")
+        return 2
+    go_on_in("tools")
+    from pennyworth.pipeline.preview import as_json, as_markdown, by_hand
+    from pennyworth.pipeline.workflow import StepFailed
+
+    try:
+        found = by_hand(
+            options.stack_name, options.region, options.template, dict(options.parameter), hide=options.hide
+        )
+    except StepFailed as failure:
+        say("\n".join(filter(None, (f"{failure.title}. {failure.message}", failure.detail))))
+        return 1
+    print(as_json(found) if options.json else as_markdown(found))
+    sys.stdout.flush()
+    return 0
+
+
+def _parameter(text: str) -> tuple[str, str]:
+    name, separator, value = text.partition("=")
+    if not separator or not name:
+        raise argparse.ArgumentTypeError(f"NAME=VALUE is expected, not {text}")
+    return name, value
