@@ -408,10 +408,11 @@ def test_no_secret_is_in_what_is_shown_wherever_aws_puts_it() -> None:
         }
     }
     may = permissions.Change("Role", (), True, False, (f"s3:{STACK}",), (hidden, *secrets), hidden, True)
+    other = permissions.Change(hidden, (), True, False, ("sts:AssumeRole",), ("${Role}",), "", True)
     whole = shown(
         resources=tuple(parsed([change])),
         settings=tuple(Setting("BaseDomain", secret, hidden[-20:]) for secret in secrets),
-        permissions=(may,),
+        permissions=(may, other),
     )
     said = as_markdown(masked(whole, secrets))
     assert "***" in said
@@ -423,6 +424,14 @@ def test_no_secret_is_in_what_is_shown_wherever_aws_puts_it() -> None:
 def test_prose_stays_whole_where_a_secret_is_a_word_of_it() -> None:
     """A gap in a sentence that everybody knows would tell the stack's name."""
     assert as_markdown(masked(shown(), ["stack", "change", "resources"])) == as_markdown(shown())
+
+
+def test_logical_ids_stay_whole_and_principals_do_not() -> None:
+    role = permissions.Change("Role", ("Function",), True, False, ("s3:GetObject",), ("b",), "", False)
+    said = as_markdown(masked(shown(permissions=(role,)), ["Role", "Function"]))
+    assert "`Role` (as which `Function` runs) may newly call" in said
+    account = permissions.Change("123456789012", (), True, False, ("sts:AssumeRole",), ("${Role}",), "", True)
+    assert "123456789012" not in as_markdown(masked(shown(permissions=(account,)), ["123456789012"]))
 
 
 def test_a_longer_secret_is_hidden_before_one_that_is_in_it() -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pennyworth.pipeline.preview.evaluate import Evaluated
-from pennyworth.pipeline.preview.secrecy import PUBLIC
+from pennyworth.pipeline.preview.secrecy import NAMES, PUBLIC
 
 Properties = Mapping[str, Any]
 
@@ -40,7 +40,7 @@ _ESCALATING = frozenset(
 class Grant:
     """One action on one resource that a policy's statement allows somebody, or denies."""
 
-    who: str = field(metadata=PUBLIC)
+    who: str
     """A role's logical id, or a principal such as a service's."""
     denies: bool
     action: str
@@ -53,7 +53,7 @@ class Grant:
 class Change:
     """What somebody may do newly, or no longer."""
 
-    who: str = field(metadata=PUBLIC)
+    who: str = field(metadata=NAMES)
     runs: tuple[str, ...] = field(metadata=PUBLIC)
     """The logical ids of the functions that run as this role."""
     gained: bool

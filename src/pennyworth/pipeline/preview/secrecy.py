@@ -1,11 +1,14 @@
 """Keeps secrets out of what is shown: GitHub masks them in logs and summaries, and in no comment."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
-PUBLIC = {"public": True}
+PUBLIC: Mapping[str, Callable[[Any], bool]] = {"public": lambda _: True}
 """Marks a dataclass's field that holds what stands in the template anyway, and in the repository with it."""
+
+NAMES: Mapping[str, Callable[[Any], bool]] = {"public": str.isidentifier}
+"""Marks one of which that is true of logical ids alone: whatever else it holds may be a parameter's value."""
 
 _HIDDEN = "***"
 
@@ -28,6 +31,10 @@ def masked(value: T, secrets: Iterable[str]) -> T:
     return found
 
 
+def _never(_: Any) -> bool:
+    return False
+
+
 def _masked(value: Any, secrets: list[str]) -> Any:
     if isinstance(value, str):
         for secret in secrets:
@@ -37,7 +44,7 @@ def _masked(value: Any, secrets: list[str]) -> Any:
         shown = {
             entry.name: _masked(getattr(value, entry.name), secrets)
             for entry in dataclasses.fields(value)
-            if entry.init and not entry.metadata.get("public")
+            if entry.init and not entry.metadata.get("public", _never)(getattr(value, entry.name))
         }
         return dataclasses.replace(value, **shown)
     if isinstance(value, Mapping):
