@@ -187,7 +187,7 @@ class Repository:
         Args:
             workflow: the workflow file's name in .github/workflows, such as health-check.yml. By default the one that
                 deploys.
-            event: what starts it.
+            event: what starts it. A schedule's runs are always BRANCH's.
             inputs: a dispatch's.
             branch: the branch that the run's token is for; a pull request's own is in `pull_request`.
             repository: OWNER/NAME of the repository that the token is for.
