@@ -31,7 +31,8 @@ def run(environ: dict[str, str]) -> str:
         )
     raise workflow.StepFailed(
         TITLE,
-        f"The trust policy of the role in AWS_DEPLOY_ROLE_ARN must name this run's subject: `{_subject(url, token)}`."
+        f"The trust policy of the role (AWS_DEPLOY_ROLE_ARN, or AWS_VIEW_ROLE_ARN where nothing is deployed) must name"
+        f" this run's subject: `{_subject(url, token)}`."
         " `pennyworth doctor` shows what it trusts; policies/README.md says how such a role is made.",
     )
 
