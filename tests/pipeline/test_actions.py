@@ -123,7 +123,7 @@ def test_the_deployment_grants_no_more_than_it_says() -> None:
     found = document(DEPLOY)
     assert {name: job["permissions"] for name, job in found["jobs"].items()} == {
         "deploy": {"contents": "read", "id-token": "write"},
-        "rollback": {"id-token": "write"},
+        "rollback": {"contents": "read", "id-token": "write"},
     }
     group = "deploy-${{ inputs.environment || 'stack' }}"
     assert found["concurrency"] == {"group": group, "queue": "max"}

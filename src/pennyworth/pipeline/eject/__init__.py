@@ -19,14 +19,15 @@ from pennyworth.pipeline.package.trim import entries
 from pennyworth.pipeline.policy.documents import MANAGED_POLICIES
 
 _HERE = Path(__file__).parent
-_WORKFLOWS = ROOT / ".github" / "workflows"
+_USERS = (".github/workflows/*.yml", "actions/*/action.yml")
 _POLICIES = ROOT / "policies"
 
 _PACKAGE = "package/"
-_SECRETS = {"BaseDomain", "Route53HostedZoneId", "AcmCertificateArn"}
+_SECRETS = {"BaseDomain", "Route53HostedZoneId", "AcmCertificateArn", "AlarmEmail"}
+_EXPRESSIONS = {"Release": "${{ github.sha }}"}  # each commit is a version of the function
 # set otherwise: the boundary is looked up, and keys are read from the Parameter Store
 _NOT_SET = {"PermissionsBoundaryArn", "ApiKeys", "ProviderCredentials"}
-_MAKEFILE = re.compile(r"^    Metadata:\n      BuildMethod: makefile\n", re.MULTILINE)
+_MAKEFILE = re.compile(r"(?<=^    Metadata:\n)      BuildMethod: makefile\n(?=      )", re.MULTILINE)
 _CODE = re.compile(r"^(      CodeUri:) src/$", re.MULTILINE)
 
 
@@ -122,7 +123,9 @@ def _workflow(target: Target, lock: str, chosen: Mapping[str, str]) -> str:
         if name in _NOT_SET:
             continue
         variable = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).upper()
-        value = f"${{{{ secrets.{variable} }}}}" if name in _SECRETS else f'"{default}"'
+        value = (
+            f"${{{{ secrets.{variable} }}}}" if name in _SECRETS else _EXPRESSIONS.get(name, f'"{default}"')
+        )
         settings.append(f"          {variable}: {value}")
         overrides.append(f'            "{name}=\\"${variable}\\"" \\')
     return _filled(
@@ -172,11 +175,11 @@ def _parameters() -> dict[str, dict[str, Any]]:
 
 
 def _pinned(action: str) -> str:
-    """An action of others', at the commit that this project's workflows take it at."""
-    for path in sorted(_WORKFLOWS.glob("*.yml")):
+    """An action of others', at the commit that this project's workflows and actions take it at."""
+    for path in sorted(path for pattern in _USERS for path in ROOT.glob(pattern)):
         if found := re.search(rf"uses: ({re.escape(action)}@[0-9a-f]{{40}} # \S+)", path.read_text()):
             return found[1]
-    raise RuntimeError(f"no workflow here uses {action}")
+    raise RuntimeError(f"nothing here uses {action}")
 
 
 class _TemplateLoader(yaml.SafeLoader):

@@ -1,4 +1,4 @@
-"""Read the template and the configuration as CloudFormation and the gateway will. Calls nothing in AWS."""
+"""Read the template and the configuration as CloudFormation, IAM and the gateway will. Calls nothing in AWS."""
 
 import os
 import subprocess
@@ -9,9 +9,19 @@ from pennyworth.gateway.settings import spread
 from pennyworth.host.places import ROOT
 from pennyworth.pipeline import workflow
 from pennyworth.pipeline.config_check import Report, Severity, StackSettings, check, render
+from pennyworth.pipeline.policy import check as policy_check
+from pennyworth.pipeline.policy.derivation import needs
+from pennyworth.pipeline.policy.documents import DEPLOYMENT
+from pennyworth.pipeline.policy.rules import rules
+from pennyworth.pipeline.policy.statements import documents_for
+from pennyworth.pipeline.policy.template import Template, TemplateRefused
 from pennyworth.pipeline.steps.build import configuration_file
 
 TITLE = "Template and configuration"
+
+_TEMPLATE = ROOT / "template.yaml"
+
+_OF_A_DEPLOYMENT = {*DEPLOYMENT, "first-deployment"}  # the documents; others are for those that only look
 
 _ANNOTATE = {Severity.ERROR: workflow.error, Severity.WARNING: workflow.warning}
 
@@ -35,7 +45,11 @@ def run(environ: dict[str, str]) -> str:
     report = check(configuration_file(environ), credentials, StackSettings.from_environ(environ))
     _announce(report, strict=environ.get("STRICT") == "true")
     _check_template(environ)
-    return f"`cfn-lint` and `sam validate --lint` have nothing to say. {_about(report)}"
+    _check_policies(Path(environ.get("TEMPLATE") or _TEMPLATE))
+    return (
+        "`cfn-lint` and `sam validate --lint` have nothing to say, and the deploy role's policies hold what the"
+        f" template needs. {_about(report)}"
+    )
 
 
 def _announce(report: Report, *, strict: bool) -> None:
@@ -60,7 +74,7 @@ def _about(report: Report) -> str:
 
 
 def _check_template(environ: dict[str, str]) -> None:
-    template = environ.get("TEMPLATE") or str(ROOT / "template.yaml")
+    template = environ.get("TEMPLATE") or str(_TEMPLATE)
     region = workflow.required(environ, "AWS_REGION")
     tools = f"{sys.prefix}/bin"
     checks = {
@@ -83,3 +97,31 @@ def _check_template(environ: dict[str, str]) -> None:
             raise workflow.StepFailed(
                 f"{name} refuses the template", "Mend what it names, then push again.", done.stdout
             )
+
+
+def _check_policies(path: Path) -> None:
+    """See that policies/ lets the deploy role make what the template holds, before it is refused half-way."""
+    known = rules()
+    with workflow.group("policies"):
+        try:
+            template = Template(path, known)
+            found = needs(template, known)
+        except TemplateRefused as refused:
+            raise workflow.StepFailed(
+                "It can't be seen what the template needs of the deploy role",
+                "src/pennyworth/pipeline/policy/ says what is known of each resource type.",
+                str(refused),
+            ) from refused
+        lacking = policy_check.differences(documents_for(found, known), found, known)
+        problems = [
+            *(str(one) for one in lacking if one.lacks and one.document in _OF_A_DEPLOYMENT),
+            *policy_check.outside_boundary(found),
+            *policy_check.roles_outside_boundary(template),
+        ]
+        workflow.say("\n".join(problems) or "They hold what the template needs.")
+    if problems:
+        raise workflow.StepFailed(
+            "The deploy role's policies lack what the template needs",
+            "`pennyworth policy --write` brings the documents up to date, and `pennyworth bootstrap` the account.",
+            "\n".join(dict.fromkeys(problems)),
+        )
