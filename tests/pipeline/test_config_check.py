@@ -317,6 +317,16 @@ def test_what_only_sounds_like_a_secret_is_none(tmp_path: Path, params: dict[str
     assert not [finding for finding in report.findings if "a secret stands here" in finding.message]
 
 
+def test_where_not_all_variables_are_known_none_is_missed(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(CONFIG)
+    assert "is not set" in render.as_text(check(path, {})) and "(not set)" in render.as_text(check(path, {}))
+    report = check(path, {}, complete=False)
+    assert "not set" not in render.as_text(report)
+    assert report.findings  # the others stay
+    assert all(need.met for model in report.models for need in model.needs)
+
+
 def test_values_of_variables_are_never_shown(tmp_path: Path) -> None:
     report = checked(tmp_path, CONFIG, COMPLETE)
     for form in (render.as_text, render.as_json, render.as_markdown):

@@ -1,6 +1,7 @@
 """Check a config file, line by line."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +11,26 @@ from pennyworth.pipeline.config_check.facts import Entry, Facts, dotted, gather,
 from pennyworth.pipeline.config_check.lines import Lines, NotYaml, Place
 from pennyworth.pipeline.config_check.needs import needs
 from pennyworth.pipeline.config_check.report import Finding, Model, Need, Report, Setting, Severity
-from pennyworth.pipeline.config_check.rules import RULES, asks_for_bedrock, unheeded
+from pennyworth.pipeline.config_check.rules import RULES, asks_for_bedrock, missing_variables, unheeded
 from pennyworth.pipeline.config_check.stack import FUNCTION_VARIABLES, StackSettings
 
 _DEFAULT_PROVIDER = "openai"  # template.yaml's
 
 
-def check(path: Path | None, environ: Mapping[str, str], stack: StackSettings | None = None) -> Report:
+def check(
+    path: Path | None,
+    environ: Mapping[str, str],
+    stack: StackSettings | None = None,
+    *,
+    complete: bool = True,
+) -> Report:
     """Check a configuration.
 
     Args:
         path: a LiteLLM config file, YAML or JSON; None for what the stack does without one.
         environ: the variables that the gateway will have. Their values reach no finding.
         stack: what is known of the stack.
+        complete: whether those are all: else one that is not among them is not missed.
     """
     stack = stack or StackSettings()
     if path is None:
@@ -37,13 +45,13 @@ def check(path: Path | None, environ: Mapping[str, str], stack: StackSettings | 
     environ = dict.fromkeys(FUNCTION_VARIABLES, "set by Lambda") | dict(environ)
     facts = gather(document, lines, environ, stack)
     findings = sorted(
-        (finding for rule in RULES for finding in rule(facts)),
+        (finding for rule in RULES if complete or rule is not missing_variables for finding in rule(facts)),
         key=lambda finding: (list(Severity).index(finding.severity), finding.line or 0),
     )
     bedrock = any(asks_for_bedrock(entry.deployment, facts) for entry in facts.entries)
     return Report(
         file=str(path or ""),
-        models=tuple(_model(entry, facts) for entry in facts.entries),
+        models=tuple(_model(entry, facts, complete=complete) for entry in facts.entries),
         settings=tuple(_settings(facts)),
         findings=tuple(findings),
         litellm={"yes": True, "no": False}.get(stack.litellm, facts.config.needs_litellm()),
@@ -62,7 +70,7 @@ def _unreadable(path: Path, error: ConfigError | NotYaml) -> Finding:
     return Finding(Severity.ERROR, None, "", str(error).removeprefix(f"{path}: "))
 
 
-def _model(entry: Entry, facts: Facts) -> Model:
+def _model(entry: Entry, facts: Facts, *, complete: bool) -> Model:
     deployment = entry.deployment
     named = (
         Need((variable,), str(place[-1]), str(place[-1]), variable in facts.environ)
@@ -75,7 +83,10 @@ def _model(entry: Entry, facts: Facts) -> Model:
         deployment.model,
         deployment.lane,
         _reason(entry),
-        (*named, *needs(deployment, facts.environ)),
+        tuple(
+            replace(need, met=need.met or not complete)
+            for need in (*named, *needs(deployment, facts.environ))
+        ),
     )
 
 

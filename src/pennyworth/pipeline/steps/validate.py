@@ -31,7 +31,8 @@ def run(environ: dict[str, str]) -> str:
 
     Args:
         environ: CONFIG, a LiteLLM configuration, by default the workspace's config.yaml if there is one;
-            PROVIDER_CREDENTIALS, the variables that it finds; STRICT, true where its warnings are errors;
+            PROVIDER_CREDENTIALS, the variables that it finds; CREDENTIALS_KNOWN, false where those are not all, so that
+            none is missed; STRICT, true where its warnings are errors;
             LITELLM_MODEL_PROVIDER, BEDROCK_ACCESS, PYTHON_RUNTIME, MEMORY_SIZE and LITELLM_LANE, as the stack will
             have them; TEMPLATE, the template's path, the project's own by default; AWS_REGION, whose resource types
             it may use.
@@ -42,7 +43,12 @@ def run(environ: dict[str, str]) -> str:
     """
     credentials = {"PROVIDER_CREDENTIALS": environ.pop("PROVIDER_CREDENTIALS", "")}
     spread(credentials)
-    report = check(configuration_file(environ), credentials, StackSettings.from_environ(environ))
+    report = check(
+        configuration_file(environ),
+        credentials,
+        StackSettings.from_environ(environ),
+        complete=environ.get("CREDENTIALS_KNOWN") != "false",
+    )
     _announce(report, strict=environ.get("STRICT") == "true")
     _check_template(environ)
     _check_policies(Path(environ.get("TEMPLATE") or _TEMPLATE))
