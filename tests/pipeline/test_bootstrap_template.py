@@ -11,13 +11,21 @@ import pytest
 from pennyworth.host.environments import environment
 from pennyworth.host.places import ROOT
 from pennyworth.localaws.server import ACCOUNT, LocalAws
-from pennyworth.pipeline.policy.documents import DEPLOY_ROLE, DEPLOYMENT, MANAGED_POLICIES, POLICIES, filled
+from pennyworth.pipeline.policy.documents import (
+    DEPLOY_ROLE,
+    DEPLOYMENT,
+    MANAGED_POLICIES,
+    POLICIES,
+    VIEW_ROLE,
+    filled,
+)
 
 TEMPLATE = POLICIES / "bootstrap.yaml"
 BYTES = 51_200  # the most that CloudFormation takes without a bucket
 REGION = "eu-central-1"
 NAME = "pennyworth-bootstrap"
-PROVIDER = f"arn:aws:iam::{ACCOUNT}:oidc-provider/token.actions.githubusercontent.com"
+ISSUER = "token.actions.githubusercontent.com"
+PROVIDER = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{ISSUER}"
 GIVEN = {
     "Repository": "Octo-Org/pennyworth",
     "Region": REGION,
@@ -67,12 +75,16 @@ class Account:
         waiter = self.stacks.get_waiter("stack_update_complete" if exists else "stack_create_complete")
         waiter.wait(StackName=NAME, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
 
-    def role(self) -> dict[str, Any]:
-        role: dict[str, Any] = self.iam.get_role(RoleName=DEPLOY_ROLE)["Role"]
+    def role(self, name: str = DEPLOY_ROLE) -> dict[str, Any]:
+        role: dict[str, Any] = self.iam.get_role(RoleName=name)["Role"]
         return role
 
-    def attached(self) -> set[str]:
-        found = self.iam.list_attached_role_policies(RoleName=DEPLOY_ROLE)["AttachedPolicies"]
+    def outputs(self) -> dict[str, str]:
+        (stack,) = self.stacks.describe_stacks(StackName=NAME)["Stacks"]
+        return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+    def attached(self, role: str = DEPLOY_ROLE) -> set[str]:
+        found = self.iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
         return {policy["PolicyName"] for policy in found}
 
     def policy(self, name: str) -> Any:
@@ -124,11 +136,38 @@ def test_it_makes_what_the_documents_say(account: Account) -> None:
     boundary = f"arn:aws:iam::{ACCOUNT}:policy/pennyworth-deploy-boundary"
     assert account.role()["PermissionsBoundary"]["PermissionsBoundaryArn"] == boundary
     assert account.attached() == {MANAGED_POLICIES[document] for document in DEPLOYMENT}
-    for document in (*DEPLOYMENT, "deploy-boundary", "stack-boundary"):
+    for document in (*DEPLOYMENT, "view", "deploy-boundary", "stack-boundary"):
         assert account.policy(MANAGED_POLICIES[document]) == filled(document, VALUES)
     provider = account.iam.get_open_id_connect_provider(OpenIDConnectProviderArn=PROVIDER)
     assert provider["ClientIDList"] == ["sts.amazonaws.com"]
     assert not account.client("events").list_rules()["Rules"]  # no address, no alerts
+
+
+def test_it_makes_a_role_that_only_looks(account: Account) -> None:
+    account.deploy(RepositoryOwnerId="11", RepositoryId="22")
+    role = account.role(VIEW_ROLE)
+    assert account.outputs()["ViewRoleArn"] == role["Arn"]
+    subjects = [
+        f"repo:{repository}:{context}"
+        for context in ("ref:refs/heads/main", "pull_request")
+        for repository in ("Octo-Org/pennyworth", "Octo-Org@11/pennyworth@22")
+    ]
+    assert role["AssumeRolePolicyDocument"] == filled("trust", {**VALUES, "SUBJECTS": subjects})
+    assert account.attached(VIEW_ROLE) == {"pennyworth-view"}
+    boundary = f"arn:aws:iam::{ACCOUNT}:policy/pennyworth-view"  # whatever else is attached to it
+    assert role["PermissionsBoundary"]["PermissionsBoundaryArn"] == boundary
+    trusted = account.role()["AssumeRolePolicyDocument"]["Statement"][0]["Condition"]["StringEquals"]
+    assert not [one for one in trusted[f"{ISSUER}:sub"] if "pull_request" in one]
+
+
+def test_the_role_that_only_looks_is_made_only_if_wanted(account: Account) -> None:
+    account.deploy(ViewRole="no")
+    assert "ViewRoleArn" not in account.outputs()
+    assert [role["RoleName"] for role in account.iam.list_roles()["Roles"]] == [DEPLOY_ROLE]
+    names = {policy["PolicyName"] for policy in account.iam.list_policies(Scope="Local")["Policies"]}
+    assert "pennyworth-view" not in names
+    account.deploy()
+    assert account.attached(VIEW_ROLE) == {"pennyworth-view"}
 
 
 def test_the_first_stage_is_attached_and_taken_away_again(account: Account) -> None:
@@ -279,6 +318,11 @@ TOLD = {
         "the policy": (changed("CreatePolicyVersion", policyArn=f"{POLICY}pennyworth-deployment"), True),
         "a boundary": (changed("DeletePolicy", policyArn=f"{POLICY}pennyworth-stack-boundary"), True),
         "the trust": (changed("UpdateAssumeRolePolicy", roleName=DEPLOY_ROLE), True),
+        "the view role's trust": (changed("UpdateAssumeRolePolicy", roleName=VIEW_ROLE), True),
+        "the view role's policy": (
+            changed("CreatePolicyVersion", policyArn=f"{POLICY}pennyworth-view"),
+            True,
+        ),
         "another policy attached": (
             changed(
                 "AttachRolePolicy", roleName=DEPLOY_ROLE, policyArn="arn:aws:iam::aws:policy/ReadOnlyAccess"

@@ -10,7 +10,7 @@ import pytest
 
 from pennyworth.host.environments import environment
 from pennyworth.localaws.server import ACCOUNT
-from pennyworth.pipeline.policy.documents import DEPLOY_ROLE
+from pennyworth.pipeline.policy.documents import DEPLOY_ROLE, VIEW_ROLE
 
 from .conftest import DOMAIN, REGION, Shell
 
@@ -142,6 +142,21 @@ def test_changed_rights_are_named_and_bootstrap_mends_them(sound: Shell) -> None
     assert verdicts(examined(sound)) == SOUND
 
 
+def test_the_view_role_is_looked_at_and_mended_too(sound: Shell) -> None:
+    sound.iam.attach_role_policy(RoleName=VIEW_ROLE, PolicyArn="arn:aws:iam::aws:policy/ReadOnlyAccess")
+    sound.iam.delete_role_permissions_boundary(RoleName=VIEW_ROLE)
+    trust = json.dumps(sound.role()["AssumeRolePolicyDocument"]).replace("heads/main", "heads/*")
+    sound.iam.update_assume_role_policy(RoleName=VIEW_ROLE, PolicyDocument=trust)
+    told = [finding["detail"] for finding in examined(sound, status=1)["rights"]]
+    assert len(told) == 3 and all(f" of {VIEW_ROLE}: " in detail for detail in told)
+    sound.bootstrap()
+    assert verdicts(examined(sound)) == SOUND
+    sound.bootstrap("--view-role", "no")
+    found = examined(sound)
+    assert verdicts(found) == SOUND
+    assert "no view role" in found["rights"][-1]["detail"]
+
+
 def test_tokens_for_nobody_are_found(sound: Shell) -> None:
     arn = f"arn:aws:iam::{ACCOUNT}:oidc-provider/token.actions.githubusercontent.com"
     sound.iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=arn)
@@ -220,7 +235,8 @@ def test_the_endpoint_and_its_roles_are_looked_at(sound: Shell) -> None:
     assert there["verdict"] == "right"
     assert first["verdict"] == "warning" and "pennyworth-first-deployment" in first["detail"]
     assert "does not carry pennyworth-stack-boundary" in bounded["detail"]
-    (name,) = (one["RoleName"] for one in sound.iam.list_roles()["Roles"] if one["RoleName"] != DEPLOY_ROLE)
+    ours = {DEPLOY_ROLE, VIEW_ROLE}
+    (name,) = (one["RoleName"] for one in sound.iam.list_roles()["Roles"] if one["RoleName"] not in ours)
     sound.iam.put_role_permissions_boundary(
         RoleName=name, PermissionsBoundary=sound.arn("pennyworth-stack-boundary")
     )

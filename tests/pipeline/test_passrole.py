@@ -26,7 +26,7 @@ STACK = "endpoint"
 POLICY = f"arn:aws:iam::{ACCOUNT}:policy/pennyworth-deployment"
 BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/pennyworth-deploy-boundary"
 PREFIX = f"arn:aws:iam::{ACCOUNT}:role/{STACK}-"
-LAMBDA = "lambda.amazonaws.com"
+LAMBDA, CODEDEPLOY = "lambda.amazonaws.com", "codedeploy.amazonaws.com"
 NAMES = {
     "ACCOUNT_ID": ACCOUNT,
     "REGION": REGION,
@@ -56,6 +56,7 @@ ONE = {
     "Outputs": {"FunctionRoleArn": {"Value": {"Fn::GetAtt": ["FunctionRole", "Arn"]}}},
 }
 TWO = template(FunctionRole=role(), Second=role())
+GRADUAL = template(FunctionRole=role(), RolloutRole=role(CODEDEPLOY))
 PARAMETER = {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": "x"}}
 
 
@@ -184,14 +185,14 @@ def prepare(folder: Path, document: dict[str, Any], **settings: str) -> str:
 def test_after_a_deployment_exactly_the_stacks_roles_are_named(house: House) -> None:
     roles = house.deploy(TWO)
     before = house.document()
-    assert house.passed() == {f"{PREFIX}*": LAMBDA}
+    assert house.passed() == {f"{PREFIX}*": LAMBDA, f"{PREFIX}RolloutRole-*": CODEDEPLOY}
     report = step()
     assert house.passed() == dict.fromkeys(roles.values(), LAMBDA)
     assert house.applies() == "v2"
     changed = {statement["Sid"] for statement in house.document()["Statement"]} ^ {
         statement["Sid"] for statement in before["Statement"]
     }
-    assert not changed
+    assert changed == {f"{SID}2"}  # nothing is rolled out gradually, so nothing goes to CodeDeploy
     for arn in roles.values():
         assert f"| `{arn}` | {LAMBDA} |" in report
         assert f'+        "{arn}"' in report
@@ -273,7 +274,9 @@ def test_what_a_person_narrowed_elsewhere_stays(house: House) -> None:
     (own,) = (one for one in document["Statement"] if one["Sid"] == SID)
     own["Condition"]["StringLike"] = {"aws:PrincipalArn": "*"}
     own["Condition"]["StringEquals"]["aws:ResourceAccount"] = ACCOUNT
-    document["Statement"] = [one for one in document["Statement"] if one["Sid"] != "FindRecords"]
+    document["Statement"] = [
+        one for one in document["Statement"] if one["Sid"] not in {f"{SID}2", "SamStacks"}
+    ]
     house.put(document)
     step()
     own["Resource"] = arn
@@ -283,6 +286,7 @@ def test_what_a_person_narrowed_elsewhere_stays(house: House) -> None:
 def test_a_version_that_was_made_but_does_not_apply_is_taken(house: House) -> None:
     (arn,) = house.deploy(ONE).values()
     document = house.document()
+    document["Statement"] = [one for one in document["Statement"] if one["Sid"] != f"{SID}2"]
     for one in document["Statement"]:
         if one["Sid"] == SID:
             one["Resource"] = [arn]
@@ -458,7 +462,55 @@ def test_the_role_that_sam_makes_for_a_function_is_admitted(house: House, tmp_pa
 
 def test_the_projects_own_template_is_understood(house: House) -> None:
     step(PREPARE=str(ROOT / "template.yaml"))
-    assert house.passed() == {f"{PREFIX}FunctionRole-*": LAMBDA}
+    assert house.passed() == {f"{PREFIX}FunctionRole-*": LAMBDA, f"{PREFIX}RolloutRole-*": CODEDEPLOY}
+
+
+def test_each_role_goes_to_its_own_service_and_to_no_other(house: House) -> None:
+    roles = house.deploy(GRADUAL)
+    report = step()
+    own = {roles["FunctionRole"]: LAMBDA, roles["RolloutRole"]: CODEDEPLOY}
+    assert house.passed() == own
+    for arn in own:
+        for service in (LAMBDA, CODEDEPLOY, "ec2.amazonaws.com"):
+            told = house.iam.simulate_principal_policy(
+                PolicySourceArn=f"arn:aws:iam::{ACCOUNT}:role/{DEPLOY_ROLE}",
+                ActionNames=["iam:PassRole"],
+                ResourceArns=[arn],
+                ContextEntries=[
+                    {
+                        "ContextKeyName": "iam:PassedToService",
+                        "ContextKeyValues": [service],
+                        "ContextKeyType": "string",
+                    }
+                ],
+            )["EvaluationResults"][0]["EvalDecision"]
+            assert (told == "allowed") is (own[arn] == service), (arn, service)
+    assert "Beyond that" not in report
+    house.deploy(ONE)
+    step()
+    assert house.passed() == {roles["FunctionRole"]: LAMBDA}
+
+
+def test_what_hands_a_role_to_the_others_service_is_told(
+    house: House, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pennyworth.pipeline.passrole.change._SETTLED_SECONDS", 0.0)
+    roles = house.deploy(GRADUAL)
+    crossed = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": "Crossed",
+                "Effect": "Allow",
+                "Action": "iam:PassRole",
+                "Resource": roles["FunctionRole"],
+                "Condition": {"StringEquals": {"iam:PassedToService": CODEDEPLOY}},
+            }
+        ],
+    }
+    house.iam.put_role_policy(RoleName=DEPLOY_ROLE, PolicyName="crossed", PolicyDocument=json.dumps(crossed))
+    step()
+    assert f"{roles['FunctionRole']} can be handed to {CODEDEPLOY}, too" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""No known way from few rights to many is open to any of the roles, be it one that GitHub's runs take or one of the stack,
+"""No known way from few rights to many is open to any role, be it one that GitHub's runs take or one of the stack,
 whatever it is given."""
 
 import tomllib

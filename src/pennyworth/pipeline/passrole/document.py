@@ -40,13 +40,13 @@ def rewritten(document: Mapping[str, Any], roles: Iterable[Role]) -> Document:
     """
     statements = _statements(document)
     places = [place for place, statement in enumerate(statements) if _OWN.fullmatch(statement.get("Sid", ""))]
-    if not places:
+    first = next((statement for statement in statements if statement.get("Sid") == SID), None)
+    if first is None:
         raise StepFailed(
             f"The policy has no statement {SID}",
             "It is not the one that policies/deployment.json describes: lay that one over it with `pennyworth"
             " bootstrap`, or add the statement. Then run this again.",
         )
-    first = statements[places[0]]
     condition = {operator: dict(keys) for operator, keys in first.get("Condition", {}).items()}
     if first["Effect"] != "Allow" or _canonical(first.get("Action")) != ACTION or "Resource" not in first:
         raise StepFailed(

@@ -13,8 +13,8 @@ from pennyworth.pipeline.passrole.document import ACTION, SERVICE_KEY
 from pennyworth.pipeline.passrole.roles import Role
 from pennyworth.pipeline.workflow import StepFailed
 
-_OTHER_SERVICES = ("ec2.amazonaws.com", "lambda.amazonaws.com")
-"""A role is tried with the first of these that it is not for."""
+_OTHER_SERVICES = ("codedeploy.amazonaws.com", "ec2.amazonaws.com", "lambda.amazonaws.com")
+"""A role is tried with those of these that it is not for: the two that the stack's roles are for, and a stranger."""
 
 _SAMPLE = "0SAMPLE0000"
 """What stands for a role's random end, or for a role that is none of the stack's."""
@@ -53,7 +53,7 @@ class Simulation:
         self._iam = iam
 
     def of(self, roles: Iterable[Role], prefix: str) -> Findings:
-        """Try every role with every service that it is for, with one that it is not for, and a role of nobody's.
+        """Try every role with every service that it is for, with some that it is not for, and a role of nobody's.
 
         Args:
             roles: those that may be handed on, and to whom.
@@ -100,7 +100,8 @@ class Simulation:
 
 def _unmeant(roles: list[Role], prefix: str) -> Iterator[tuple[str, str]]:
     for role in roles:
-        for service in [other for other in _OTHER_SERVICES if other not in role.services][:1]:
-            yield role.arn, service
+        for service in _OTHER_SERVICES:
+            if service not in role.services:
+                yield role.arn, service
     for service in sorted({service for role in roles for service in role.services}):
         yield f"{prefix}{_SAMPLE}", service
