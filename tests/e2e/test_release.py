@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from pennyworth import __version__
+from pennyworth.host.places import ROOT
 from pennyworth.localaws.github import releases
 from pennyworth.localaws.github.answers import Refused
 from pennyworth.localaws.rehearsal import act
@@ -81,7 +83,7 @@ def test_a_release_is_a_signed_commit_a_tag_and_attested_files(
     assert {"pyproject.toml", "src/pennyworth/__init__.py", "actions/build/README.md"} <= set(changed)
     assert not [name for name in changed if name.startswith(".github/workflows/")]
     pins = re.findall(
-        r"OWNER/REPOSITORY/\S+@v(\S+)",
+        r"OWNER/REPOSITORY/\S+@v(\d\S+)",
         github.commits.git("grep", "-h", "OWNER/REPOSITORY", commit, "--", "*.md"),
     )
     assert len(pins) > 5 and set(pins) == {NEXT}
@@ -128,6 +130,13 @@ def export(folder: Path, tag: str) -> bytes:
         ["git", "archive", "--format=tar", tag], cwd=folder, check=True, capture_output=True
     )
     return done.stdout
+
+
+def test_what_is_tried_has_no_rights() -> None:
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "release.yml").read_text())
+    assert workflow["permissions"] == {}
+    assert workflow["jobs"]["check"]["permissions"] == {"contents": "read"}
+    assert workflow["jobs"]["release"]["needs"] == "check"
 
 
 def test_a_dry_run_builds_and_changes_nothing(repository: Repository) -> None:

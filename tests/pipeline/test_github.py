@@ -16,6 +16,10 @@ TOKEN = "ghs_secret"
 Answer = tuple[int, Any, dict[str, str]]
 
 
+class Page:
+    """A body that is no JSON."""
+
+
 class Scripted:
     """Answers one request after another, the last for ever."""
 
@@ -31,7 +35,13 @@ class Scripted:
                 status, body, headers = (
                     script.answers.pop(0) if len(script.answers) > 1 else script.answers[0]
                 )
-                encoded = b"" if body is None else json.dumps(body).encode()
+                encoded = (
+                    b""
+                    if body is None
+                    else b"<html>"
+                    if isinstance(body, Page)
+                    else json.dumps(body).encode()
+                )
                 self.send_response(status)
                 for name, value in {**headers, "Content-Length": str(len(encoded))}.items():
                     self.send_header(name, value)
@@ -174,6 +184,13 @@ def test_a_refusal_says_what_would_help(
         github.call("POST", "/issues", {})
     assert str(caught.value) == message
     assert caught.value.status == status
+
+
+def test_a_page_that_is_none_of_githubs_is_reported(api: Scripted, github: GitHub) -> None:
+    api.answers = [(200, Page(), {})]
+    for ask in (lambda: github.call("GET", "/issues"), lambda: list(github.pages("/issues"))):
+        with pytest.raises(GitHubFailed, match=r"GET http://127.0.0.1:\d+/\S+/issues is not GitHub's API"):
+            ask()
 
 
 def test_silence_is_reported_without_the_token() -> None:

@@ -114,7 +114,7 @@ class GitHub:
             GitHubFailed: GitHub refused, or no answer came.
         """
         response = self._send(method, self._base + path, json=body, params=query)
-        return response.json() if response.content else None
+        return _decoded(response) if response.content else None
 
     def pages(self, path: str, **query: str | int) -> Iterator[dict[str, Any]]:
         """Everything that a list holds, over all of its pages.
@@ -128,7 +128,7 @@ class GitHub:
         url, parameters = self._base + path, {"per_page": _PAGE, **query}
         for _ in range(_PAGES):
             response = self._send("GET", url, params=parameters)
-            found = response.json()
+            found = _decoded(response)
             if isinstance(
                 found, dict
             ):  # a list among counts, such as {"total_count": 1, "workflow_runs": [...]}
@@ -153,9 +153,8 @@ class GitHub:
             GitHubFailed: GitHub refused, or no answer came.
         """
         address = url.partition("{")[0]
-        return self._send(
-            "POST", address, data=content, params={"name": name}, headers={"Content-Type": media_type}
-        ).json()
+        more = {"data": content, "params": {"name": name}, "headers": {"Content-Type": media_type}}
+        return _decoded(self._send("POST", address, **more))
 
     def _send(self, method: str, url: str, **more: Any) -> requests.Response:
         said = f"{method} {url.removeprefix(self._base) or url}"
@@ -176,6 +175,16 @@ def _bearer(token: str) -> Callable[[requests.PreparedRequest], requests.Prepare
         return request
 
     return authorized
+
+
+def _decoded(response: requests.Response) -> Any:
+    try:
+        return response.json()
+    except ValueError:
+        asked = f"{response.request.method} {response.url.partition('?')[0]}"
+        raise GitHubFailed(
+            f"What answered {asked} is not GitHub's API: it sent no JSON", response.status_code
+        ) from None
 
 
 def _reason(response: requests.Response) -> str:
