@@ -1,6 +1,5 @@
 """A person's shell: a local AWS, GitHub's own program played by a small one, and the command as they type it."""
 
-import json
 import os
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from typing import Any
 
 import boto3
 import pytest
+from tests.gh import Gh
 
 from pennyworth.host.places import ROOT
 from pennyworth.localaws.server import ACCOUNT, LocalAws
@@ -20,44 +20,13 @@ HOME = "us-east-1"
 DOMAIN = "example.com"
 REPOSITORY = "Octo/pennyworth"
 
-GH = '''#!{python}
-"""Plays gh: keeps secrets in a file beside it, and writes down what it was called with."""
-import json, pathlib, sys
-from datetime import datetime, timezone
-here = pathlib.Path(__file__).parent
-words, value = sys.argv[1:], sys.stdin.read()
-with (here / "calls").open("a") as log:
-    print(json.dumps({"words": words, "value": value}), file=log)
-kept = here / "secrets"
-secrets = json.loads(kept.read_text()) if kept.exists() else {}
-now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-match words:
-    case ["auth", "status"]:
-        sys.exit(0 if (here / "logged-in").exists() else 1)
-    case ["api", _]:
-        print(json.dumps({"full_name": "Octo/pennyworth", "owner": {"id": 11}, "id": 22}))
-    case ["secret", "list", *_]:
-        print(json.dumps([{"name": name, "updatedAt": at} for name, (_, at) in secrets.items()]))
-    case ["secret", "set", name, "--repo", "Octo/pennyworth"]:
-        secrets[name] = value, now
-    case ["secret", "delete", name, "--repo", "Octo/pennyworth"]:
-        del secrets[name]
-    case _:
-        sys.exit("unknown command")
-kept.write_text(json.dumps(secrets))
-'''
-
 
 class Shell:
     """What a person has before them."""
 
     def __init__(self, aws: LocalAws, folder: Path) -> None:
         self.aws = aws
-        self._gh = folder
-        program = folder / "gh"
-        program.write_text(GH.replace("{python}", sys.executable))
-        program.chmod(0o755)
-        (folder / "logged-in").touch()
+        self._gh = Gh(folder, REPOSITORY)
         self.environ = {
             **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
             **aws.environ(REGION),
@@ -99,22 +68,17 @@ class Shell:
 
     def log_out(self) -> None:
         """Leave gh."""
-        (self._gh / "logged-in").unlink()
+        self._gh.log_out()
 
     @property
     def secrets(self) -> dict[str, str]:
         """The repository's secrets."""
-        kept = self._gh / "secrets"
-        return (
-            {name: value for name, (value, _) in json.loads(kept.read_text()).items()}
-            if kept.exists()
-            else {}
-        )
+        return self._gh.secrets
 
     @property
     def calls(self) -> list[list[str]]:
         """What gh was called with, each call's arguments."""
-        return [json.loads(line)["words"] for line in (self._gh / "calls").read_text().splitlines()]
+        return self._gh.calls
 
     def stacks(self, region: str = REGION) -> set[str]:
         """The stacks that there are."""

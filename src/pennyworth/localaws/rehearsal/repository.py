@@ -105,6 +105,7 @@ class Repository:
         credentials: Literal["role", "keys", "both"] = "role",
         environment: str = "",
         called: bool = False,
+        ready: bool = True,
     ) -> None:
         """
         Args:
@@ -115,12 +116,14 @@ class Repository:
             environment: a GitHub environment that the deploy role trusts, too.
             called: let this project lie in another repository, CALLED, and this one hold what `pennyworth init`
                 writes: a workflow that calls it, CALLER, and a configuration.
+            ready: make the account ready, and the repository's secrets with it. Else both are the caller's to do.
         """
         self._aws = aws
         self._immutable = immutable
         self._credentials = credentials
         self._environment = environment
         self._called = called
+        self._ready = ready
         self._within = ExitStack()
         self._runs = 0
 
@@ -133,6 +136,8 @@ class Repository:
         with ExitStack() as within:
             self._folder = within.enter_context(scratch("rehearsal"))
             key = f"sk-upstream-{secrets.token_hex(16)}"
+            self.provider_credentials = f"# for the rehearsal\n{_UPSTREAM_KEY}={key}\n"
+            """What the upstream's key is handed over as."""
             self.upstream = within.enter_context(ScriptedUpstream(Answer(pace=_PACE_SECONDS), key=key))
             """What answers behind the endpoint. Told to fail, it does: `upstream.answer`, `upstream.then`."""
             self.github = within.enter_context(FakeGitHub(REPOSITORY, self._folder / "github.git"))
@@ -154,7 +159,7 @@ class Repository:
                 "ARCHITECTURE": target.architecture,
             }
             """The repository's variables; change them between runs."""
-            self.secrets = self._prepare(self._aws, key) if self._aws else {}
+            self.secrets = self._prepare(self._aws) if self._aws and self._ready else {}
             """The repository's secrets; change or remove them between runs."""
             self._within = within.pop_all()
         return self
@@ -271,7 +276,7 @@ class Repository:
                 check=True,
             )
 
-    def _prepare(self, aws: LocalAws, upstream_key: str) -> dict[str, str]:
+    def _prepare(self, aws: LocalAws) -> dict[str, str]:
         """Make the account ready with the command of policies/README.md; the repository's secrets."""
         trusted = Run(REPOSITORY, BRANCH, "push", WORKFLOW, "")
         zone = _call(
@@ -306,7 +311,7 @@ class Repository:
             "BASE_DOMAIN": DOMAIN,
             "ROUTE53_HOSTED_ZONE_ID": zone,
             "LITELLM_API_KEYS": f"sk-first-{secrets.token_hex(16)},sk-second-{secrets.token_hex(16)}",
-            "PROVIDER_CREDENTIALS": f"# for the rehearsal\n{_UPSTREAM_KEY}={upstream_key}\n",
+            "PROVIDER_CREDENTIALS": self.provider_credentials,
         }
 
 

@@ -1,0 +1,89 @@
+"""The README's "From your own repository", taken by its word: its commands, then a push."""
+
+import os
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import boto3
+from tests.gh import Gh
+
+from pennyworth.host.places import ROOT
+from pennyworth.localaws.rehearsal.repository import CALLED, REGION, REPOSITORY, Repository
+from pennyworth.localaws.server import LocalAws
+
+DOMAIN = "example.com"
+
+
+def steps() -> list[str]:
+    """What the README says to do, in its order."""
+    (section,) = re.findall(
+        r"^### From your own repository\n(.*?)^### ",
+        (ROOT / "README.md").read_text(),
+        re.MULTILINE | re.DOTALL,
+    )
+    found = re.findall(r"^\d\. (.*?)(?=^\d\. |\n\n\S)", section, re.MULTILINE | re.DOTALL)
+    assert len(found) == 3, found
+    return found
+
+
+def test_three_steps_deploy_from_a_repository_that_holds_a_configuration_alone(tmp_path: Path) -> None:
+    first, second, third = steps()
+    with LocalAws(auth=True) as aws, Repository(aws, called=True, ready=False) as repository:
+        hub = Gh(tmp_path, REPOSITORY)
+        environ = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
+            **aws.environ(REGION),
+            "PATH": f"{tmp_path}:{os.environ['PATH']}",
+        }
+        boto3.client(
+            "route53",
+            endpoint_url=aws.endpoint,
+            region_name=REGION,
+            aws_access_key_id=environ["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=environ["AWS_SECRET_ACCESS_KEY"],
+        ).create_hosted_zone(Name=DOMAIN, CallerReference=DOMAIN)
+
+        def typed(command: str, value: str = "") -> str:
+            done = subprocess.run(
+                shlex.split(f"env {command}"),
+                cwd=repository.tree,
+                env=environ,
+                input=value,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.returncode == 0, done.stdout + done.stderr
+            return done.stdout
+
+        # 1. two files; where they lie, the checkout tells by its git remote, which this one has not
+        (command,) = re.findall(r"\$ (PYTHONPATH=\S+ python3 .*)", first)
+        called, _, ref = CALLED.partition("@")
+        for file in (".github/workflows/pennyworth.yml", "config.yaml"):
+            (repository.tree / file).unlink()
+        left = typed(
+            f"{command.replace('../CHECKOUT', str(ROOT))} --region {REGION} --from {called} --ref {ref}"
+        )
+        written = (repository.tree / "config.yaml").read_text()
+        assert "openai/*" in written
+
+        # 2. the roles and the secrets, by the command that the first has said
+        assert "`pennyworth bootstrap`" in second
+        (command,) = re.findall(r"^ +(PYTHONPATH=\S+ python3 .* bootstrap .*)$", left, re.MULTILINE)
+        typed(f"{command} --yes")
+        (command,) = re.findall(r"gh secret set PROVIDER_CREDENTIALS", left)
+        assert re.search(r"^ +OPENAI_API_KEY=", left, re.MULTILINE)
+        key = repository.provider_credentials.rpartition("=")[2].strip()
+        base = repository.upstream.base_url
+        typed(command, f"OPENAI_API_KEY={key}\nOPENAI_API_BASE={base}\n")
+
+        # 3. push
+        assert third.startswith("**Push.**")
+        repository.secrets = hub.secrets
+        repository.variables["SMOKE_MODELS"] = f"openai/{repository.upstream.name}"
+        rehearsal = repository.run()
+        assert rehearsal.job.succeeded, rehearsal.job.output
+        assert "| Base URL | `https://api.***/v1` |" in rehearsal.summary
+        assert f"it answers bit by bit | `openai/{repository.upstream.name}`" in rehearsal.summary
