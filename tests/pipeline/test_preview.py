@@ -515,6 +515,47 @@ def test_a_loss_is_said_first_and_loudly() -> None:
     assert "`Api` may be replaced: the plain API URL becomes another one." in said
 
 
+@pytest.mark.parametrize(
+    ("gained", "denies", "action", "resource", "said"),
+    [
+        (True, False, "s3:GetObject", "b", "🔓 `R` may newly call `s3:GetObject` on `b`"),
+        (False, False, "s3:GetObject", "*", "🔒 `R` may no longer call `s3:GetObject` on **everything**"),
+        (True, True, "s3:*", "b", "🔒 `R` is newly denied `s3:*` on `b`"),
+        (False, True, "*", "${Logs.Arn}", "🔓 `R` is no longer denied **everything** on `Logs`"),
+        (True, False, "sts:AssumeRole", "${Role}", "🔓 `R` may newly take the role `Role`"),
+        (
+            True,
+            True,
+            "whatever the boundary arn:cap does not allow",
+            "",
+            "🔒 `R` is newly capped by `arn:cap`",
+        ),
+        (
+            False,
+            True,
+            "whatever the boundary arn:cap does not allow",
+            "",
+            "🔓 `R` is no longer capped by `arn:cap`",
+        ),
+        (
+            True,
+            False,
+            "whatever the policy arn:all allows",
+            "",
+            "🔓 `R` may newly do whatever the policy `arn:all` allows",
+        ),
+        (True, False, "everything but s3:*", "b", "🔓 `R` may newly call everything but `s3:*` on `b`"),
+    ],
+)
+def test_a_permission_is_said_in_a_sentence(
+    gained: bool, denies: bool, action: str, resource: str, said: str
+) -> None:
+    change = permissions.Change("R", (), gained, denies, (action,), (resource,), "", False)
+    assert f"\n- {said}\n" in as_markdown(shown(permissions=(change,)))
+    alarming = permissions.Change("R", (), gained, denies, (action,), (resource,), "", True)
+    assert f"- {said[0]} ⚠️ `R`" in as_markdown(shown(permissions=(alarming,)))
+
+
 def test_every_state_says_what_it_is() -> None:
     assert as_markdown(shown()).startswith("✅ **Nothing would change**")
     assert headline(shown()) == "nothing would change"

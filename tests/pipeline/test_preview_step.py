@@ -161,7 +161,8 @@ def test_before_the_first_deployment_everything_is_listed_and_nothing_left_behin
     said = account.preview()
     assert "this would be its first deployment, and make **3 resources**" in said
     assert "| `Function` | AWS::Lambda::Function |" in said
-    assert "🔓 `Role` (as which `Function` runs) may newly call `logs:PutLogEvents` on `Logs`" in said
+    assert "🔓 `Role` (as which `Function` runs) may call `logs:PutLogEvents` on `Logs`" in said
+    assert "🔓 `lambda.amazonaws.com` may take the role `Role`" in said
     with pytest.raises(Exception, match="does not exist"):
         account.client("cloudformation").describe_stacks(StackName=STACK)
     assert "changes=true" in account.output_file.read_text()

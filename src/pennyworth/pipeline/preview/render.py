@@ -16,6 +16,7 @@ _SHOWN = 60  # characters of a property's value
 _ROWS = 200
 _WORDS = {"Code": "its package"}
 """Properties whose values tell a reader nothing."""
+_CAP = re.compile(r"whatever the boundary (.*) does not allow")
 _TAKES = ("sts:AssumeRole",)
 _KINDS = {
     "removed": "🔴",
@@ -31,6 +32,7 @@ _KINDS = {
 _PLAIN = {"Add": "added", "Modify": "changed", "Remove": "removed", "Import": "taken over"}
 _WORDS = {"Code": "its package"}
 """Properties whose values tell a reader nothing."""
+_CAP = re.compile(r"whatever the boundary (.*) does not allow")
 _TAKES = ("sts:AssumeRole",)
 _ACTIONS = {"Add": "🟢 added", "Modify": "🟡 changed", "Remove": "🔴 **removed**", "Import": "🔵 taken over"}
 _UNSURE = "⚪ perhaps changed"
@@ -196,33 +198,33 @@ def _permissions(preview: Preview) -> str:
     changes = preview.permissions
     if not changes:
         return "" if preview.nothing else "#### Permissions\n\nNobody may do more or less than now."
-    lines = [f"- {_permission(change)}" for change in changes]
+    newly = "" if preview.state is State.FIRST else "newly "
+    lines = [f"- {_permission(change, newly)}" for change in changes]
     said = "\n".join(lines)
     if preview.state is State.FIRST:
         return f"<details><summary>Who would be allowed what ({len(lines)})</summary>\n\n{said}\n\n</details>"
     return f"#### Permissions\n\n{said}"
 
 
-def _permission(change: Change) -> str:
+def _permission(change: Change, newly: str) -> str:
     who = f"`{_code(change.who)}`" if change.who != "*" else "**everybody**"
     if change.runs:
         who += f" (as which {_and(f'`{name}`' for name in change.runs)} runs)"
-    actions = _and(map(_term, change.actions))
+    when = newly if change.gained else "no longer "
+    if cap := _CAP.fullmatch(change.actions[0]):
+        return f"{_sign(change)} {who} is {when}capped by `{_code(cap[1])}`"
     resources = _and(map(_term, change.resources)) if any(change.resources) else ""
-    what = f"{actions} on {resources}" if resources else actions
     if change.actions == _TAKES and not change.denies:
-        what = resources
-    if change.condition:
-        what += f", if `{_code(change.condition)}`"
-    return f"{_sign(change)} {who} {_verb(change)} {what}"
+        what = f"may {when}take the role {resources}"
+    else:
+        verb = f"is {when}denied" if change.denies else f"may {when}{_does(change)}"
+        what = f"{verb} {_and(map(_term, change.actions))}{f' on {resources}' if resources else ''}"
+    condition = f", if `{_code(change.condition)}`" if change.condition else ""
+    return f"{_sign(change)} {who} {what}{condition}"
 
 
-def _verb(change: Change) -> str:
-    if change.denies:
-        return "is newly denied" if change.gained else "is no longer denied"
-    first = change.actions[0]
-    verb = "do" if first.startswith("whatever") else "take the role" if change.actions == _TAKES else "call"
-    return f"may newly {verb}" if change.gained else f"may no longer {verb}"
+def _does(change: Change) -> str:
+    return "do" if change.actions[0].startswith("whatever") else "call"
 
 
 def _sign(change: Change) -> str:
