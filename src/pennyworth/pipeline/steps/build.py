@@ -41,7 +41,9 @@ def run(environ: dict[str, str]) -> str:
             }
         )
         _put_on_path(target.python, environ)
-        template = sam_build(target, config=config, litellm=_LITELLM[lane], out=made("deploy").resolve())
+        # in the job's own folder: another job may build at the same time
+        out = Path(environ["RUNNER_TEMP"], "deploy") if environ.get("RUNNER_TEMP") else made("deploy")
+        template = sam_build(target, config=config, litellm=_LITELLM[lane], out=out.resolve())
     except (BuildFailed, ValueError) as failure:
         raise workflow.StepFailed(
             "The function can't be built", "What the build says:", str(failure)
