@@ -61,6 +61,14 @@ def test_json_pointers_are_binary_media_types(deployed: Deployed) -> None:
 
 
 @either
+def test_an_apis_own_address_is_served_by_host(deployed: Deployed) -> None:
+    stage, *_ = deployed.client("apigateway").get_stages(restApiId=deployed.api)["item"]
+    host = f"{deployed.api}.execute-api.{REGION}.amazonaws.com"
+    seen = deployed.json(f"/{stage['stageName']}/own", headers={"Host": host})
+    assert seen["path"].endswith("/own")
+
+
+@either
 def test_a_streaming_uri_streams(deployed: Deployed) -> None:
     response = deployed.open("/pace?chunks=2&pause=0.5")
     assert response.read1() == b"data: 0\n\n"

@@ -8,6 +8,7 @@ import asyncio
 import inspect
 import json
 import logging
+import re
 import secrets
 import threading
 import time
@@ -40,6 +41,8 @@ STREAMING_URI = "/response-streaming-invocations"
 MAX_EVENT_BYTES = 6 * 1024 * 1024 + 100
 """Lambda's limit for a synchronous invocation's payload."""
 
+_API_HOST = re.compile(r"([a-z0-9]+)\.execute-api\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?(?::\d+)?$")
+
 Call = Callable[..., Any]
 Around = Callable[[Call, inspect.BoundArguments], Any]
 
@@ -64,6 +67,7 @@ def places(
         (lambda_svc, "_execute_function_dispatch", lambdas.buffered),
         (lambda_svc, "invalidate_worker", lambdas.changed),
         (app, "pin_request_origin", _over_tls),
+        (app, "_parse_execute_api_url", _own_address),
         (iam, "handle_request", identity.handled),
         (iam_actions, "extract_resource_arn", identity.resource),
         (iam_actions, "request_tag_context", identity.context),
@@ -108,6 +112,13 @@ def _over_tls(original: Call, bound: inspect.BoundArguments) -> None:
     """Loopback counts as TLS (aws:SecureTransport): sam's bucket refuses what comes over plain HTTP."""
     bound.arguments["secure_transport"] = True
     original(*bound.args, **bound.kwargs)
+
+
+def _own_address(original: Call, bound: inspect.BoundArguments) -> Any:
+    """An API's own address, as a stack's outputs have it, is one by Host header, as a custom domain is."""
+    if found := _API_HOST.match(bound.arguments["host"]):
+        bound.arguments["host"] = f"{found[1]}.execute-api.{app._MINISTACK_HOST}"
+    return original(*bound.args, **bound.kwargs)
 
 
 def _any_method(original: Call, bound: inspect.BoundArguments) -> None:
