@@ -14,17 +14,19 @@ _DETAIL_CHARACTERS = 4000
 class StepFailed(Exception):
     """A step can't go on."""
 
-    def __init__(self, title: str, message: str, detail: str = "") -> None:
+    def __init__(self, title: str, message: str, detail: str = "", report: str = "") -> None:
         """
         Args:
             title: what went wrong, in few words.
             message: what to do next. Neither holds a secret.
             detail: what a program said, line by line.
+            report: what the job's summary says in place of all that, in Markdown.
         """
         super().__init__(message)
         self.title = title
         self.message = message
         self.detail = detail.strip()[-_DETAIL_CHARACTERS:]
+        self.report = report
 
 
 def required(environ: Mapping[str, str], name: str) -> str:

@@ -30,7 +30,8 @@ def endpoint(subject: Subject) -> Saying:
     if failed:
         yield unhealthy(
             "{failed}",
-            "Look into the function's log, or try it yourself: pennyworth smoke URL.",
+            "Look into the function's log, or try it yourself: `pennyworth smoke URL`. The key is the first of"
+            " LITELLM_API_KEYS.",
             {"up": 0},
             failed="\n".join(f"{result.check}: {result.detail}" for result in failed),
         )

@@ -51,6 +51,8 @@ def main(name: str) -> int:
 
 def _failed(failure: workflow.StepFailed) -> str:
     workflow.error(failure.title, f"{failure.message}\n{failure.detail}".strip())
+    if failure.report:
+        return failure.report
     detail = f"\n\n```text\n{failure.detail}\n```" if failure.detail else ""
     return f"**{failure.title}.** {failure.message}{detail}"
 

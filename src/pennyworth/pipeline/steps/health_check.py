@@ -78,11 +78,11 @@ def run(environ: dict[str, str]) -> str:
     if not fails:
         workflow.warning("The endpoint is unhealthy", "What is wrong is in the job's summary.")
         return report
-    workflow.summary(f"### {ICONS[verdict]} The endpoint is {verdict}\n\n{report}")
     raise workflow.StepFailed(
         f"The endpoint is {verdict}",
-        "The table says what was seen and what to do.",
-        "\n".join(line(one) for one in findings if one.verdict != Verdict.OK),
+        "What was seen, and what to do:",
+        "\n".join(line(one) for one in findings if one.verdict in (Verdict.UNHEALTHY, Verdict.UNKNOWN)),
+        report,
     )
 
 

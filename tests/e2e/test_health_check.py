@@ -1,0 +1,181 @@
+"""The health check's workflow itself, run on this machine: on its schedule, by hand, and called by another one."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+
+from pennyworth.localaws.rehearsal.repository import CALLED, REGION, REPOSITORY, STACK, Rehearsal, Repository
+from pennyworth.localaws.server import LocalAws
+from pennyworth.pipeline.health import issue
+
+WORKFLOW = "health-check.yml"
+STEPS = [
+    "See that the settings are there",
+    "Check out the repository",
+    "Take the view role",
+    "Fetch the history",
+    "Look",
+    "Keep the history",
+]
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[LocalAws]:
+    with LocalAws(auth=True) as aws:
+        yield aws
+
+
+@pytest.fixture(scope="module")
+def repository(aws: LocalAws) -> Iterator[Repository]:
+    """A repository that has deployed."""
+    with Repository(aws) as repository:
+        deployed = repository.run()
+        assert deployed.job.succeeded, deployed.job.output
+        yield repository
+
+
+def client(aws: LocalAws, service: str) -> Any:
+    environ = aws.environ(REGION)
+    return boto3.client(
+        service,
+        region_name=REGION,
+        endpoint_url=aws.endpoint,
+        aws_access_key_id=environ["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=environ["AWS_SECRET_ACCESS_KEY"],
+    )
+
+
+def set_alarm(aws: LocalAws, state: str) -> None:
+    client(aws, "cloudwatch").set_alarm_state(
+        AlarmName=f"{STACK}-errors", StateValue=state, StateReason=f"It is {state}."
+    )
+
+
+def passed_over(rehearsal: Rehearsal) -> list[str]:
+    return [step.name for step in rehearsal.job.steps if step.succeeded]
+
+
+def public(repository: Repository) -> str:
+    """Everything that strangers can read of the issues."""
+    issues = repository.github.issues
+    return json.dumps(
+        [[one["title"], one["body"], repository.github.bodies(number)] for number, one in issues.items()]
+    )
+
+
+def test_from_well_to_unhealthy_and_back_with_one_issue(aws: LocalAws, repository: Repository) -> None:
+    set_alarm(aws, "OK")
+    well = repository.run(WORKFLOW, event="schedule")
+    assert well.job.succeeded, well.job.output
+    assert passed_over(well) == STEPS
+    assert "### ✅ Health check" in well.summary and "**100 % available**" in well.summary
+    # the view role can see everything; only TLS is not spoken here
+    assert re.findall(r"^\| (?!✅|---)(\S+) \| ([\w ]+) \|", well.summary, re.MULTILINE) == [
+        ("❔", "served certificate")
+    ]
+    assert repository.github.issues == {}
+    for name in ("LITELLM_API_KEYS", "STACK_NAME", "AWS_REGION", "BASE_DOMAIN"):
+        assert well.secrets[name] not in well.shown
+
+    set_alarm(aws, "ALARM")
+    unwell = repository.run(WORKFLOW, event="schedule")
+    assert not unwell.job.succeeded
+    assert [step.name for step in unwell.job.steps if not step.succeeded] == ["Look"]
+    assert passed_over(unwell)[-1] == "Keep the history"
+    assert "### ❌ Health check" in unwell.summary and "***-errors has gone off" in unwell.summary
+    assert "❌ **Something is wrong.** Issue #1 is opened." in unwell.summary
+    assert "2 of 2 runs found it answering" in unwell.summary  # the history went on
+    (found,) = repository.github.issues.values()
+    assert found["state"] == "open" and [one["name"] for one in found["labels"]] == [issue.LABEL]
+
+    again = repository.run(WORKFLOW, event="workflow_dispatch", inputs={"fail": "false"})
+    assert again.job.succeeded, again.job.output
+    assert len(repository.github.issues) == 1 and repository.github.bodies(found["number"]) == []
+
+    set_alarm(aws, "OK")
+    recovered = repository.run(WORKFLOW, event="schedule")
+    assert recovered.job.succeeded, recovered.job.output
+    assert repository.github.issues[found["number"]]["state"] == "closed"
+    assert repository.github.bodies(found["number"])[0].startswith("Healthy again after ")
+    assert "4 of 4 runs found it answering" in recovered.summary
+
+    said = public(repository)
+    for name in ("STACK_NAME", "AWS_REGION", "BASE_DOMAIN", "ROUTE53_HOSTED_ZONE_ID", "LITELLM_API_KEYS"):
+        assert recovered.secrets[name] not in said, name
+
+
+def test_a_dispatch_may_keep_no_issue_and_not_fail(aws: LocalAws, repository: Repository) -> None:
+    before = len(repository.github.issues)
+    set_alarm(aws, "ALARM")
+    quiet = repository.run(WORKFLOW, event="workflow_dispatch", inputs={"issue": "false", "fail": "false"})
+    set_alarm(aws, "OK")
+    assert quiet.job.succeeded, quiet.job.output
+    assert "❌" in quiet.summary
+    assert any("unhealthy" in warning or "in the job's summary" in warning for warning in quiet.job.warnings)
+    assert len(repository.github.issues) == before
+
+
+def test_an_endpoint_that_does_not_answer_as_it_should_is_unhealthy(repository: Repository) -> None:
+    right = repository.secrets["LITELLM_API_KEYS"]
+    repository.secrets["LITELLM_API_KEYS"] = "sk-of-another-endpoint"
+    try:
+        unwell = repository.run(WORKFLOW, event="workflow_dispatch", inputs={"issue": "false"})
+    finally:
+        repository.secrets["LITELLM_API_KEYS"] = right
+    assert not unwell.job.succeeded
+    assert "| ❌ | endpoint | models: " in unwell.summary
+    assert "sk-of-another-endpoint" not in unwell.shown
+
+
+def test_before_there_is_a_role_a_schedule_does_nothing_and_a_person_is_told(repository: Repository) -> None:
+    role = repository.secrets.pop("AWS_VIEW_ROLE_ARN")
+    try:
+        scheduled = repository.run(WORKFLOW, event="schedule")
+        dispatched = repository.run(WORKFLOW, event="workflow_dispatch")
+    finally:
+        repository.secrets["AWS_VIEW_ROLE_ARN"] = role
+    assert scheduled.job.succeeded and passed_over(scheduled) == STEPS[:1]
+    assert not dispatched.job.succeeded
+    assert "The secret AWS_VIEW_ROLE_ARN is missing" in dispatched.shown
+
+
+def test_another_repository_calls_it() -> None:
+    called, _, ref = CALLED.partition("@")
+    caller = f"""
+name: Health check
+on:
+  schedule:
+    - cron: "41 */4 * * *"
+permissions: {{}}
+jobs:
+  health:
+    permissions:
+      contents: read
+      id-token: write
+      issues: write
+    uses: {called}/.github/workflows/{WORKFLOW}@{ref}
+    with:
+      skip: drift
+      certificate-days: 10
+    secrets:
+      AWS_VIEW_ROLE_ARN: ${{{{ secrets.AWS_VIEW_ROLE_ARN }}}}
+      AWS_REGION: ${{{{ secrets.AWS_REGION }}}}
+      STACK_NAME: ${{{{ secrets.STACK_NAME }}}}
+      LITELLM_API_KEYS: ${{{{ secrets.LITELLM_API_KEYS }}}}
+"""
+    with LocalAws(auth=True) as other, Repository(other, called=True) as repository:
+        repository.write(f".github/workflows/{WORKFLOW}", caller)
+        missing = repository.run(WORKFLOW, event="schedule")
+        assert not missing.job.succeeded
+        assert "there is no stack ***" in missing.summary
+        (found,) = repository.github.issues.values()
+        assert found["repository_url"].endswith(REPOSITORY) and "there is no stack ***" in found["body"]
+        assert repository.run().job.succeeded
+        well = repository.run(WORKFLOW, event="schedule")
+        assert well.job.succeeded, well.job.output
+        assert repository.github.issues[found["number"]]["state"] == "closed"
+        assert "| drift |" not in well.summary
