@@ -15,9 +15,9 @@ from pennyworth.host.environments import environment
 from pennyworth.host.places import ROOT
 from pennyworth.pipeline.policy.documents import fill
 
-from .account import Role
+from .account import Role, arn
 from .evaluator import Decision, Document
-from .lifecycle import Recorded
+from .lifecycle import LOOKING, Recorded
 
 REQUESTS: list[dict[str, Any]] = tomllib.loads((Path(__file__).parent / "requests.toml").read_text())[
     "request"
@@ -28,6 +28,12 @@ BY_TEMPLATE = {
     "aws:ViaAWSService": "true",
 }
 """What AWS tells of calls that CloudFormation makes for whoever deploys."""
+
+_OF_THE_REGION = {
+    "cloudwatch:DescribeAlarms": arn("cloudwatch", "alarm:payroll"),
+    "cloudwatch:GetMetricData": arn("cloudwatch", "dataset/default"),
+}
+"""What is asked of a whole region, as the evaluator wants it told: others' things among it."""
 
 _NEEDS = """
 import dataclasses, json, sys
@@ -85,13 +91,17 @@ def derived(values: Mapping[str, str | Sequence[str]], role: str = "deploy") -> 
             yield Call(need["by"], need["action"], resource, facts, agreed=agreed)
 
 
-def recorded(calls: Recorded) -> Iterator[Call]:
-    """The calls that were recorded, each once."""
+def recorded(calls: Recorded, role: str = "deploy") -> Iterator[Call]:
+    """The calls that were recorded by whoever does a role's work, each once."""
     seen = set()
     for what, made in calls.calls.items():
+        if (what in LOOKING) is (role == "deploy"):
+            continue
         for call in made:
             # AWS asks about the stack's id, which the emulator leaves open
             resource = re.sub(r"(:stack/[^/]+)/\*$", r"\1/1", call["resource"])
+            if resource == "*":
+                resource = _OF_THE_REGION.get(call["action"], resource)
             key = (what, call["action"], resource, json.dumps(call["context"]))
             if key not in seen:
                 seen.add(key)

@@ -58,6 +58,10 @@ class Recorded:
     """By what was being done."""
 
 
+LOOKING = {"preview", "health check"}
+"""What is done by the view role."""
+
+
 @contextmanager
 def local_account(**options: Any) -> Iterator[tuple[LocalAws, dict[str, str | Sequence[str]]]]:
     """A local AWS with the provider, both roles and their policies, and the account's names."""
@@ -90,7 +94,8 @@ def local_account(**options: Any) -> Iterator[tuple[LocalAws, dict[str, str | Se
 
 
 def record(built: Path, folder: Path) -> Recorded:
-    """Deploy into a new account, update, fail to update, delete; and tighten PassRole.
+    """Deploy into a new account, look at it, update, roll out gradually, go back, fail to update, delete; and tighten
+    PassRole now and then.
 
     Args:
         built: the template as `sam build` leaves it.
@@ -110,13 +115,16 @@ def record(built: Path, folder: Path) -> Recorded:
             "PARAMETER_BaseDomain": str(values["BASE_DOMAIN"]),
             "PARAMETER_Route53HostedZoneId": str(values["HOSTED_ZONE_ID"]),
             "PARAMETER_ApiKeys": "sk-one",
+            "PARAMETER_AlarmEmail": "me@example.com",
             "PARAMETER_PythonRuntime": f"python{target.python}",
             "PARAMETER_Architecture": target.architecture,
         }
-        step, tighten = (
+        step, tighten, rollback, prune, preview, health = (
             [environment("tools") / "python", "-m", "pennyworth.pipeline.steps", name]
-            for name in ("deploy", "tighten-passrole")
+            for name in ("deploy", "tighten-passrole", "rollback", "prune", "preview", "health-check")
         )
+        gradual = {"PARAMETER_MemorySize": "512", "PARAMETER_Rollout": "canary-10-percent-5-minutes"}
+        looking = deploy | {"FAIL": "false", "SKIP": "endpoint,served certificate"}
         delete: list[str | Path] = [environment("tools") / "sam", "delete", "--no-prompts"]
         delete += ["--stack-name", STACK, "--region", REGION]
         broken = {"TEMPLATE": str(_broken(built, folder))}
@@ -124,7 +132,14 @@ def record(built: Path, folder: Path) -> Recorded:
             ("prepare", tighten, deploy | {"PREPARE": str(built)}, True),
             ("create", step, deploy, True),
             ("tighten", tighten, deploy, True),
-            ("update", step, deploy | {"PARAMETER_MemorySize": "512"}, True),
+            ("preview", preview, looking | gradual, True),
+            ("prepare a gradual rollout", tighten, deploy | {"PREPARE": str(built)}, True),
+            ("update", step, deploy | gradual, True),
+            ("tighten both", tighten, deploy, True),
+            ("roll out", step, deploy | gradual | {"PARAMETER_MemorySize": "256"}, True),
+            ("health check", health, looking, True),
+            ("go back", rollback, deploy, True),
+            ("prune", prune, deploy | {"KEEP_VERSIONS": "1"}, True),
             ("rollback", step, deploy | broken, False),
             ("restore", tighten, deploy | {"RESTORE": "true"}, True),
             ("delete", delete, {}, True),

@@ -37,7 +37,7 @@ GIVEN = [*documents.DEPLOYMENT, "first-deployment"]
 BOUNDARIES = ["deploy-boundary", "stack-boundary"]
 
 ON_EVERYTHING = {
-    *("FindAlarms", "FindDrift", "FindLogs", "FindRecords", "Metrics", "RequestCertificate", "StopRollouts"),
+    *("FindAlarms", "FindDrift", "FindLogs", "FindRecords", "Look", "RequestCertificate", "StopRollouts"),
     *("Find", "InRegion", "SeeAlarms"),
 }
 """Statements on * because AWS offers nothing narrower for their actions."""

@@ -273,6 +273,19 @@ def test_whoever_looks_may_not(evaluator: Evaluator, action: str, resource: str,
             assert not role.decide(action, resource, {**way, **context}).allowed
 
 
+def test_whoever_looks_learns_of_the_functions_package_and_variables_by_cloudformation_alone(
+    evaluator: Evaluator,
+) -> None:
+    """Lambda's answer says where the package can be fetched, and has the variables in it."""
+    function = arn("lambda", f"function:{STACK}-Function-1A2B3C")
+    for action in ("lambda:GetFunction", "lambda:GetFunctionConfiguration"):
+        allowed = {
+            how: view_role(evaluator).decide(action, function, way).allowed for how, way in WAYS.items()
+        }
+        assert allowed == {"directly": False, "by a template": True}
+    assert not view_role(evaluator).decide("lambda:ListVersionsByFunction", function).allowed
+
+
 def test_a_change_set_takes_the_deploy_roles_rights_and_not_its_makers(evaluator: Evaluator) -> None:
     """What a preview might hold can be executed by nobody but who could have deployed it."""
     stack = arn("cloudformation", f"stack/{STACK}/1")

@@ -34,6 +34,8 @@ def test_a_whole_life_was_recorded(calls: list[Call]) -> None:
         ("tighten", "iam:SimulatePrincipalPolicy"),
         ("update", "cloudformation:ExecuteChangeSet"),
         ("rollback", "cloudformation:DescribeStackEvents"),
+        ("go back", "lambda:UpdateAlias"),
+        ("prune", "lambda:DeleteFunction"),
         ("delete", "cloudformation:DeleteStack"),
         ("delete", "s3:DeleteObject"),
     }
@@ -45,6 +47,21 @@ def test_every_recorded_call_is_allowed(
     values = recorded_calls.values
     assert denied(deploy_role(evaluator, values), [call for call in calls if not call.first]) == []
     assert denied(first_deployment(evaluator, values), calls) == []
+
+
+def test_every_recorded_look_is_allowed(evaluator: Evaluator, recorded_calls: Recorded) -> None:
+    looks = list(recorded(recorded_calls, "view"))
+    made = {(call.by, call.action) for call in looks}
+    assert made >= {
+        ("preview", "cloudformation:CreateChangeSet"),
+        ("preview", "cloudformation:DeleteChangeSet"),
+        ("preview", "cloudformation:GetTemplate"),
+        ("health check", "cloudformation:DetectStackDrift"),
+        ("health check", "cloudwatch:GetMetricData"),
+        ("health check", "iam:SimulatePrincipalPolicy"),
+        ("health check", "lambda:GetAlias"),
+    }
+    assert denied(view_role(evaluator, recorded_calls.values), looks) == []
 
 
 def test_every_derived_call_is_allowed(evaluator: Evaluator) -> None:

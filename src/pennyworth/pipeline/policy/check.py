@@ -96,6 +96,7 @@ def stale(rules: Rules) -> Iterator[str]:
         *(scope for made in rules.makes for scope in (made.scope, *made.actions.values())),
         *(scope for known in rules.types.values() for scope in (known.scope, *known.actions.values())),
         *(known.tags for known in rules.types.values()),
+        *(scope for known in rules.scopes.values() for scope in known.looks_in.values()),
     }
     for scope in rules.scopes.keys() - used:
         yield f"scopes.toml: nothing belongs into {scope}"
@@ -150,9 +151,8 @@ def _differences(
                 need.by
                 for need in needs
                 if lacks
-                and need.scope == grant.statement
-                and grant.action
-                in (need.action, *rules.scopes[need.scope].first, *rules.scopes[need.scope].reads)
+                and grant.statement in (need.scope, *rules.scopes[need.scope].looks_in.values())
+                and fnmatch.fnmatchcase(need.action, grant.action)
                 and grant.resource in need.resources
             )
         )

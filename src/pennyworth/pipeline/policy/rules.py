@@ -29,6 +29,7 @@ class Scope:
     first: list[str] = field(default_factory=list)
     looks: str = ""
     reads: list[str] = field(default_factory=list)
+    looks_in: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

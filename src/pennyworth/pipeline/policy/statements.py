@@ -23,13 +23,24 @@ def documents_for(needs: Iterable[Need], rules: Rules) -> dict[str, Document]:
     for need in needs:
         scope = rules.scopes[need.scope]
         if VIEW in need.roles:
-            pattern = next((one for one in scope.reads if fnmatchcase(need.action, one)), need.action)
-            look.append(replace(need, action=pattern))
+            look.append(_looking(need, rules))
         if DEPLOY in need.roles:
             by_document.setdefault(scope.document, []).append(need)
             broad += [replace(need, action=action) for action in scope.first]
     by_document |= {"first-deployment": broad, "view": look}
     return {name: _document(found, rules) for name, found in by_document.items()}
+
+
+def _looking(need: Need, rules: Rules) -> Need:
+    """What is needed, as the document of the role that only looks has it."""
+    scopes = rules.scopes
+    other = next(
+        (to for one, to in scopes[need.scope].looks_in.items() if fnmatchcase(need.action, one)), None
+    )
+    if other:
+        need = replace(need, scope=other, condition=scopes[other].condition)
+    pattern = next((one for one in scopes[need.scope].reads if fnmatchcase(need.action, one)), need.action)
+    return replace(need, action=pattern)
 
 
 def _document(needs: Iterable[Need], rules: Rules) -> Document:
