@@ -41,8 +41,8 @@ def usages() -> list[Usage]:
 
 
 def usage(name: str) -> Usage:
-    """An action's or a workflow's example."""
-    (found,) = (one for one in usages() if one.name == name)
+    """An action's example."""
+    (found,) = (one for one in usages() if one.page == ROOT / "actions" / name / "README.md")
     return found
 
 
