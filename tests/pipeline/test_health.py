@@ -17,6 +17,7 @@ from typing import Any
 
 import boto3
 import pytest
+import yaml
 
 from pennyworth.host.environments import environment
 from pennyworth.host.places import ROOT
@@ -25,7 +26,7 @@ from pennyworth.localaws.scripted import Answer, ScriptedUpstream
 from pennyworth.localaws.server import LocalAws
 from pennyworth.pipeline import passrole, smoke
 from pennyworth.pipeline.bootstrap.account import Account
-from pennyworth.pipeline.health import certificates, limits
+from pennyworth.pipeline.health import certificates, history, limits
 from pennyworth.pipeline.health.checks import CHECKS, examine
 from pennyworth.pipeline.health.endpoint import LIGHT, OF_A_KEY
 from pennyworth.pipeline.health.finding import Finding, Verdict, line, overall
@@ -34,6 +35,7 @@ from pennyworth.pipeline.health.rights import trust_problems
 from pennyworth.pipeline.health.stack import MOVED, _changed
 from pennyworth.pipeline.health.subject import Subject
 from pennyworth.pipeline.policy.documents import DEPLOY_ROLE, filled
+from pennyworth.pipeline.steps import health_check
 from pennyworth.pipeline.workflow import StepFailed
 
 from .conftest import DOMAIN, REGION, REPOSITORY, Shell
@@ -758,6 +760,78 @@ def test_limits_come_from_the_environment() -> None:
     with pytest.raises(StepFailed):
         Limits.from_environ({"CERTIFICATE_DAYS": "many"})
     assert limits.described()["window-hours"] == ("Hours of CloudWatch's figures to look at", "4")
+
+
+def test_the_action_and_its_workflow_take_every_limit_with_its_default() -> None:
+    action = yaml.safe_load((ROOT / "actions" / "health-check" / "action.yml").read_text())["inputs"]
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "health-check.yml").read_text())
+    called = workflow[True]["workflow_call"]["inputs"]  # YAML reads `on` so
+    for name, (describe, default) in limits.described().items():
+        assert (action[name]["description"], action[name]["default"]) == (describe, default)
+        assert (called[name]["description"], f"{called[name]['default']:g}") == (describe, default)
+
+
+@pytest.fixture
+def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file of a step's outputs."""
+    monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "output"))
+    return tmp_path / "output"
+
+
+def step(endpoint: Endpoint, **settings: str) -> str:
+    """The step, with a history and without an issue."""
+    subject = endpoint.subject()
+    return health_check.run(
+        {
+            "STACK_NAME": STACK,
+            "AWS_REGION": REGION,
+            "LITELLM_API_KEYS": f"{KEY},sk-another",
+            "GITHUB_REPOSITORY": REPOSITORY,
+            "AWS_ENDPOINT_URL": subject.emulator,
+            "SKIP": "traffic",
+            **settings,
+        }
+    )
+
+
+def test_the_step_tells_keeps_a_history_and_fails_where_it_is_asked_to(
+    endpoint: Endpoint, told: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shell, file = endpoint.shell, tmp_path / "history.jsonl"
+    assert step(endpoint, HISTORY=str(file)).startswith("✅ **All is well.**")
+    assert told.read_text() == "verdict=ok\nhealthy=true\n"
+    off = {"AlarmNames": [f"{STACK}-errors"]}
+    cloudwatch = shell.client("cloudwatch")
+    with meanwhile(
+        lambda: cloudwatch.disable_alarm_actions(**off), lambda: cloudwatch.enable_alarm_actions(**off)
+    ):
+        assert step(endpoint, HISTORY=str(file)).startswith("⚠️ **It answers, but have a look.**")
+        with pytest.raises(StepFailed) as strictly:
+            step(endpoint, HISTORY=str(file), STRICT="true")
+    assert strictly.value.report.startswith("❌ **Something is wrong.**")
+    assert "alarms" in strictly.value.detail and "served certificate" in strictly.value.detail
+    with meanwhile(lambda: set_alarm(shell, "errors", "ALARM"), lambda: set_alarm(shell, "errors", "OK")):
+        assert step(endpoint, HISTORY=str(file), FAIL="false").startswith("❌ **Something is wrong.**")
+    assert [one.verdict for one in history.read(file)] == ["ok", "warning", "unhealthy", "unhealthy"]
+    assert told.read_text().splitlines()[-2:] == ["verdict=unhealthy", "healthy=false"]
+    printed = capsys.readouterr().out
+    assert f"::add-mask::{KEY}\n::add-mask::sk-another\n" in printed
+    assert KEY not in printed.replace(f"::add-mask::{KEY}", "")
+
+
+@pytest.mark.parametrize(
+    ("settings", "title"),
+    [
+        ({"SKIP": "nothing"}, "There is no check nothing"),
+        ({"WINDOW_HOURS": "-1"}, "WINDOW_HOURS is '-1'"),
+        ({"FAIL": "maybe"}, "FAIL is neither true nor false"),
+        ({"STACK_NAME": ""}, "STACK_NAME is not set"),
+    ],
+)
+def test_a_wrong_setting_is_told(endpoint: Endpoint, settings: dict[str, str], title: str) -> None:
+    with pytest.raises(StepFailed) as failed:
+        step(endpoint, **settings)
+    assert failed.value.title == title
 
 
 def test_the_command_shows_it_as_a_person_reads_it(endpoint: Endpoint) -> None:

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from pennyworth.pipeline import passrole as passing
 from pennyworth.pipeline.bootstrap.account import STACK, Account, absent_as_none, parameters
 from pennyworth.pipeline.bootstrap.rights import drifts
-from pennyworth.pipeline.bootstrap.settings import Settings
+from pennyworth.pipeline.bootstrap.settings import Settings, WrongSetting
 from pennyworth.pipeline.bootstrap.template import AUDIENCE, ISSUER, TEMPLATE
 from pennyworth.pipeline.health.finding import Saying, ok, unhealthy, unknown, warning
 from pennyworth.pipeline.health.subject import Subject
@@ -88,9 +88,14 @@ def rights(subject: Subject) -> Saying:
     if not made_with:
         yield unknown("the account was not set up by `pennyworth bootstrap`")
         return
+    try:
+        settings = Settings.of(made_with)
+    except WrongSetting as wrong:
+        yield warning("the account's set-up can't be read: {reason}", _OUTDATED, reason=str(wrong))
+        return
     # what a newer version of this project writes differently is no drift of the account's
     said, mend = (warning, _OUTDATED) if _outdated(subject.account) else (unhealthy, _AGAIN)
-    found = list(drifts(subject.account, Settings.of(made_with)))
+    found = list(drifts(subject.account, settings))
     for one in found:
         told = "not as it was made" if "\n" in one.detail else one.detail
         yield said(
