@@ -8,11 +8,11 @@ stack's parameters; the next deployment writes only those whose secret in the re
 
 import argparse
 import getpass
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pennyworth.cli import stack
 from pennyworth.cli.environment import go_on_in
 from pennyworth.host.progress import say
 
@@ -22,18 +22,7 @@ if TYPE_CHECKING:
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's options."""
-    environ = os.environ
-    parser.add_argument(
-        "--stack-name",
-        default=environ.get("STACK_NAME"),
-        metavar="NAME",
-        help="the CloudFormation stack (default: $STACK_NAME)",
-    )
-    parser.add_argument(
-        "--region",
-        default=environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION"),
-        help="its region (default: $AWS_REGION)",
-    )
+    stack.options(parser)
     verbs = parser.add_subparsers(dest="verb", metavar="list|set|rotate|remove", required=True)
     verbs.add_parser("list", help="names, when each was changed, and how its value ends")
     put = verbs.add_parser("set", help="make or replace one; its value comes from standard input")
@@ -53,10 +42,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Do it; 0 where it is done."""
-    for name in ("stack_name", "region"):
-        if not getattr(options, name):
-            say(f"pennyworth credentials: --{name.replace('_', '-')} is missing")
-            return 2
+    if not stack.named("credentials", options):
+        return 2
     go_on_in("tools")
     from pennyworth.pipeline.credentials import Credentials, CredentialsFailed, read_by
 

@@ -15,6 +15,7 @@ import argparse
 import json
 import os
 
+from pennyworth.cli import stack
 from pennyworth.cli.environment import go_on_in
 from pennyworth.host.progress import say
 from pennyworth.pipeline.health import limits
@@ -22,19 +23,8 @@ from pennyworth.pipeline.health import limits
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's options."""
+    stack.options(parser)
     add = parser.add_argument
-    environ = os.environ
-    add(
-        "--stack-name",
-        default=environ.get("STACK_NAME"),
-        metavar="NAME",
-        help="the CloudFormation stack (default: $STACK_NAME)",
-    )
-    add(
-        "--region",
-        default=environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION"),
-        help="its region (default: $AWS_REGION)",
-    )
     add("--repository", default="", metavar="OWNER/NAME", help="the only one that the deploy role may trust")
     add(
         "--role",
@@ -53,6 +43,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Look; 1 where something is unhealthy."""
+    if not stack.named("health", options):
+        return 2
     go_on_in("tools")
     from pennyworth.pipeline.bootstrap.account import AWS_FAILURES
     from pennyworth.pipeline.health import finding
@@ -73,9 +65,6 @@ def run(options: argparse.Namespace) -> int:
             for name in limits.described()
         },
     }
-    if missing := [option for option in ("stack_name", "region") if not getattr(options, option)]:
-        say(f"pennyworth health: give --{' and --'.join(missing)}".replace("_", "-"))
-        return 2
     findings = []
     try:
         subject = health_check.seen_by({name: value for name, value in given.items() if value})

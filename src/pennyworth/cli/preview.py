@@ -8,29 +8,18 @@ stay what the deployed stack has. The credentials are those of the environment; 
 """
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
+from pennyworth.cli import stack
 from pennyworth.cli.environment import go_on_in
 from pennyworth.host.progress import say
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's options."""
+    stack.options(parser)
     add = parser.add_argument
-    environ = os.environ
-    add(
-        "--stack-name",
-        default=environ.get("STACK_NAME"),
-        metavar="NAME",
-        help="the CloudFormation stack (default: $STACK_NAME)",
-    )
-    add(
-        "--region",
-        default=environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION"),
-        help="its region (default: $AWS_REGION)",
-    )
     add(
         "--template",
         type=Path,
@@ -52,10 +41,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Look; 0 where it can be said, whatever would change."""
-    for name in ("stack_name", "region"):
-        if not getattr(options, name):
-            say(f"pennyworth preview: --{name.replace('_', '-')} is missing")
-            return 2
+    if not stack.named("preview", options):
+        return 2
     if not options.template.is_file():
         say(f"pennyworth preview: {options.template} is no file: `pennyworth build` makes a template")
         return 2
@@ -68,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
             options.stack_name, options.region, options.template, dict(options.parameter), hide=options.hide
         )
     except StepFailed as failure:
-        say("\n".join(filter(None, (f"{failure.title}. {failure.message}", failure.detail))))
+        say(str(failure))
         return 1
     print(as_json(found) if options.json else as_markdown(found))
     sys.stdout.flush()

@@ -142,4 +142,5 @@ def _tell_of_github(github: FakeGitHub) -> None:
 
 
 def _report(step: act.Step) -> None:
-    say(f"  {'✓' if step.succeeded else '✗'} {step.name} {step.seconds:.1f} s")
+    indent = "    " if step.inside else "  "
+    say(f"{indent}{'✓' if step.succeeded else '✗'} {step.name} {step.seconds:.1f} s")

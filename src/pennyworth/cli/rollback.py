@@ -10,6 +10,7 @@ import argparse
 import os
 from typing import TYPE_CHECKING
 
+from pennyworth.cli import stack
 from pennyworth.cli.environment import go_on_in
 from pennyworth.host.progress import say
 
@@ -19,19 +20,7 @@ if TYPE_CHECKING:
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's options."""
-    add = parser.add_argument
-    environ = os.environ
-    add(
-        "--stack-name",
-        default=environ.get("STACK_NAME"),
-        metavar="NAME",
-        help="the CloudFormation stack (default: $STACK_NAME)",
-    )
-    add(
-        "--region",
-        default=environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION"),
-        help="its region (default: $AWS_REGION)",
-    )
+    stack.options(parser)
     what = parser.add_mutually_exclusive_group()
     what.add_argument(
         "--to",
@@ -44,10 +33,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Do it; 0 where it is done."""
-    for name in ("stack_name", "region"):
-        if not getattr(options, name):
-            say(f"pennyworth rollback: --{name.replace('_', '-')} is missing")
-            return 2
+    if not stack.named("rollback", options):
+        return 2
     go_on_in("tools")
     from pennyworth.pipeline.stack import Stack
     from pennyworth.pipeline.steps import rollback
@@ -60,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
         else:
             print(rollback.run({**os.environ, **chosen}))
     except StepFailed as failure:
-        say("\n".join(filter(None, (f"{failure.title}. {failure.message}", failure.detail))))
+        say(str(failure))
         return 1
     return 0
 

@@ -7,28 +7,17 @@ before it. The credentials are those of the environment, your own or the deploy 
 """
 
 import argparse
-import os
 from pathlib import Path
 
+from pennyworth.cli import stack
 from pennyworth.cli.environment import go_on_in
 from pennyworth.host.progress import say
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's options."""
+    stack.options(parser)
     add = parser.add_argument
-    environ = os.environ
-    add(
-        "--stack-name",
-        default=environ.get("STACK_NAME"),
-        metavar="NAME",
-        help="the CloudFormation stack (default: $STACK_NAME)",
-    )
-    add(
-        "--region",
-        default=environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION"),
-        help="its region (default: $AWS_REGION)",
-    )
     instead = parser.add_mutually_exclusive_group()
     instead.add_argument(
         "--prepare",
@@ -44,6 +33,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Rewrite the policy; 0 where it says what it should."""
+    if not stack.named("tighten-passrole", options):
+        return 2
     go_on_in("tools")
     from pennyworth.pipeline.steps import tighten_passrole
     from pennyworth.pipeline.workflow import StepFailed
@@ -60,6 +51,6 @@ def run(options: argparse.Namespace) -> int:
     try:
         print(tighten_passrole.run({name: value for name, value in settings.items() if value}))
     except StepFailed as failure:
-        say("\n".join(filter(None, (f"{failure.title}. {failure.message}", failure.detail))))
+        say(str(failure))
         return 1
     return 0

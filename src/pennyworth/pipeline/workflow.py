@@ -28,6 +28,10 @@ class StepFailed(Exception):
         self.detail = detail.strip()[-_DETAIL_CHARACTERS:]
         self.report = report
 
+    def __str__(self) -> str:
+        """All of it, as a terminal shows it."""
+        return "\n".join(filter(None, (f"{self.title}. {self.message}", self.detail)))
+
 
 def required(environ: Mapping[str, str], name: str) -> str:
     """A setting that the step can't do without.
