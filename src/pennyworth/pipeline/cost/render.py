@@ -61,7 +61,7 @@ def _prices(estimate: Estimate) -> str:
         if estimate.home_prices
         else "List prices of the stack's region"
     )
-    return f"{whose}, first tier, without tax, as of {estimate.read:%-d %B %Y}."
+    return f"{whose}, first tier, without tax, by a table of {estimate.read:%-d %B %Y}."
 
 
 def _footnote(compared: Sequence[Estimate]) -> str:

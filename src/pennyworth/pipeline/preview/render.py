@@ -30,12 +30,6 @@ _KINDS = {
 }
 """What can happen to a resource, and its mark, the gravest first."""
 _PLAIN = {"Add": "added", "Modify": "changed", "Remove": "removed", "Import": "taken over"}
-_WORDS = {"Code": "its package"}
-"""Properties whose values tell a reader nothing."""
-_CAP = re.compile(r"whatever the boundary (.*) does not allow")
-_TAKES = ("sts:AssumeRole",)
-_ACTIONS = {"Add": "🟢 added", "Modify": "🟡 changed", "Remove": "🔴 **removed**", "Import": "🔵 taken over"}
-_UNSURE = "⚪ perhaps changed"
 
 
 def as_markdown(preview: Preview) -> str:
