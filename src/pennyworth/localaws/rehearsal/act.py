@@ -28,6 +28,8 @@ _KEPT = re.compile(
 _USES = re.compile(r"^\s*(?:-\s+)?uses:\s*['\"]?([\w.-]+/[\w.-]+)(?:/[\w./-]+)?@([\w.-]+)", re.MULTILINE)
 _CALLED = re.compile(r"uses:\s*[\w.-]+/[\w.-]+/(\.github/workflows/[\w.-]+)@")
 _NATIVE = frozenset({"actions/checkout"})  # which act does itself
+_BEGUN = re.compile(r"\S* ?Run Main (.*)")
+_TOLD_DEPTH = 2  # the job's steps, and those of the actions that they use
 _LIMIT_SECONDS = 1200.0
 _POLL_SECONDS = 0.1
 
@@ -41,6 +43,8 @@ class Step:
     seconds: float
     job: str = ""
     """The id of the job that it belongs to."""
+    inside: str = ""
+    """The name of the step whose action it belongs to; empty for a step of the job itself."""
 
 
 @dataclass(slots=True)
@@ -52,8 +56,7 @@ class Job:
     steps: list[Step] = field(default_factory=list)
     """In the order in which they ended. None of those that were skipped."""
     parts: list[Step] = field(default_factory=list)
-    """The steps of its actions that have ended, each named by its path: the ids, or else the places counted from 0, of
-    the step that uses the action, and of its own in there, such as deploy/0."""
+    """Likewise the steps of the actions that the job's steps use; none of actions that those use."""
     summary: str = ""
     """The job's summary, in Markdown."""
     errors: list[str] = field(default_factory=list)
@@ -97,7 +100,7 @@ def run(
         repositories: folders that stand for other repositories, each OWNER/NAME@REF.
         online: fetch the actions of others instead of using stand-ins.
         masked: replace secrets by *** in the log, as GitHub does.
-        report: is told of each step as it ends.
+        report: is told of each step as it ends, those of the job's actions included.
     Raises:
         ActFailed: act could not run it.
     """
@@ -159,6 +162,7 @@ class _Reader:
         self._report = report
         self._rest = ""
         self._actions: set[tuple[str, ...]] = set()
+        self._names: dict[tuple[str, ...], str] = {}
 
     def feed(self, text: str) -> None:
         *lines, self._rest = (self._rest + text).split("\n")
@@ -172,20 +176,15 @@ class _Reader:
 
     def _take(self, entry: dict[str, Any]) -> None:
         place = tuple(entry.get("stepID") or ())
-        own = len(place) == 1  # a step of the workflow, not one inside an action
         self._actions.update(place[:length] for length in range(1, len(place)))
         if "jobResult" in entry:
             self._job.succeeded = entry["jobResult"] == "success" and (self._job.succeeded or not self.ended)
             self.ended = True
+        elif place and (begun := _BEGUN.match(entry.get("msg", ""))):
+            self._names[place] = begun[1]
         elif place and entry.get("stage") == "Main" and entry.get("stepResult") in ("success", "failure"):
-            seconds = entry.get("executionTime", 0) / 1e9
-            name = entry["step"] if own else "/".join(place)
-            step = Step(name, entry["stepResult"] == "success", seconds, entry.get("jobID", ""))
-            if own:
-                self._job.steps.append(step)
-                self._report(step)
-            else:
-                self._job.parts.append(step)
+            if len(place) <= _TOLD_DEPTH:
+                self._ended(place, entry)
         elif entry.get("command") == "summary":
             if (
                 place not in self._actions
@@ -197,6 +196,18 @@ class _Reader:
             (self._job.errors if command == "error" else self._job.warnings).append(shown)
         elif entry.get("raw_output"):
             self._job.output.append(entry["msg"].rstrip("\n"))
+
+    def _ended(self, place: tuple[str, ...], entry: dict[str, Any]) -> None:
+        within = len(place) > 1
+        step = Step(
+            self._names.get(place, entry["step"]) if within else entry["step"],
+            entry["stepResult"] == "success",
+            entry.get("executionTime", 0) / 1e9,
+            entry.get("jobID", ""),
+            entry["step"] if within else "",
+        )
+        (self._job.parts if within else self._job.steps).append(step)
+        self._report(step)
 
 
 def _stand_ins(tree: Path, workflow: str, repositories: Mapping[str, Path]) -> list[str]:
