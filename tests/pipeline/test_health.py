@@ -851,6 +851,6 @@ def test_the_command_shows_it_as_a_person_reads_it(endpoint: Endpoint) -> None:
 
 def test_the_command_says_what_it_lacks(endpoint: Endpoint) -> None:
     done = endpoint.shell.pennyworth("health", STACK_NAME="", AWS_REGION="", AWS_DEFAULT_REGION="")
-    assert done.returncode == 2 and "give --stack-name and --region" in done.stderr
+    assert done.returncode == 2 and "--stack-name is missing" in done.stderr
     done = endpoint.shell.pennyworth("health", "--stack-name", STACK, "--skip", "nothing")
     assert done.returncode == 2 and "There is no check nothing" in done.stderr
