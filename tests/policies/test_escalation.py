@@ -338,6 +338,15 @@ def test_the_deploy_role_may_do_its_work(
         assert role.decide(action, resource, {**way, **context}).allowed
 
 
+@pytest.mark.parametrize("stack", ["pennyworth", "pennyworth-github"])
+def test_a_stack_whose_name_begins_as_the_roles_names_do_can_be_deployed(
+    evaluator: Evaluator, stack: str
+) -> None:
+    role = deploy_role(evaluator, {**VALUES, "STACK_NAME": stack})
+    assert role.decide("iam:CreateRole", iam(f"role/{stack}-FunctionRole-1A2B3C"), BOUNDED).allowed
+    assert role.decide("iam:PassRole", iam(f"role/{stack}-FunctionRole-1A2B3C"), TO_LAMBDA).allowed
+
+
 @pytest.mark.parametrize(
     ("action", "resource", "allowed"),
     [
