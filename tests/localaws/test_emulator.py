@@ -18,6 +18,7 @@ from pennyworth.localaws import bootstrap
 from pennyworth.localaws.adapter import STAND_IN
 from pennyworth.localaws.server import ACCOUNT, LocalAws
 
+from . import test_changesets
 from .conftest import REGION, Deployed, client, ends
 
 either = pytest.mark.parametrize("deployed", [STAND_IN], indirect=True)
@@ -319,6 +320,7 @@ PLACES = {
     ): test_an_invocation_runs_in_an_environment_of_its_own,
     ("ministack.services.lambda_svc", "invalidate_worker"): test_a_changed_function_loses_its_environments,
     ("ministack.app", "pin_request_origin"): test_loopback_counts_as_tls,
+    ("ministack.app", "_parse_execute_api_url"): test_an_apis_own_address_is_served_by_host,
     (
         "ministack.services.iam",
         "handle_request",
@@ -327,6 +329,18 @@ PLACES = {
         "ministack.core.iam_actions",
         "extract_resource_arn",
     ): test_whoever_may_simulate_one_principal_may_not_simulate_another,
+    (
+        "ministack.core.iam_actions",
+        "request_tag_context",
+    ): test_changesets.test_a_policy_may_hang_on_a_change_sets_name,
+    (
+        "ministack.services.cloudformation.stacks",
+        "_property_recreation",
+    ): test_changesets.test_what_can_be_changed_in_place_is_not_replaced,
+    (
+        "ministack.services.cloudformation.changesets",
+        "_resolve_props_for_diff",
+    ): test_changesets.test_a_condition_that_comes_to_hold_adds,
     ("ministack.core.iam_actions", "_lambda_action"): test_a_call_on_one_alias_is_judged_as_such,
     ("ministack.core.iam_evaluator", "enforce"): test_calls_are_recorded_as_iam_sees_them,
 }
