@@ -1,8 +1,5 @@
 """The endpoint itself, tried lightly: nothing of it asks a model, so it costs no token."""
 
-from typing import Any
-from urllib.parse import urlsplit
-
 from pennyworth.pipeline import smoke
 from pennyworth.pipeline.health.finding import Saying, ok, unhealthy
 from pennyworth.pipeline.health.subject import Subject
@@ -23,7 +20,8 @@ def endpoint(subject: Subject) -> Saying:
     origin = _origin(subject)
     left_out = {*(() if subject.key else OF_A_KEY), *(() if origin else ("cors",))}
     skip = [check.name for check in smoke.CHECKS if check.name not in LIGHT or check.name in left_out]
-    results = smoke.run(_reached(subject), skip=skip, origin=origin)
+    there = smoke.Endpoint.through(subject.emulator, subject.base_url, subject.key, timeout=_TIMEOUT_SECONDS)
+    results = smoke.run(there, skip=skip, origin=origin, strict=True)
     failed = [result for result in results if result.status == "failed"]
     # the first call wakes the function where nobody called lately
     first = round(results[0].seconds * 1000)
@@ -46,13 +44,3 @@ def _origin(subject: Subject) -> str:
     """An origin whose pages may call it; empty where there is none."""
     first = subject.parameters.get("CorsAllowOrigins", "*").partition(",")[0].strip()
     return "https://example.com" if first == "*" else first
-
-
-def _reached(subject: Subject) -> smoke.Endpoint:
-    more: dict[str, Any] = {"timeout": _TIMEOUT_SECONDS}
-    url = subject.base_url
-    if subject.emulator:
-        address = urlsplit(subject.emulator)
-        more["connect"] = (address.hostname, address.port or 80)
-        url = url.replace("https://", "http://", 1)
-    return smoke.Endpoint(url, subject.key, **more)

@@ -115,6 +115,22 @@ class Endpoint:
         self._path = parts.path.rstrip("/")
         self._connect = connect or (self.host, self._port)
 
+    @classmethod
+    def through(cls, emulator: str, base_url: str, key: str | None = None, **more: Any) -> "Endpoint":
+        """An endpoint in an AWS emulator, where every domain is at one address, and without TLS.
+
+        Args:
+            emulator: the emulator's URL; empty for AWS itself.
+            base_url: where it would lie in AWS.
+            key: what it is called with.
+            more: further arguments of Endpoint.
+        """
+        address = urlsplit(emulator)
+        if not address.hostname:
+            return cls(base_url, key, **more)
+        connect = (address.hostname, address.port or 80)
+        return cls(base_url.replace("https://", "http://", 1), key, connect=connect, **more)
+
     @cached_property
     def models(self) -> list[str]:
         """The models that it lists."""

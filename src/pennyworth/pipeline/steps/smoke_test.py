@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
 
 from pennyworth import __version__
 from pennyworth.pipeline import smoke, workflow
@@ -115,15 +114,10 @@ def _place(stack: Stack, key: str, environ: Mapping[str, str], until: float) -> 
             f"The stack {stack.name} has no custom domain",
             "Set BASE_DOMAIN and ROUTE53_HOSTED_ZONE_ID and deploy it again, or don't require the domain.",
         )
-    emulator = urlsplit(environ.get("AWS_ENDPOINT_URL", ""))
-    if emulator.hostname:  # there every domain is at one address, and without TLS
+    emulator = environ.get("AWS_ENDPOINT_URL", "")
+    if emulator or not domain:
         url = str(domain or api)
-        endpoint = smoke.Endpoint(
-            url.replace("https://", "http://", 1), key, connect=(emulator.hostname, emulator.port or 80)
-        )
-        return Place(endpoint, url, "custom-domain" if domain else "api")
-    if not domain:
-        return Place(smoke.Endpoint(str(api), key), str(api), "api")
+        return Place(smoke.Endpoint.through(emulator, url, key), url, "custom-domain" if domain else "api")
     endpoint = smoke.Endpoint(domain, key)
     with smoke.ticking("waiting for the custom domain", lambda text: workflow.say(f"· {text}")):
         while (missing := endpoint.missing()) and time.monotonic() < until:
