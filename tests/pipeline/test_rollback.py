@@ -50,6 +50,13 @@ Outputs:
   FunctionVersion: {Value: !Ref Function.Version}
 """
 
+LATE = """
+  Late:
+    Type: AWS::Lambda::Alias
+    DependsOn: FunctionAliaslive
+    Properties: {FunctionName: !Ref Function, FunctionVersion: $LATEST, Name: live}
+"""
+
 
 @pytest.fixture(scope="module")
 def aws() -> Iterator[LocalAws]:
@@ -266,6 +273,18 @@ def test_a_half_moved_alias_goes_back_whole(tiny: Path) -> None:
     alias = aliases.get_alias(FunctionName=now.function, Name="live")
     assert alias["FunctionVersion"] == "1"
     assert not alias.get("RoutingConfig", {}).get("AdditionalVersionWeights")
+
+
+def test_a_failed_update_leaves_callers_where_a_rollback_had_put_them(tiny: Path) -> None:
+    run_deploy(tiny, Setting="one")
+    run_deploy(tiny, Setting="two")
+    rollback.run(environ(VERSION="1"))
+    wrong = TINY.replace("Outputs:", f"{LATE}Outputs:")
+    tiny.write_text(wrong)
+    with pytest.raises(StepFailed, match="Callers reach version 1, as before") as failed:
+        run_deploy(tiny, Setting="three")
+    assert failed.value.detail.startswith("Late (AWS::Lambda::Alias)")
+    assert answer() == "1"
 
 
 def test_old_versions_go_but_none_that_is_used(tiny: Path) -> None:

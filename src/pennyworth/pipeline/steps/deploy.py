@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import boto3
 import yaml
@@ -21,7 +21,7 @@ from pennyworth.pipeline.cost import as_markdown, estimate
 from pennyworth.pipeline.events import Progress
 from pennyworth.pipeline.parameters import parameter_file
 from pennyworth.pipeline.policy.documents import MANAGED_POLICIES
-from pennyworth.pipeline.stack import Change, Stack
+from pennyworth.pipeline.stack import Change, Event, Stack
 from pennyworth.pipeline.versions import deployed
 
 TITLE = "Deployment"
@@ -86,44 +86,82 @@ def run(environ: dict[str, str]) -> str:
         values[BOUNDARY] = stack_boundary(environ["AWS_REGION"])
     if values.get(RELEASE) == "":
         values[RELEASE] = release(values)
-    until = time.monotonic() + 60 * workflow.number(environ, "WAIT_MINUTES", 30)
-    for attempt in range(_ATTEMPTS):
-        stack.wait_until_idle(max(until - time.monotonic(), 0), workflow.say)
-        recovered = stack.make_deployable()
-        existed = stack.status() not in {None, "REVIEW_IN_PROGRESS"}
-        before = deployed(stack)
-        former = before.live() if before else None
-        progress = Progress(stack, stack.last_event())
-        said = _sam_deploy(stack.name, template, values, environ, progress)
-        if said is None:
-            break
-        too_late = _TOO_LATE.search(said)
-        if too_late and time.monotonic() < until and attempt + 1 < _ATTEMPTS:
-            workflow.say("Another operation on the stack was quicker: once more, after its end.")
-            time.sleep(_LOOK_SECONDS)
-            continue
-        if too_late or not progress.events:
-            raise workflow.StepFailed("The deployment failed", _NOTHING_BEGUN, said)
-        raise workflow.StepFailed(
-            "The deployment failed",
-            _UPDATE_FAILED if existed else _CREATION_FAILED,
-            stack.first_cause(progress.events) or said,
-        )
-    changes = stack.changes(progress.events)
+    done = _deployed(stack, template, values, environ)
+    changes = stack.changes(done.events)
     workflow.output("changed", "true" if changes else "false")
     put_forward = ""
     if now := deployed(stack):
         workflow.output("version", now.wanted)
-        workflow.output("former-version", former or "")
+        workflow.output("former-version", done.former)
         if now.live() != now.wanted:
             # an earlier rollback has put another one there, of which CloudFormation knows nothing
             now.point_at(now.wanted)
             put_forward = f" Callers reach version {now.wanted} again, which a rollback had taken back."
-    report = _report(stack.outputs(), changes, existed, recovered, put_forward)
+    report = _report(stack.outputs(), changes, done.existed, done.recovered, put_forward)
     if "MemorySize" in values:  # it is this project's template
         cost = as_markdown(estimate(values, stack.region))
         report += f"\n\n<details><summary>What it costs</summary>\n\n{cost}\n\n</details>"
     return report
+
+
+class _Done(NamedTuple):
+    """A deployment that ended well."""
+
+    events: list[Event]
+    existed: bool
+    """Whether there was a stack before."""
+    recovered: bool
+    """Whether the remains of a failed first deployment were deleted."""
+    former: str
+    """The version that callers reached before; empty after a first deployment."""
+
+
+def _deployed(stack: Stack, template: Path, values: dict[str, str], environ: Mapping[str, str]) -> _Done:
+    """Deploy, after the end of whatever else is at work on the stack.
+
+    Raises:
+        StepFailed: with the first cause.
+    """
+    until = time.monotonic() + 60 * workflow.number(environ, "WAIT_MINUTES", 30)
+    attempts = 0
+    while True:
+        stack.wait_until_idle(max(until - time.monotonic(), 0), workflow.say)
+        recovered = stack.make_deployable()
+        existed = stack.status() not in {None, "REVIEW_IN_PROGRESS"}
+        before = deployed(stack)
+        former = (before.live() if before else None) or ""
+        progress = Progress(stack, stack.last_event())
+        said = _sam_deploy(stack.name, template, values, environ, progress)
+        if said is None:
+            return _Done(progress.events, existed, recovered, former)
+        attempts += 1
+        if not _TOO_LATE.search(said):
+            break
+        if attempts == _ATTEMPTS or time.monotonic() > until:
+            raise workflow.StepFailed("The deployment failed", _NOTHING_BEGUN, said)
+        workflow.say("Another operation on the stack was quicker: once more, after its end.")
+        time.sleep(_LOOK_SECONDS)
+    cause = stack.first_cause(progress.events) or said
+    aftermath = (
+        _NOTHING_BEGUN
+        if not progress.events
+        else f"{_kept(stack, former)}{_UPDATE_FAILED}"
+        if existed
+        else _CREATION_FAILED
+    )
+    raise workflow.StepFailed("The deployment failed", aftermath, cause)
+
+
+def _kept(stack: Stack, version: str) -> str:
+    """Have callers reach the version that they reached before a failed update; says so where that took a call.
+
+    CloudFormation puts the stack's own former version back, which may be one that a rollback had taken from them.
+    """
+    now = deployed(stack)
+    if not now or not version or now.live() == version:
+        return ""
+    now.point_at(version)
+    return f"Callers reach version {version}, as before. "
 
 
 def release(values: Mapping[str, str]) -> str:
