@@ -262,6 +262,15 @@ def test_a_stack_without_versions_is_told_from_one_with_them() -> None:
     assert f"The stack {STACK} has no versions" in done.stderr and "Traceback" not in done.stderr
 
 
+def test_without_credentials_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    done = pennyworth("--list")
+    assert done.returncode == 1
+    assert "Unable to locate credentials" in done.stderr and "Traceback" not in done.stderr
+
+
 def test_a_half_moved_alias_goes_back_whole(tiny: Path) -> None:
     run_deploy(tiny, Setting="one")
     run_deploy(tiny, Setting="two")

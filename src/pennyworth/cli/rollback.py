@@ -36,6 +36,8 @@ def run(options: argparse.Namespace) -> int:
     if not stack.named("rollback", options):
         return 2
     go_on_in("tools")
+    from botocore.exceptions import BotoCoreError, ClientError
+
     from pennyworth.pipeline.stack import Stack
     from pennyworth.pipeline.steps import rollback
     from pennyworth.pipeline.workflow import StepFailed
@@ -48,6 +50,9 @@ def run(options: argparse.Namespace) -> int:
             print(rollback.run({**os.environ, **chosen}))
     except StepFailed as failure:
         say(str(failure))
+        return 1
+    except (ClientError, BotoCoreError) as failure:
+        say(f"pennyworth rollback: AWS refuses: {failure}")
         return 1
     return 0
 
