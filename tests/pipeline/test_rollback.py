@@ -171,9 +171,10 @@ def pennyworth(*words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_version_that_fails_is_taken_back_and_both_stories_are_told(
-    endpoint: Path, parameters: Parameters, outputs: Callable[[], dict[str, str]]
+    endpoint: Path, parameters: Parameters, outputs: Callable[[], dict[str, str]], tmp_path: Path
 ) -> None:
-    settings = environ(LITELLM_API_KEYS=FIRST, SKIP=LIGHT, WAIT_SECONDS="60")
+    junit = tmp_path / "smoke.xml"
+    settings = environ(LITELLM_API_KEYS=FIRST, SKIP=LIGHT, WAIT_SECONDS="60", JUNIT=str(junit))
     run_deploy(endpoint, **parameters(FIRST))
     assert outputs() == {"changed": "true", "version": "1", "former-version": ""}
     assert "it is up" in verify.run(settings | {"FORMER_VERSION": ""})
@@ -186,6 +187,9 @@ def test_a_version_that_fails_is_taken_back_and_both_stories_are_told(
     with pytest.raises(StepFailed) as failed:
         verify.run(settings | {"FORMER_VERSION": known["former-version"]})
     told = failed.value
+    # the results are the new version's, though the former one was tried last
+    assert (tmp_path / "outputs").read_text().splitlines()[-1] == "passed=false"
+    assert "<failure" in junit.read_text()
     assert "version 1 serves again" in told.title
     assert "answers as it should" in told.message and "rollback --to 2" in told.message
     new, back = told.detail.split("Version 1, which serves now:")
