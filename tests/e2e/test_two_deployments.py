@@ -1,0 +1,46 @@
+"""Two repositories that deploy one stack at the same time, of which GitHub knows nothing: both get their turn."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import boto3
+
+from pennyworth.localaws.rehearsal.repository import REGION, STACK, Repository
+from pennyworth.localaws.server import LocalAws
+
+SIZES = ("512", "768")
+
+
+def functions(aws: LocalAws) -> Any:
+    login = aws.environ(REGION)
+    return boto3.client(
+        "lambda",
+        region_name=REGION,
+        endpoint_url=aws.endpoint,
+        aws_access_key_id=login["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=login["AWS_SECRET_ACCESS_KEY"],
+    )
+
+
+def test_neither_is_lost() -> None:
+    """Whether they meet on the stack is left to chance here; tests/pipeline/test_deploy.py lets them."""
+    with LocalAws(auth=True) as aws, Repository(aws) as one, Repository(aws, ready=False) as other:
+        assert one.run().job.succeeded
+        other.secrets = one.secrets
+        other.write("config.yaml", (one.tree / "config.yaml").read_text())
+        for repository, size in zip((one, other), SIZES, strict=True):
+            repository.variables["MEMORY_SIZE"] = size
+        with ThreadPoolExecutor(2) as both:
+            runs = list(both.map(lambda repository: repository.run(), (one, other)))
+        for run in runs:
+            assert run.job.succeeded, run.job.output
+        (name,) = (
+            function["FunctionName"]
+            for function in functions(aws).list_functions()["Functions"]
+            if function["FunctionName"].startswith(f"{STACK}-")
+        )
+        published = functions(aws).list_versions_by_function(FunctionName=name)["Versions"]
+        sizes = {version["Version"]: str(version["MemorySize"]) for version in published}
+        assert [sizes["1"], {sizes["2"], sizes["3"]}] == ["1024", set(SIZES)]
+        live = functions(aws).get_alias(FunctionName=name, Name="live")["FunctionVersion"]
+        assert live == "3"
