@@ -30,9 +30,10 @@ LANES = 2
 # this order, the longest first; a folder that is not named here comes last.
 ENVIRONMENTS = {
     "lint": ("lint", "tools"),
-    "e2e": ("test", "tools", "localaws", "model", "rehearsal", "gateway", "litellm"),
-    "gateway": ("test", "tools"),
+    "rehearsal": ("test", "tools", "localaws", "rehearsal", "gateway"),
     "pipeline": ("test", "tools", "localaws"),
+    "gateway": ("test", "tools"),
+    "e2e": ("test", "tools", "localaws", "model", "gateway", "litellm"),
     "localaws": ("test", "localaws", "tools"),
     "template": ("test", "tools"),
     "policies": ("test", "tools", "localaws"),

@@ -99,6 +99,8 @@ def deployed() -> Iterator[Deployed]:
         assert settings["PENNYWORTH_PARAMETERS"] == f"/{STACK}/credentials"
         brisk = {"Variables": {**settings, "PENNYWORTH_REFRESH_SECONDS": "1"}}
         functions.update_function_configuration(FunctionName=name, Environment=brisk)
+        version = functions.publish_version(FunctionName=name)["Version"]
+        functions.update_alias(FunctionName=name, Name="live", FunctionVersion=version)
         yield there
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import boto3
 import pytest
-from tests.e2e.test_rehearsal import AT_THE_END, DONE, TRIAL, VALIDATION, until, went
+from tests.rehearsal.test_deploy import AT_THE_END, DONE, TRIAL, VALIDATION, until, went
 
 from pennyworth.host.places import ROOT
 from pennyworth.localaws.rehearsal.repository import REGION, STACK, Rehearsal, Repository
