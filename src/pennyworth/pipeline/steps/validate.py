@@ -51,10 +51,9 @@ def run(environ: dict[str, str]) -> str:
     )
     _announce(report, strict=environ.get("STRICT") == "true")
     _check_template(environ)
-    _check_policies(Path(environ.get("TEMPLATE") or _TEMPLATE))
     return (
-        "`cfn-lint` and `sam validate --lint` have nothing to say, and the deploy role's policies hold what the"
-        f" template needs. {_about(report)}"
+        "`sam validate` and `cfn-lint` have nothing to say, and the deploy role's policies hold what the template"
+        f" needs. {_about(report)}"
     )
 
 
@@ -80,29 +79,29 @@ def _about(report: Report) -> str:
 
 
 def _check_template(environ: dict[str, str]) -> None:
+    """Have sam and, through it, cfn-lint read the template, while its policies are checked here."""
     template = environ.get("TEMPLATE") or str(_TEMPLATE)
     region = workflow.required(environ, "AWS_REGION")
-    tools = f"{sys.prefix}/bin"
-    checks = {
-        "cfn-lint": [f"{tools}/cfn-lint", "--regions", region, "--", template],
-        "sam validate --lint": [f"{tools}/sam", "validate", "--lint", "--template", template],
-    }
-    for name, command in checks.items():
-        with workflow.group(name):
-            done = subprocess.run(
-                command,
-                env=environ | {"AWS_REGION": region, "SAM_CLI_TELEMETRY": "0"},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                check=False,
-            )
-            workflow.say(done.stdout.rstrip())
-        if done.returncode:
-            raise workflow.StepFailed(
-                f"{name} refuses the template", "Mend what it names, then push again.", done.stdout
-            )
+    with subprocess.Popen(
+        [f"{sys.prefix}/bin/sam", "validate", "--lint", "--template", template],
+        env=environ | {"AWS_REGION": region, "SAM_CLI_TELEMETRY": "0"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as sam:
+        try:
+            _check_policies(Path(template))
+            lacking = None
+        except workflow.StepFailed as failure:
+            lacking = failure
+        said, _ = sam.communicate()
+    with workflow.group("sam validate --lint"):
+        workflow.say(said.rstrip())
+    if sam.returncode:
+        raise workflow.StepFailed("sam refuses the template", "Mend what it names, then push again.", said)
+    if lacking:
+        raise lacking
 
 
 def _check_policies(path: Path) -> None:
