@@ -164,17 +164,13 @@ def test_a_users_static_keys_deploy_with_a_warning_and_are_shown_nowhere(aws: Lo
     assert rehearsal.secrets["AWS_SECRET_ACCESS_KEY"] not in log
 
 
-def test_where_there_are_both_the_role_is_taken(aws: LocalAws) -> None:
-    job = rehearse(aws, credentials="both").job
-    assert job.succeeded, job.output
-    assert went(job) == DONE
-    assert not any("keys that do not expire" in warning for warning in job.warnings)
-
-
 def test_a_dispatch_deploys_with_the_newer_subject_and_masks_every_secret(aws: LocalAws) -> None:
-    rehearsal = rehearse(aws, event="workflow_dispatch", immutable=True)
+    # with a user's keys, too: the role comes first
+    rehearsal = rehearse(aws, event="workflow_dispatch", immutable=True, credentials="both")
     assert "@" in rehearsal.presented
     assert rehearsal.job.succeeded, rehearsal.job.output
+    assert went(rehearsal.job) == DONE
+    assert not any("keys that do not expire" in warning for warning in rehearsal.job.warnings)
     log = shown(rehearsal)
     for name, value in rehearsal.secrets.items():
         assert value not in log, name
@@ -239,16 +235,6 @@ model_list:
     assert (
         "line 5, model_list[1].litellm_params.model: LiteLLM knows no provider 'opnai'" in rehearsal.summary
     )
-
-
-def test_another_repository_deploys_by_calling_the_workflow(aws: LocalAws) -> None:
-    rehearsal = rehearse(aws, called=True)
-    assert rehearsal.job.succeeded, rehearsal.job.output
-    assert went(rehearsal.job) == DONE
-    log = shown(rehearsal)
-    for name, value in rehearsal.secrets.items():
-        assert value not in log, name
-    assert "it answers bit by bit" in rehearsal.summary
 
 
 def test_a_dry_run_checks_and_builds_and_changes_nothing(aws: LocalAws) -> None:

@@ -143,7 +143,7 @@ def test_before_there_is_a_role_a_schedule_does_nothing_and_a_person_is_told(rep
     assert "The secret AWS_VIEW_ROLE_ARN is missing" in dispatched.shown
 
 
-def test_another_repository_calls_it() -> None:
+def test_another_repository_calls_it(aws: LocalAws, repository: Repository) -> None:
     called, _, ref = CALLED.partition("@")
     caller = f"""
 name: Health check
@@ -167,15 +167,17 @@ jobs:
       STACK_NAME: ${{{{ secrets.STACK_NAME }}}}
       LITELLM_API_KEYS: ${{{{ secrets.LITELLM_API_KEYS }}}}
 """
-    with LocalAws(auth=True) as other, Repository(other, called=True) as repository:
-        repository.write(f".github/workflows/{WORKFLOW}", caller)
-        missing = repository.run(WORKFLOW, event="schedule")
-        assert not missing.job.succeeded
-        assert "there is no stack ***" in missing.summary
-        (found,) = repository.github.issues.values()
-        assert found["repository_url"].endswith(REPOSITORY) and "there is no stack ***" in found["body"]
-        assert repository.run().job.succeeded
-        well = repository.run(WORKFLOW, event="schedule")
+    with Repository(aws, called=True, ready=False) as other:
+        other.write(f".github/workflows/{WORKFLOW}", caller)
+        other.secrets = repository.secrets
+        set_alarm(aws, "ALARM")
+        unwell = other.run(WORKFLOW, event="schedule")
+        assert not unwell.job.succeeded
+        assert "***-errors" in unwell.summary
+        (found,) = other.github.issues.values()
+        assert found["repository_url"].endswith(REPOSITORY) and "***-errors" in found["body"]
+        set_alarm(aws, "OK")
+        well = other.run(WORKFLOW, event="schedule")
         assert well.job.succeeded, well.job.output
-        assert repository.github.issues[found["number"]]["state"] == "closed"
+        assert other.github.issues[found["number"]]["state"] == "closed"
         assert "| drift |" not in well.summary

@@ -25,7 +25,6 @@ def functions(aws: LocalAws) -> Any:
 def test_neither_is_lost() -> None:
     """Whether they meet on the stack is left to chance here; tests/pipeline/test_deploy.py lets them."""
     with LocalAws(auth=True) as aws, Repository(aws) as one, Repository(aws, ready=False) as other:
-        assert one.run().job.succeeded
         other.secrets = one.secrets
         other.write("config.yaml", (one.tree / "config.yaml").read_text())
         for repository, size in zip((one, other), SIZES, strict=True):
@@ -41,6 +40,6 @@ def test_neither_is_lost() -> None:
         )
         published = functions(aws).list_versions_by_function(FunctionName=name)["Versions"]
         sizes = {version["Version"]: str(version["MemorySize"]) for version in published}
-        assert [sizes["1"], {sizes["2"], sizes["3"]}] == ["1024", set(SIZES)]
+        assert {sizes["1"], sizes["2"]} == set(SIZES)
         live = functions(aws).get_alias(FunctionName=name, Name="live")["FunctionVersion"]
-        assert live == "3"
+        assert live == "2"

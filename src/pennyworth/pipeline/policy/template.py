@@ -8,10 +8,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from samtranslator.model.exceptions import InvalidDocumentException
-from samtranslator.translator.transform import transform
-from samtranslator.yaml_helper import yaml_parse
-
 from pennyworth.pipeline.policy.rules import Rules, Type
 
 UNKNOWN = "*"
@@ -170,6 +166,11 @@ def transformed(path: Path, values: Mapping[str, str]) -> dict[str, Any]:
     Raises:
         TemplateRefused: it can't be read.
     """
+    # half a second, which many who import this module never need
+    from samtranslator.model.exceptions import InvalidDocumentException
+    from samtranslator.translator.transform import transform
+    from samtranslator.yaml_helper import yaml_parse
+
     try:
         document: dict[str, Any] = yaml_parse(path.read_text())
         resources = document["Resources"]

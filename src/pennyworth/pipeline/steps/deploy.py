@@ -55,6 +55,7 @@ _CREATION_FAILED = "Nothing of it is left running; the next run clears away what
 _TOO_LATE = re.compile(
     r"_IN_PROGRESS state and can ?not be|OBSOLETE|InvalidChangeSetStatus|ChangeSetNotFound"
     r"|(ChangeSet|Stack) \[[^]]*\] (already exists|does not exist)"
+    r"|missing the managed source bucket key"  # sam's own bucket, which another one's sam is making
 )
 _ATTEMPTS = 10
 _LOOK_SECONDS = 2.0
