@@ -48,7 +48,7 @@ Outputs:
   FunctionName: {Value: !Ref Function}
   FunctionAlias: {Value: live}
   FunctionVersion: {Value: !Ref Function.Version}
-"""
+""".replace("python3.13", f"python{Target.here().python}")
 
 LATE = """
   Late:
