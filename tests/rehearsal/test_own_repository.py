@@ -86,7 +86,9 @@ def test_three_steps_deploy_from_a_repository_that_holds_a_configuration_alone(t
         repository.variables["SMOKE_MODELS"] = f"openai/{repository.upstream.name}"
         rehearsal = repository.run()
         assert rehearsal.job.succeeded, rehearsal.job.output
-        assert len(went(rehearsal.job)) == len(DONE)  # the stack's name is masked in theirs: it is a common word
+        assert len(went(rehearsal.job)) == len(
+            DONE
+        )  # the stack's name is masked in theirs: it is a common word
         for name, value in repository.secrets.items():
             assert value not in rehearsal.shown, name
         assert "| Base URL | `https://api.***/v1` |" in rehearsal.summary

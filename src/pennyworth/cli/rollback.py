@@ -36,8 +36,7 @@ def run(options: argparse.Namespace) -> int:
     if not stack.named("rollback", options):
         return 2
     go_on_in("tools")
-    from botocore.exceptions import BotoCoreError, ClientError
-
+    from pennyworth.pipeline.bootstrap.account import AWS_FAILURES
     from pennyworth.pipeline.stack import Stack
     from pennyworth.pipeline.steps import rollback
     from pennyworth.pipeline.workflow import StepFailed
@@ -51,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
     except StepFailed as failure:
         say(str(failure))
         return 1
-    except (ClientError, BotoCoreError) as failure:
+    except AWS_FAILURES as failure:
         say(f"pennyworth rollback: AWS refuses: {failure}")
         return 1
     return 0
