@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import boto3
 import pytest
+from tests.rehearsal.account import client
 
 from pennyworth.localaws.rehearsal.act import Job
-from pennyworth.localaws.rehearsal.rehearse import DOMAIN, REGION, STACK, Rehearsal, rehearse
+from pennyworth.localaws.rehearsal.rehearse import DOMAIN, STACK, Rehearsal, rehearse
 from pennyworth.localaws.server import ACCOUNT, LocalAws
 
 CHECKOUT = "Check out the configuration"
@@ -127,17 +127,6 @@ def test_a_push_deploys_and_shows_no_key_even_unmasked(aws: LocalAws) -> None:
         assert value not in job.summary
         assert value not in everything
         assert value not in kept
-
-
-def client(aws: LocalAws, service: str) -> Any:
-    environ = aws.environ(REGION)
-    return boto3.client(
-        service,
-        region_name=REGION,
-        endpoint_url=aws.endpoint,
-        aws_access_key_id=environ["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=environ["AWS_SECRET_ACCESS_KEY"],
-    )
 
 
 def passed(aws: LocalAws) -> dict[str, Any]:

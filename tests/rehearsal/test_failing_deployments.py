@@ -5,12 +5,12 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
+from tests.rehearsal.account import client
 from tests.rehearsal.test_deploy import AT_THE_END, DONE, TRIAL, VALIDATION, until, went
 
 from pennyworth.host.places import ROOT
-from pennyworth.localaws.rehearsal.repository import REGION, STACK, Rehearsal, Repository
+from pennyworth.localaws.rehearsal.repository import STACK, Rehearsal, Repository
 from pennyworth.localaws.server import LocalAws
 
 TEMPLATE = (ROOT / "template.yaml").read_text()
@@ -33,17 +33,6 @@ def aws() -> Iterator[LocalAws]:
 def repository(aws: LocalAws) -> Iterator[Repository]:
     with Repository(aws) as repository:
         yield repository
-
-
-def client(aws: LocalAws, service: str) -> Any:
-    login = aws.environ(REGION)
-    return boto3.client(
-        service,
-        region_name=REGION,
-        endpoint_url=aws.endpoint,
-        aws_access_key_id=login["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=login["AWS_SECRET_ACCESS_KEY"],
-    )
 
 
 def stack(aws: LocalAws) -> dict[str, Any]:

@@ -3,12 +3,11 @@
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
 
-import boto3
 import pytest
+from tests.rehearsal.account import client
 
-from pennyworth.localaws.rehearsal.repository import CALLED, REGION, REPOSITORY, STACK, Rehearsal, Repository
+from pennyworth.localaws.rehearsal.repository import CALLED, REPOSITORY, STACK, Rehearsal, Repository
 from pennyworth.localaws.server import LocalAws
 from pennyworth.pipeline.health import issue
 
@@ -36,17 +35,6 @@ def repository(aws: LocalAws) -> Iterator[Repository]:
         deployed = repository.run()
         assert deployed.job.succeeded, deployed.job.output
         yield repository
-
-
-def client(aws: LocalAws, service: str) -> Any:
-    environ = aws.environ(REGION)
-    return boto3.client(
-        service,
-        region_name=REGION,
-        endpoint_url=aws.endpoint,
-        aws_access_key_id=environ["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=environ["AWS_SECRET_ACCESS_KEY"],
-    )
 
 
 def set_alarm(aws: LocalAws, state: str) -> None:

@@ -6,8 +6,8 @@ import shlex
 import subprocess
 from pathlib import Path
 
-import boto3
 from tests.gh import Gh
+from tests.rehearsal.account import client
 from tests.rehearsal.test_deploy import DONE, went
 
 from pennyworth.host.places import ROOT
@@ -38,13 +38,7 @@ def test_three_steps_deploy_from_a_repository_that_holds_a_configuration_alone(t
             **aws.environ(REGION),
             "PATH": f"{tmp_path}:{os.environ['PATH']}",
         }
-        boto3.client(
-            "route53",
-            endpoint_url=aws.endpoint,
-            region_name=REGION,
-            aws_access_key_id=environ["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=environ["AWS_SECRET_ACCESS_KEY"],
-        ).create_hosted_zone(Name=DOMAIN, CallerReference=DOMAIN)
+        client(aws, "route53").create_hosted_zone(Name=DOMAIN, CallerReference=DOMAIN)
 
         def typed(command: str, value: str = "") -> str:
             done = subprocess.run(

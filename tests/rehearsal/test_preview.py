@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
+from tests.rehearsal.account import client
 
 from pennyworth.host.places import ROOT
 from pennyworth.localaws.rehearsal.issuer import PullRequest
@@ -35,17 +35,6 @@ def repository(aws: LocalAws) -> Iterator[Repository]:
     """A repository whose endpoint is deployed once a preview of that first deployment has been seen."""
     with Repository(aws) as repository:
         yield repository
-
-
-def client(aws: LocalAws, service: str) -> Any:
-    environ = aws.environ(REGION)
-    return boto3.client(
-        service,
-        region_name=REGION,
-        endpoint_url=aws.endpoint,
-        aws_access_key_id=environ["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=environ["AWS_SECRET_ACCESS_KEY"],
-    )
 
 
 def previewed(repository: Repository, **more: Any) -> Rehearsal:

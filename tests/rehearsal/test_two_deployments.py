@@ -1,25 +1,13 @@
 """Two repositories that deploy one stack at the same time, of which GitHub knows nothing: both get their turn."""
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
-import boto3
+from tests.rehearsal.account import client
 
-from pennyworth.localaws.rehearsal.repository import REGION, STACK, Repository
+from pennyworth.localaws.rehearsal.repository import STACK, Repository
 from pennyworth.localaws.server import LocalAws
 
 SIZES = ("512", "768")
-
-
-def functions(aws: LocalAws) -> Any:
-    login = aws.environ(REGION)
-    return boto3.client(
-        "lambda",
-        region_name=REGION,
-        endpoint_url=aws.endpoint,
-        aws_access_key_id=login["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=login["AWS_SECRET_ACCESS_KEY"],
-    )
 
 
 def test_neither_is_lost() -> None:
@@ -35,11 +23,11 @@ def test_neither_is_lost() -> None:
             assert run.job.succeeded, run.job.output
         (name,) = (
             function["FunctionName"]
-            for function in functions(aws).list_functions()["Functions"]
+            for function in client(aws, "lambda").list_functions()["Functions"]
             if function["FunctionName"].startswith(f"{STACK}-")
         )
-        published = functions(aws).list_versions_by_function(FunctionName=name)["Versions"]
+        published = client(aws, "lambda").list_versions_by_function(FunctionName=name)["Versions"]
         sizes = {version["Version"]: str(version["MemorySize"]) for version in published}
         assert {sizes["1"], sizes["2"]} == set(SIZES)
-        live = functions(aws).get_alias(FunctionName=name, Name="live")["FunctionVersion"]
+        live = client(aws, "lambda").get_alias(FunctionName=name, Name="live")["FunctionVersion"]
         assert live == "2"
