@@ -122,6 +122,21 @@ class House:
             PolicyArn=POLICY, PolicyDocument=json.dumps(document), SetAsDefault=apply
         )
 
+    def simulated(self, arn: str, service: str) -> str:
+        """What IAM's simulator decides of the deploy role's handing a role to a service."""
+        context = {
+            "ContextKeyName": "iam:PassedToService",
+            "ContextKeyValues": [service],
+            "ContextKeyType": "string",
+        }
+        answer = self.iam.simulate_principal_policy(
+            PolicySourceArn=f"arn:aws:iam::{ACCOUNT}:role/{DEPLOY_ROLE}",
+            ActionNames=["iam:PassRole"],
+            ResourceArns=[arn],
+            ContextEntries=[context],
+        )
+        return str(answer["EvaluationResults"][0]["EvalDecision"])
+
     def passed(self) -> dict[str, Any]:
         """Which roles may be handed to which services."""
         return {
@@ -369,18 +384,7 @@ def test_another_evaluator_judges_every_stage_as_the_local_aws_does(house: House
             reach()
             document = house.document()
             for arn, service in asked:
-                told = house.iam.simulate_principal_policy(
-                    PolicySourceArn=role_arn,
-                    ActionNames=["iam:PassRole"],
-                    ResourceArns=[arn],
-                    ContextEntries=[
-                        {
-                            "ContextKeyName": "iam:PassedToService",
-                            "ContextKeyValues": [service],
-                            "ContextKeyType": "string",
-                        }
-                    ],
-                )["EvaluationResults"][0]["EvalDecision"]
+                told = house.simulated(arn, service)
                 judged = evaluator.decide(
                     role_arn,
                     "iam:PassRole",
@@ -472,18 +476,7 @@ def test_each_role_goes_to_its_own_service_and_to_no_other(house: House) -> None
     assert house.passed() == own
     for arn in own:
         for service in (LAMBDA, CODEDEPLOY, "ec2.amazonaws.com"):
-            told = house.iam.simulate_principal_policy(
-                PolicySourceArn=f"arn:aws:iam::{ACCOUNT}:role/{DEPLOY_ROLE}",
-                ActionNames=["iam:PassRole"],
-                ResourceArns=[arn],
-                ContextEntries=[
-                    {
-                        "ContextKeyName": "iam:PassedToService",
-                        "ContextKeyValues": [service],
-                        "ContextKeyType": "string",
-                    }
-                ],
-            )["EvaluationResults"][0]["EvalDecision"]
+            told = house.simulated(arn, service)
             assert (told == "allowed") is (own[arn] == service), (arn, service)
     assert "Beyond that" not in report
     house.deploy(ONE)
