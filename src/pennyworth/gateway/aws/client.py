@@ -3,15 +3,15 @@
 The protocol: https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html.
 """
 
-import http.client
 import json
 import time
 from collections.abc import Mapping
 from typing import Any
 
 from pennyworth import __version__
-from pennyworth.gateway import upstream
 from pennyworth.gateway.aws.signing import Credentials, NoCredentials, Signer
+from pennyworth.gateway.http import client
+from pennyworth.gateway.http.errors import HttpError
 
 # What stands before an operation's name in X-Amz-Target, and the protocol's version.
 _SERVICES = {
@@ -20,6 +20,8 @@ _SERVICES = {
 }
 
 _ATTEMPT_SECONDS = 2.0
+_LARGEST_ANSWER_BYTES = 16 * 1024 * 1024
+"""A page of DynamoDB's has at most one of these mebibytes."""
 _PAUSES_SECONDS = (0.1, 0.4)
 """At most so long before the second attempt, and before the third and last."""
 
@@ -129,27 +131,30 @@ class Client:
 
         at = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(time.time() + self._skew))
         try:
-            exchange = upstream.post(
+            exchange = client.post(
                 url, body, signer.signed("POST", url, headers, body, at), check, connect=_ATTEMPT_SECONDS
             )
             try:
-                status, answered = exchange.response.status, exchange.response.headers
-                content = exchange.response.read()
+                status, content = exchange.status, exchange.read(_LARGEST_ANSWER_BYTES)
             finally:
                 exchange.close()
-        except (_Late, OSError, http.client.HTTPException) as error:
+        except (_Late, HttpError, OSError) as error:
             reason = "it does not answer in time" if isinstance(error, _Late) else str(error)
             raise _Again(AwsError(_UNREACHABLE, f"{url}: {reason}")) from error
         try:
-            document = json.loads(content or b"{}")
-        except ValueError:
+            document = json.loads(content)
+        except (ValueError, RecursionError):
+            document = None
+        if not isinstance(document, dict):
+            if status < 300:  # else an empty answer would be taken for "there is nothing"
+                raise _Again(AwsError(_UNREACHABLE, f"{url}: its answer is no JSON object"))
             document = {}
         if status < 300:
-            return dict(document)
-        refused = _error(status, answered, document)
+            return document
+        refused = _error(status, exchange.header("x-amzn-errortype"), document)
         if refused.code in _UNTIMELY:
             # also where the clocks agree: a function may have been frozen after it had signed
-            self._skew = _ahead(answered.get("Date"), self._skew)
+            self._skew = _ahead(exchange.header("date"), self._skew)
             raise _Again(refused, pause=False)
         if status >= 500 or status == 429 or refused.code in _PASSING:
             raise _Again(refused)
@@ -173,8 +178,8 @@ class _Again(Exception):
         """Whether the service wants a rest before."""
 
 
-def _error(status: int, headers: http.client.HTTPMessage, document: Mapping[str, Any]) -> AwsError:
-    named = str(document.get("__type") or headers.get("x-amzn-errortype") or f"HTTP {status}")
+def _error(status: int, type_: str | None, document: Mapping[str, Any]) -> AwsError:
+    named = str(document.get("__type") or type_ or f"HTTP {status}")
     message = document.get("message") or document.get("Message") or "no reason was given"
     return AwsError(named.rpartition("#")[2].partition(":")[0], str(message))
 

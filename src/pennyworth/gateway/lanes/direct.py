@@ -3,7 +3,6 @@
 Only the model's name and the credentials are replaced; the answer's bytes are passed on untouched.
 """
 
-import http.client
 import json
 import os
 import time
@@ -11,11 +10,21 @@ from collections.abc import Generator
 from typing import Any
 
 from pennyworth import __version__
-from pennyworth.gateway import upstream
 from pennyworth.gateway.config import Config, Deployment
 from pennyworth.gateway.errors import ApiError
+from pennyworth.gateway.http import client
+from pennyworth.gateway.http.errors import HttpError, TooLarge, Unreachable, Unsendable
 from pennyworth.gateway.lanes import Call, ClientGone, Reply
-from pennyworth.gateway.lanes.failures import broken, timed_out, unreachable, upstream_error
+from pennyworth.gateway.lanes.failures import (
+    broken,
+    redirected,
+    timed_out,
+    unreachable,
+    unsendable,
+    unusable,
+    upstream_error,
+)
+from pennyworth.gateway.lanes.limits import LARGEST_ANSWER_BYTES, LARGEST_ERROR_BYTES
 
 # What a response header of the upstream's is kept from the client for.
 _WITHHELD = frozenset(
@@ -80,15 +89,15 @@ PARAMETERS = _PRESETS | {
 }
 """What has an effect on this lane of all that may stand in litellm_params."""
 
-_READ_BYTES = 64 * 1024
-_LARGEST_ERROR_BYTES = 64 * 1024
+_LARGEST_LIST_BYTES = 16 * 1024 * 1024
+"""Of the models that an upstream lists."""
 
 
 def prepare(config: Config) -> None:
     """Load the certificate authorities where https is spoken."""
     direct = (deployment for deployment in config.deployments if deployment.lane == "direct")
     if any(_base_url(deployment, required=False).startswith("https:") for deployment in direct):
-        upstream.tls()
+        client.tls()
 
 
 def chat(call: Call) -> Reply:
@@ -105,13 +114,13 @@ def models(deployment: Deployment) -> list[str]:
             raise TimeoutError
 
     try:
-        exchange = upstream.get(f"{_base_url(deployment)}/models", _headers(deployment), check)
+        exchange = client.get(f"{_base_url(deployment)}/models", _headers(deployment), check)
         try:
-            document = json.loads(exchange.response.read()) if exchange.response.status == 200 else {}
+            document = json.loads(exchange.read(_LARGEST_LIST_BYTES)) if exchange.status == 200 else {}
         finally:
             exchange.close()
         return [str(model["id"]) for model in document.get("data", [])]
-    except (ApiError, OSError, http.client.HTTPException, ValueError, TypeError, KeyError, AttributeError):
+    except (ApiError, HttpError, OSError, ValueError, TypeError, KeyError, AttributeError):
         return []
 
 
@@ -126,25 +135,33 @@ def _forward(call: Call, path: str) -> Reply:
 
     headers = {**_headers(deployment), "Content-Type": "application/json"}
     try:
-        exchange = upstream.post(_base_url(deployment) + path, _body(call), headers, check)
-    except upstream.UpstreamUnreachable as error:
+        exchange = client.post(_base_url(deployment) + path, _body(call), headers, check)
+    except Unreachable as error:
         raise unreachable(deployment, str(error)) from error
-    except (http.client.HTTPException, OSError) as error:
+    except Unsendable as error:
+        raise unsendable(deployment, str(error)) from error
+    except (HttpError, OSError) as error:
         raise unreachable(deployment, f"its answer is not HTTP: {error}") from error
-    response = exchange.response
-    kept = [(name, value) for name, value in response.getheaders() if not _withheld(name)]
+    kept = [(name, value) for name, value in exchange.headers if not _withheld(name)]
     try:
-        if response.status >= 300:
-            raise upstream_error(deployment, response.status, kept, response.read(_LARGEST_ERROR_BYTES))
+        if 300 <= exchange.status < 400:
+            raise redirected(deployment, exchange.status, exchange.header("location") or "")
+        if exchange.status >= 400:
+            raise upstream_error(
+                deployment, exchange.status, kept, exchange.read_beginning(LARGEST_ERROR_BYTES)
+            )
         if call.stream:
             # what is streamed may yet be followed by an error event, so its length is not promised
             kept = [(name, value) for name, value in kept if name.lower() != "content-length"]
             body = _stream(exchange, deployment)
             next(body)  # only a generator that has begun does anything when it is closed
-            return Reply(response.status, kept, body)
+            return Reply(exchange.status, kept, body)
         # read to its end first: a break half-way is then an error of its own and not half an answer
-        content = response.read()
-    except (http.client.HTTPException, OSError) as error:
+        content = exchange.read(LARGEST_ANSWER_BYTES)
+    except TooLarge as error:
+        exchange.close()
+        raise unusable(deployment, str(error)) from error
+    except (HttpError, OSError) as error:
         exchange.close()
         raise broken(deployment) from error
     except BaseException:
@@ -152,27 +169,26 @@ def _forward(call: Call, path: str) -> Reply:
         raise
     exchange.close()
     kept = [(name, value) for name, value in kept if name.lower() != "content-length"]
-    return Reply(response.status, [*kept, ("Content-Length", str(len(content)))], _whole(content))
+    return Reply(exchange.status, [*kept, ("Content-Length", str(len(content)))], _whole(content))
 
 
 def _whole(content: bytes) -> Generator[bytes, None, None]:
     yield content
 
 
-def _stream(exchange: upstream.Exchange, deployment: Deployment) -> Generator[bytes, None, None]:
-    response = exchange.response
+def _stream(exchange: client.Exchange, deployment: Deployment) -> Generator[bytes, None, None]:
     # without a length or chunks, only the stream's own end mark tells whether it was cut
-    needs_mark = response.length is None and not response.chunked
+    needs_mark = not exchange.delimited
     tail = b""
     try:
         yield b""
-        while chunk := response.read1(_READ_BYTES):
+        while chunk := exchange.read_some():
             yield chunk
             if needs_mark:
                 tail = (tail + chunk)[-32:]
-        if response.length or (needs_mark and b"[DONE]" not in tail):
+        if needs_mark and b"[DONE]" not in tail:
             raise broken(deployment)
-    except (http.client.HTTPException, OSError) as error:
+    except (HttpError, OSError) as error:
         raise broken(deployment) from error
     finally:
         exchange.close()

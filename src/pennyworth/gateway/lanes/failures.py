@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import urlsplit
 
 from pennyworth.gateway.config import SECRET_WORDS, Deployment
 from pennyworth.gateway.errors import ApiError
@@ -37,6 +39,54 @@ def timed_out(deployment: Deployment) -> ApiError:
     )
 
 
+def redirected(deployment: Deployment, status: int, target: str) -> ApiError:
+    """The upstream leads elsewhere. Nobody follows it: the key and the prompt are for the host that was configured.
+
+    Args:
+        deployment: where the request went.
+        status: the upstream's HTTP status.
+        target: its Location header.
+    """
+    try:
+        parts = urlsplit(target)
+        # without credentials and query, which may hold a secret
+        place = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if parts.netloc else ""
+        place = re.sub(r"[^!-~]", "", place + parts.path)[:200]
+    except ValueError:
+        place = ""
+    return ApiError(
+        502,
+        scrubbed(
+            f"The upstream provider '{deployment.provider}' of the model '{deployment.name}' answered with a redirect"
+            f" ({status}) to {place or 'nowhere'}, which is not followed. Ask whoever runs this gateway to set the"
+            " model's api_base to the provider's final address.",
+            deployment,
+        ),
+        code="upstream_redirected",
+    )
+
+
+def unusable(deployment: Deployment, reason: str) -> ApiError:
+    """What the upstream answered can't be an answer of its API."""
+    return ApiError(
+        502,
+        f"The upstream provider '{deployment.provider}' answered the model '{deployment.name}' with something that is no"
+        f" answer of its API: {reason}. Try again; if it stays so, ask whoever runs this gateway to check the model's"
+        " address.",
+        code="upstream_broken",
+    )
+
+
+def unsendable(deployment: Deployment, reason: str) -> ApiError:
+    """The request can't be put into HTTP, because of the configuration."""
+    return ApiError(
+        500,
+        f"The model '{deployment.name}' is not configured properly here: {reason}. Ask whoever runs this gateway to"
+        " correct it.",
+        code="gateway_misconfigured",
+    )
+
+
 def broken(deployment: Deployment) -> ApiError:
     """The upstream's answer ended before its end."""
     return ApiError(
@@ -63,8 +113,6 @@ def upstream_error(
         if name.lower().startswith(_KEPT_HEADERS)
     ]
     message, code, param, type_ = _read(body)
-    if status < 400:
-        return unreachable(deployment, f"it answers with a redirect ({status}), which is not followed")
     if status in (401, 403):
         # else the client would look for the fault in its own key
         message = (

@@ -17,18 +17,27 @@ import threading
 import time
 from collections.abc import Generator, Iterator
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pennyworth.gateway.config import Config, Deployment
 from pennyworth.gateway.errors import ApiError
 from pennyworth.gateway.lanes import Call, ClientGone, Reply
-from pennyworth.gateway.lanes.failures import broken, scrubbed, timed_out, unreachable, upstream_error
+from pennyworth.gateway.lanes.failures import (
+    broken,
+    redirected,
+    scrubbed,
+    timed_out,
+    unreachable,
+    unsendable,
+    unusable,
+    upstream_error,
+)
 from pennyworth.gateway.log import log
 
 if TYPE_CHECKING:
-    from pennyworth.gateway.lanes.watched import Watch
+    from pennyworth.gateway.lanes.transport import Watch
 
 # Read by LiteLLM while it is imported.
 _ENVIRONMENT = {
@@ -162,7 +171,7 @@ def prepare(config: Config) -> None:
 def chat(call: Call) -> Reply:
     """Answer `POST /chat/completions` by way of the SDK. See `Lane.chat`."""
     litellm = _sdk.get(call)
-    from pennyworth.gateway.lanes.watched import Interrupted, Watch
+    from pennyworth.gateway.lanes.transport import Interrupted, Watch
 
     deployment = call.deployment
     arguments = _arguments(litellm, call)
@@ -170,18 +179,32 @@ def chat(call: Call) -> Reply:
     def check() -> None:
         if call.gone():
             raise ClientGone
+        if time.monotonic() > call.deadline:
+            raise timed_out(deployment)
 
-    watch = Watch(check, call.deadline, lambda: timed_out(deployment))
+    watch = Watch(
+        check,
+        redirected=partial(redirected, deployment),
+        unusable=partial(unusable, deployment),
+        streaming=call.stream,
+    )
     try:
         with watch:
             answer = litellm.completion(**arguments)
             # A status can be told only while nothing has been sent, and some providers fail with their first event.
             first = next(answer, None) if call.stream else None
     except Interrupted as interrupted:
+        watch.close()
         raise interrupted.reason from None
     except Exception as error:
-        raise _failure(error, deployment) from error
+        failure = _failure(error, deployment)
+        watch.close()
+        raise failure from error
+    except BaseException:
+        watch.close()
+        raise
     if not call.stream:
+        watch.finish()
         return Reply(200, [("Content-Type", "application/json")], _whole(answer))
     headers = [("Content-Type", "text/event-stream; charset=utf-8"), ("Cache-Control", "no-cache")]
     body = _stream(answer, first, watch, deployment)
@@ -221,7 +244,7 @@ def _load(config: Config) -> Any:
     for name, value in _SETTINGS.items():
         setattr(litellm, name, value)
     litellm.drop_params = config.drop_params
-    importlib.import_module("pennyworth.gateway.lanes.watched").install()
+    importlib.import_module("pennyworth.gateway.lanes.transport").install()
     try:
         _warm_up(litellm, {deployment.provider for deployment in config.deployments})
     except Exception:
@@ -312,9 +335,9 @@ def _whole(answer: Any) -> Generator[bytes, None, None]:
 def _stream(
     answer: Iterator[Any], first: Any, watch: "Watch", deployment: Deployment
 ) -> Generator[bytes, None, None]:
-    from pennyworth.gateway.lanes.watched import Interrupted
+    from pennyworth.gateway.lanes.transport import Interrupted
 
-    chunk, done = first, False
+    chunk = first
     try:
         yield b""
         while chunk is not None:
@@ -323,30 +346,14 @@ def _stream(
             yield b"data: %b\n\n" % chunk.model_dump_json(exclude_none=True, exclude_unset=True).encode()
             with watch:
                 chunk = next(answer, None)
-        done = True
         yield b"data: [DONE]\n\n"
+        watch.finish()
     except Interrupted as interrupted:
-        done = True
         raise interrupted.reason from None
     except Exception as error:
-        done = True
         raise _failure(error, deployment) from error
     finally:
-        if not done:
-            _cancel(answer, watch)
-
-
-def _cancel(answer: Iterator[Any], watch: "Watch") -> None:
-    """Close the provider's connection. The next read that the SDK tries fails, upon which httpcore closes it."""
-    from pennyworth.gateway.lanes.watched import Interrupted
-
-    watch.cancel()
-    try:
-        with watch:
-            for _ in answer:  # what had been read already comes first
-                pass
-    except (Interrupted, Exception):
-        return
+        watch.close()
 
 
 def _failure(error: Exception, deployment: Deployment) -> ApiError:
@@ -363,8 +370,10 @@ def _failure(error: Exception, deployment: Deployment) -> ApiError:
             with suppress(httpx.StreamError):  # of a stream, only what LiteLLM has read is there
                 content = response.content
             return upstream_error(deployment, response.status_code, response.headers.items(), content)
-        if isinstance(cause, (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)):
+        if isinstance(cause, httpx.ConnectError):
             return unreachable(deployment, str(cause))
+        if isinstance(cause, httpx.UnsupportedProtocol):
+            return unsendable(deployment, str(cause))
         if isinstance(cause, httpx.TransportError):
             return broken(deployment)
     for cause in reversed(chain):

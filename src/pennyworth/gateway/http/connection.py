@@ -1,0 +1,167 @@
+"""One connection to a server, over TCP or TLS, that never waits blindly.
+
+While a read or a write waits, the caller is asked several times a second whether waiting still makes sense, so that a
+client that hangs up, or a deadline, ends the upstream call even when the upstream is silent. No thread is needed.
+"""
+
+import select
+import socket
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from pennyworth.gateway.http.errors import Unreachable
+
+if TYPE_CHECKING:
+    import ssl
+
+CONNECT_SECONDS = 10.0
+"""How long a connection may take to be made, and each piece of a request to be taken."""
+
+_TICK_SECONDS = 0.25
+_RECEIVE_BYTES = 64 * 1024
+_SEND_BYTES = 256 * 1024
+
+Check = Callable[[], None]
+"""Called while waiting, and several times a second while bytes come; raises whatever should end the exchange."""
+
+
+class Connection:
+    """A connected socket."""
+
+    def __init__(self, sock: socket.socket, would_block: tuple[type[OSError], ...] = ()) -> None:
+        """
+        Args:
+            sock: connected; it is closed with this object.
+            would_block: what a TLS socket raises where a plain one raises BlockingIOError.
+        """
+        sock.setblocking(False)
+        self._sock = sock
+        self._would_block = (BlockingIOError, *would_block)
+        self._poll = select.poll()
+        self._next_check = 0.0
+        self.early = b""
+        """What arrived before the request had been sent."""
+        self.ended = False
+        """Whether the other side has closed."""
+
+    def send(self, data: bytes, check: Check) -> None:
+        """Send a request.
+
+        Stops where an answer that is final has begun before the request has been sent: whoever sends it reads no
+        further. What came is in `early`.
+
+        Raises:
+            Unreachable: the other side closed, or takes nothing.
+        """
+        self._poll.register(self._sock, select.POLLIN | select.POLLOUT)
+        rest = memoryview(data)
+        progress = time.monotonic()
+        while rest:
+            self._look()
+            if self.early[9:10] not in (b"", b"1"):  # of "HTTP/1.1 103", all of which but 1xx is final
+                return
+            if self.ended:
+                if self.early:
+                    return
+                raise Unreachable("the connection was closed")
+            try:
+                sent = self._sock.send(rest[:_SEND_BYTES])
+            except self._would_block:
+                if not self._poll.poll(_TICK_SECONDS * 1000):
+                    check()
+                    if time.monotonic() - progress > CONNECT_SECONDS:
+                        raise Unreachable("it did not take the request in time") from None
+            except OSError:
+                # the other side does not want the rest: what it said before it closed may still be read
+                self.ended = self._look()
+                if self.early:
+                    return
+                raise
+            else:
+                rest = rest[sent:]
+                progress = time.monotonic()
+                self._ask(check, progress)
+
+    def receive(self, check: Check) -> bytes:
+        """The next bytes, waited for; none at the end."""
+        if self.early:
+            data, self.early = self.early, b""
+            return data
+        if self.ended:
+            return b""
+        while True:
+            try:
+                data = self._sock.recv(_RECEIVE_BYTES)
+            except self._would_block as wait:
+                wanted = select.POLLOUT if type(wait).__name__ == "SSLWantWriteError" else select.POLLIN
+                self._poll.register(self._sock, wanted)
+                while not self._poll.poll(_TICK_SECONDS * 1000):
+                    check()
+            else:
+                self._ask(check, time.monotonic())
+                self.ended = not data
+                return data
+
+    def quiet(self) -> bool:
+        """Whether the connection is open and nothing has arrived on it."""
+        return not self._look()
+
+    def close(self) -> None:
+        """Close it. May be called again."""
+        self._sock.close()
+
+    def release(self) -> socket.socket:
+        """Give the socket away, to be wrapped in TLS."""
+        return self._sock
+
+    def _look(self) -> bool:
+        """Take what has arrived into `early`, without waiting; whether there is anything, the end included."""
+        try:
+            data = self._sock.recv(_RECEIVE_BYTES)
+        except self._would_block:
+            return False
+        except OSError:
+            data = b""
+        self.early += data
+        self.ended = not data
+        return True
+
+    def _ask(self, check: Check, now: float) -> None:
+        """Check also where bytes never cease to come."""
+        if now >= self._next_check:
+            self._next_check = now + _TICK_SECONDS
+            check()
+
+
+def connect(host: str, port: int, seconds: float) -> Connection:
+    """A TCP connection.
+
+    Raises:
+        Unreachable: it could not be made.
+    """
+    try:
+        sock = socket.create_connection((host, port), seconds)
+    except OSError as error:
+        raise Unreachable(str(error)) from error
+    # each request goes out whole: nothing is won by waiting for more
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return Connection(sock)
+
+
+def secure(connection: Connection, host: str, context: "ssl.SSLContext", seconds: float) -> Connection:
+    """A TLS connection within another one.
+
+    Raises:
+        Unreachable: the other side's certificate is not to be trusted, or it speaks no TLS.
+    """
+    import ssl
+
+    sock = connection.release()
+    sock.settimeout(seconds)
+    try:
+        wrapped = context.wrap_socket(sock, server_hostname=host)
+    except (OSError, ValueError) as error:
+        connection.close()
+        raise Unreachable(str(error)) from error
+    return Connection(wrapped, (ssl.SSLWantReadError, ssl.SSLWantWriteError))

@@ -1,0 +1,213 @@
+"""LiteLLM's HTTP calls, sent by the gateway's own client.
+
+LiteLLM makes its httpx clients itself, in dozens of places, each with an `httpx.HTTPTransport`. `install` has that class
+send by `gateway.http`: so deadlines and hang-ups end a call, connections are handed on only after a clean end, redirects
+are not followed, and answers have limits, on this lane as on the other.
+"""
+
+import json
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+
+from pennyworth.gateway.errors import ApiError
+from pennyworth.gateway.http import client
+from pennyworth.gateway.http.errors import HttpError, TooLarge, Unreachable, Unsendable
+from pennyworth.gateway.lanes.limits import LARGEST_ANSWER_BYTES, LARGEST_ERROR_BYTES
+
+_DRAIN_SECONDS = 0.25
+_UNWATCHED_SECONDS = 600.0
+
+# What belongs to the one connection, or is the client's own to say.
+_OURS = frozenset(["accept-encoding", "connection", "content-length", "transfer-encoding"])
+
+# A request with nothing else in its head carries nothing of the operator's.
+_PLAIN = frozenset(["accept", "accept-encoding", "connection", "host", "user-agent"])
+
+_STREAMS = ("text/event-stream", "application/vnd.amazon.eventstream", "application/x-ndjson")
+
+
+class Interrupted(BaseException):
+    """A call must end; `reason` says why. Not an Exception, so that no SDK maps, logs or retries it."""
+
+    def __init__(self, reason: BaseException) -> None:
+        super().__init__()
+        self.reason = reason
+
+
+class Watch:
+    """One call's way to the network. Enter it around whatever may send or read, in the thread that does.
+
+    It owns every answer that is opened meanwhile: `finish` or `close` ends them all, whatever the SDK has let go of.
+    """
+
+    def __init__(
+        self,
+        check: Callable[[], None],
+        *,
+        redirected: Callable[[int, str], ApiError],
+        unusable: Callable[[str], ApiError],
+        streaming: bool,
+    ) -> None:
+        """
+        Args:
+            check: called several times a second; what it raises ends the call.
+            redirected: makes the error for an answer that leads elsewhere, of its status and target.
+            unusable: makes the error for an answer that can't be one of the provider's, of the reason.
+            streaming: whether the call asks for a stream.
+        """
+        self._check = check
+        self.redirected = redirected
+        self.unusable = unusable
+        self.streaming = streaming
+        self._open: list[client.Exchange] = []
+        self._outer: Watch | None = None
+
+    def __enter__(self) -> "Watch":
+        self._outer = getattr(_current, "watch", None)
+        _current.watch = self
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _current.watch = self._outer
+
+    def check(self) -> None:
+        """Raise Interrupted where the call must end."""
+        try:
+            self._check()
+        except Exception as reason:
+            raise Interrupted(reason) from None
+
+    def own(self, exchange: client.Exchange) -> None:
+        """Have an exchange ended with this call."""
+        self._open.append(exchange)
+
+    def finish(self) -> None:
+        """End what is open, after the SDK has read all that it wanted: the rest is read, so connections are kept."""
+        while self._open:
+            self._open.pop().drain(_DRAIN_SECONDS)
+
+    def close(self) -> None:
+        """Break off what is open."""
+        while self._open:
+            self._open.pop().close()
+
+
+_current = threading.local()
+
+
+def install() -> None:
+    """Have every synchronous httpx client of this process send by `gateway.http`."""
+    transport: Any = httpx.HTTPTransport
+    transport.__init__ = _init
+    transport.handle_request = _handle_request
+    for name in ("__enter__", "__exit__", "close"):
+        setattr(transport, name, getattr(httpx.BaseTransport, name))
+
+
+def _init(
+    self: Any, verify: ssl.SSLContext | str | bool = True, cert: Any = None, trust_env: bool = True, **_: object
+) -> None:
+    """The arguments of httpx.HTTPTransport, of which those that concern TLS count."""
+    shared = verify is True and cert is None
+    self.tls = None if shared else httpx.create_ssl_context(verify=verify, cert=cert, trust_env=trust_env)
+
+
+def _handle_request(self: Any, request: httpx.Request) -> httpx.Response:
+    watch: Watch | None = getattr(_current, "watch", None)
+    check = watch.check if watch else _limit(_UNWATCHED_SECONDS)
+    url = request.url
+    address = f"{url.scheme}://{url.netloc.decode('ascii')}{url.raw_path.decode('ascii')}"
+    fields: dict[str, str] = {}
+    for key, value in request.headers.multi_items():
+        if key not in _OURS:
+            fields[key] = f"{fields[key]}, {value}" if key in fields else value
+    content = request.read()
+    body = content if content or request.method in ("POST", "PUT", "PATCH") else None
+    try:
+        exchange = client.send(request.method, address, body, fields, check, context=self.tls)
+    except (HttpError, OSError) as error:
+        raise _translated(error, request) from error
+    try:
+        return _response(exchange, request, watch)
+    except (HttpError, OSError) as error:
+        exchange.close()
+        raise _translated(error, request) from error
+    except BaseException:
+        exchange.close()
+        raise
+
+
+def _response(exchange: client.Exchange, request: httpx.Request, watch: Watch | None) -> httpx.Response:
+    """What httpx is given of an answer: whole, unless it is a stream that was asked for."""
+    status = exchange.status
+    if 300 <= status < 400 and watch and not (request.method == "GET" and request.headers.keys() <= _PLAIN):
+        raise Interrupted(watch.redirected(status, exchange.header("location") or ""))
+    kind = (exchange.header("content-type") or "").partition(";")[0].strip().lower()
+    if status < 300 and watch and (watch.streaming or kind in _STREAMS):
+        watch.own(exchange)
+        return httpx.Response(status, headers=_headers(exchange), stream=_Stream(exchange, request))
+    if status < 400:
+        content = exchange.read(LARGEST_ANSWER_BYTES)
+        if watch and request.method == "POST" and not _is_json(content):
+            raise Interrupted(watch.unusable("it is no JSON"))
+    else:
+        content = exchange.read_beginning(LARGEST_ERROR_BYTES)
+    exchange.close()
+    return httpx.Response(status, headers=_headers(exchange), stream=httpx.ByteStream(content))
+
+
+class _Stream(httpx.SyncByteStream):
+    """An answer's body as it comes. The call that it belongs to ends it, not whoever lets go of it."""
+
+    def __init__(self, exchange: client.Exchange, request: httpx.Request) -> None:
+        self._exchange = exchange
+        self._request = request
+
+    def __iter__(self) -> Iterator[bytes]:
+        size = 0
+        try:
+            while data := self._exchange.read_some():
+                size += len(data)
+                if size > LARGEST_ANSWER_BYTES:
+                    raise TooLarge(f"it has more than {LARGEST_ANSWER_BYTES} bytes")
+                yield data
+        except (HttpError, OSError) as error:
+            raise _translated(error, self._request) from error
+
+
+def _headers(exchange: client.Exchange) -> list[tuple[str, str]]:
+    # the length is that of the body before it was cut or decoded; a cookie would be sent for the next caller
+    return [item for item in exchange.headers if item[0].lower() not in ("content-length", "set-cookie")]
+
+
+def _translated(error: Exception, request: httpx.Request) -> httpx.RequestError:
+    """The exception that httpx has for it."""
+    kind: type[httpx.RequestError] = httpx.RemoteProtocolError
+    if isinstance(error, Unreachable):
+        kind = httpx.ConnectError
+    elif isinstance(error, Unsendable):
+        kind = httpx.UnsupportedProtocol
+    return kind(str(error), request=request)
+
+
+def _is_json(content: bytes) -> bool:
+    try:
+        json.loads(content)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _limit(seconds: float) -> Callable[[], None]:
+    give_up = time.monotonic() + seconds
+
+    def check() -> None:
+        if time.monotonic() > give_up:
+            raise TimeoutError
+
+    return check
