@@ -142,6 +142,20 @@ def test_credentials_that_the_upstream_refuses_are_told_apart_from_the_client_s(
         ask(gateway)
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_redirect_is_not_followed(
+    gateway: RunningGateway, upstream: ScriptedUpstream, stream: bool
+) -> None:
+    with ScriptedUpstream() as stranger:
+        target = f"{stranger.base_url}/elsewhere"
+        upstream.answer = Answer(status=307, headers=(("Location", f"{target}?key={UPSTREAM_KEY}"),))
+        with pytest.raises(openai.APIStatusError) as refused:
+            ask(gateway, stream=stream)
+        assert (refused.value.status_code, refused.value.code) == (502, "upstream_redirected")
+        assert f"{target}," in refused.value.message
+        assert not stranger.requests
+
+
 def test_an_upstream_that_refuses_connections(gateway: RunningGateway, upstream: ScriptedUpstream) -> None:
     upstream.__exit__()
     with pytest.raises(openai.APIStatusError) as caught:

@@ -84,6 +84,8 @@ class Fake:
             def _answer(self, answer: Answer, streamed: bool) -> None:
                 if answer.silent_after == 0:
                     self._stay_silent()
+                elif answer.redirect:
+                    self._whole(answer.status, b"", {"Location": answer.redirect})
                 elif answer.status >= 400:
                     headers, body = fake.wire.error(answer)
                     self._whole(answer.status, body, headers)

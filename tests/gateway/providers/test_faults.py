@@ -37,6 +37,21 @@ def test_nobody_listens(client: openai.OpenAI, name: str, stream: bool) -> None:
     assert (refused.value.status_code, refused.value.code) == (502, "upstream_unreachable")
 
 
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_redirect_is_not_followed(
+    client: openai.OpenAI, name: str, provider: Provider, fake: Fake, status: int, stream: bool
+) -> None:
+    with Fake(provider.wire) as stranger:
+        fake.told(Answer(status=status, redirect=f"{stranger.url}/elsewhere?key=secret-in-the-query"))
+        with pytest.raises(openai.InternalServerError) as refused:
+            client.chat.completions.create(model=name, messages=QUESTION, stream=stream)
+        assert (refused.value.status_code, refused.value.code) == (502, "upstream_redirected")
+        assert f"{stranger.url}/elsewhere," in refused.value.message
+        assert not stranger.received
+    assert len(fake.received) == 1
+
+
 def test_a_plain_answer_that_breaks(client: openai.OpenAI, name: str, fake: Fake) -> None:
     fake.told(Answer(breaks_after=0))
     with pytest.raises(openai.InternalServerError) as broke:

@@ -24,6 +24,8 @@ class Answer:
     status: int = 200
     message: str = ""
     """What an error (status >= 400) says."""
+    redirect: str = ""
+    """Where it leads instead of answering."""
     pause: float = 0.0
     """Seconds between a stream's events."""
     holds_after: int | None = None

@@ -120,7 +120,9 @@ class Answer:
         while not (end := _HEAD_END.search(self._buffer)):
             if len(self._buffer) > _HEAD_BYTES:
                 raise Malformed("its headers are too long")
-            self._receive(Unreachable("the connection was closed before an answer") if not self._began else None)
+            self._receive(
+                Unreachable("the connection was closed before an answer") if not self._began else None
+            )
             self._began = True
         if end.start() > _HEAD_BYTES:
             raise Malformed("its headers are too long")
@@ -184,7 +186,9 @@ class Answer:
             return None
         from pennyworth.gateway.http.decoding import Decoder  # it was not asked for, hence rare
 
-        self.headers = [item for item in self.headers if item[0].lower() not in ("content-encoding", "content-length")]
+        self.headers = [
+            item for item in self.headers if item[0].lower() not in ("content-encoding", "content-length")
+        ]
         return Decoder(codings)
 
     def _tokens(self, name: str) -> list[str]:
@@ -263,7 +267,9 @@ class Answer:
             data = self._connection.receive(self._check)
         except OSError as error:
             if isinstance(ended, Unreachable):
-                raise Unreachable(f"the connection broke: {error.strerror or type(error).__name__}") from error
+                raise Unreachable(
+                    f"the connection broke: {error.strerror or type(error).__name__}"
+                ) from error
             raise Truncated("the connection broke") from error
         if not data:
             raise ended or Truncated("the connection was closed in the middle of it")

@@ -36,6 +36,7 @@ class Origin(NamedTuple):
     port: int
     tls: "ssl.SSLContext | None"
     """None: the one that everything shares."""
+    proxy: Proxy | None
 
 
 class Exchange(Answer):
@@ -155,9 +156,9 @@ def send(
         port = parts.port or (443 if parts.scheme == "https" else 80)
     except ValueError:
         raise Unsendable("the address has no valid port") from None
-    origin = Origin(parts.scheme, parts.hostname or "", port, context)
-    proxy = proxy_for(origin.scheme, origin.host, origin.port)
-    request = _request(method, parts, body, headers, proxy if parts.scheme == "http" else None)
+    host = parts.hostname or ""
+    origin = Origin(parts.scheme, host, port, context, proxy_for(parts.scheme, host, port))
+    request = _request(method, parts, body, headers, origin.proxy if parts.scheme == "http" else None)
     while reused := _idle.take(origin):
         if not reused.quiet():  # closed meanwhile, or something came that nobody had asked for
             reused.close()
@@ -171,10 +172,12 @@ def send(
             if time.monotonic() - began > _CLOSING_SECONDS:
                 raise
             break
-    return _exchange(origin, _connect(origin, proxy, check, connect), request, check, fresh=True)
+    return _exchange(origin, _connect(origin, check, connect), request, check, fresh=True)
 
 
-def _exchange(origin: Origin, connection: Connection, request: bytes, check: Check, *, fresh: bool) -> Exchange:
+def _exchange(
+    origin: Origin, connection: Connection, request: bytes, check: Check, *, fresh: bool
+) -> Exchange:
     try:
         connection.send(request, check)
         if connection.early and not fresh:
@@ -196,7 +199,9 @@ def _request(
 ) -> bytes:
     """A request's bytes, in one piece so that they leave in one packet where they fit."""
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    host = parts.netloc.rpartition("@")[2].removesuffix({"http": ":80", "https": ":443"}.get(parts.scheme, ""))
+    host = parts.netloc.rpartition("@")[2].removesuffix(
+        {"http": ":80", "https": ":443"}.get(parts.scheme, "")
+    )
     if parts.scheme not in ("http", "https") or not _TARGET.fullmatch(target) or not _TARGET.fullmatch(host):
         raise Unsendable("the address is no http or https URL")
     given = {name.lower() for name in headers}
@@ -209,7 +214,7 @@ def _request(
         fields["Content-Length"] = str(len(body))
     if proxy:
         target = f"http://{host}{target}"
-        fields.update(proxy.headers)
+        fields.update(proxy.headers())
     return _head(f"{method} {target} HTTP/1.1", fields) + (body or b"")
 
 
@@ -223,7 +228,8 @@ def _head(first: str, fields: Mapping[str, str]) -> bytes:
     return "\r\n".join(lines).encode("latin-1")
 
 
-def _connect(origin: Origin, proxy: Proxy | None, check: Check, seconds: float) -> Connection:
+def _connect(origin: Origin, check: Check, seconds: float) -> Connection:
+    proxy = origin.proxy
     if proxy is None:
         connection = connect(origin.host, origin.port, seconds)
     else:
@@ -250,7 +256,10 @@ def _tunnel(connection: Connection, origin: Origin, proxy: Proxy, check: Check, 
 
     try:
         connection.send(
-            _head(f"CONNECT {host}:{origin.port} HTTP/1.1", {"Host": f"{host}:{origin.port}", **proxy.headers}), checked
+            _head(
+                f"CONNECT {host}:{origin.port} HTTP/1.1", {"Host": f"{host}:{origin.port}", **proxy.headers()}
+            ),
+            checked,
         )
         answer = Answer(connection, checked)
         if not 200 <= answer.status < 300:
@@ -259,7 +268,9 @@ def _tunnel(connection: Connection, origin: Origin, proxy: Proxy, check: Check, 
             raise Unreachable(f"the proxy {proxy.host}:{proxy.port} sends what nobody asked for")
     except HttpError as error:
         connection.close()
-        raise error if isinstance(error, Unreachable) else Unreachable(f"the proxy {proxy.host}: {error}") from error
+        raise (
+            error if isinstance(error, Unreachable) else Unreachable(f"the proxy {proxy.host}: {error}")
+        ) from error
     except BaseException:
         connection.close()
         raise

@@ -37,7 +37,7 @@ class Connection:
         """
         sock.setblocking(False)
         self._sock = sock
-        self._would_block = (BlockingIOError, *would_block)
+        self._would_block: tuple[type[OSError], ...] = (BlockingIOError, *would_block)
         self._poll = select.poll()
         self._next_check = 0.0
         self.early = b""

@@ -11,8 +11,12 @@ class Proxy:
 
     host: str
     port: int
-    headers: dict[str, str] = field(repr=False)
-    """Its credentials, where it wants any."""
+    authorization: str = field(default="", repr=False)
+    """What it is sent as Proxy-Authorization, where it wants credentials."""
+
+    def headers(self) -> dict[str, str]:
+        """What a request through it carries beside its own headers."""
+        return {"Proxy-Authorization": self.authorization} if self.authorization else {}
 
 
 def proxy_for(scheme: str, host: str, port: int) -> Proxy | None:
@@ -27,10 +31,10 @@ def proxy_for(scheme: str, host: str, port: int) -> Proxy | None:
     if not url or proxy_bypass(f"{host}:{port}"):
         return None
     parts = urlsplit(url if "//" in url else f"//{url}")
-    headers = {}
+    authorization = ""
     if parts.username:
         from base64 import b64encode
 
         credentials = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
-        headers["Proxy-Authorization"] = f"Basic {b64encode(credentials).decode()}"
-    return Proxy(parts.hostname or "", parts.port or 8080, headers)
+        authorization = f"Basic {b64encode(credentials).decode()}"
+    return Proxy(parts.hostname or "", parts.port or 8080, authorization)

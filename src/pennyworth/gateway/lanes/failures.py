@@ -70,9 +70,9 @@ def unusable(deployment: Deployment, reason: str) -> ApiError:
     """What the upstream answered can't be an answer of its API."""
     return ApiError(
         502,
-        f"The upstream provider '{deployment.provider}' answered the model '{deployment.name}' with something that is no"
-        f" answer of its API: {reason}. Try again; if it stays so, ask whoever runs this gateway to check the model's"
-        " address.",
+        f"The upstream provider '{deployment.provider}' answered for the model '{deployment.name}' with something that"
+        f" is no answer of its API: {reason}. Try again; if it stays so, ask whoever runs this gateway to check the"
+        " model's address.",
         code="upstream_broken",
     )
 

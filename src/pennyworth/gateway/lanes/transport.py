@@ -1,8 +1,8 @@
 """LiteLLM's HTTP calls, sent by the gateway's own client.
 
-LiteLLM makes its httpx clients itself, in dozens of places, each with an `httpx.HTTPTransport`. `install` has that class
-send by `gateway.http`: so deadlines and hang-ups end a call, connections are handed on only after a clean end, redirects
-are not followed, and answers have limits, on this lane as on the other.
+LiteLLM makes its httpx clients itself, in dozens of places, each with an `httpx.HTTPTransport`. `install` has that
+class send by `gateway.http`: so deadlines and hang-ups end a call, connections are handed on only after a clean end,
+redirects are not followed, and answers have limits, on this lane as on the other.
 """
 
 import json
@@ -110,7 +110,11 @@ def install() -> None:
 
 
 def _init(
-    self: Any, verify: ssl.SSLContext | str | bool = True, cert: Any = None, trust_env: bool = True, **_: object
+    self: Any,
+    verify: ssl.SSLContext | str | bool = True,
+    cert: Any = None,
+    trust_env: bool = True,
+    **_: object,
 ) -> None:
     """The arguments of httpx.HTTPTransport, of which those that concern TLS count."""
     shared = verify is True and cert is None
