@@ -214,6 +214,81 @@ def test_a_deployment_without_weight_of_its_own_gets_no_requests() -> None:
     assert {config.resolve("m").model for _ in range(50)} == {"b"}
 
 
+def wildcard(name: str, model: str) -> Config:
+    return parse({"model_list": [{"model_name": name, "litellm_params": {"model": model}}]}, {})
+
+
+@pytest.mark.parametrize(
+    ("name", "model", "asked", "upstream"),
+    [
+        ("*", "openai/*", "openai/gpt-oss-120b", "openai/gpt-oss-120b"),
+        ("*", "hosted_vllm/*", "hosted_vllm/x", "hosted_vllm/x"),
+        ("groq/*", "groq/*", "groq/groq/compound", "groq/compound"),
+        ("groq/*", "groq/*", "groq/llama", "llama"),
+        ("openrouter/*", "openrouter/*", "openrouter/openrouter/auto", "openrouter/auto"),
+        ("own/*", "openai/team/*", "own/a/b", "team/a/b"),
+        ("*", "*", "openai/gpt-oss-120b", "gpt-oss-120b"),
+        ("gemini/*", "gemini/*", "gemini/gemini-2.5-flash", "gemini-2.5-flash"),
+        ("bedrock/*", "bedrock/*", "bedrock/eu.anthropic.claude-v1:0", "eu.anthropic.claude-v1:0"),
+        ("vertex_ai/*", "vertex_ai/*", "vertex_ai/meta/llama-3", "meta/llama-3"),
+    ],
+)
+def test_what_stands_in_a_wildcards_place_reaches_the_upstream_whole(
+    name: str, model: str, asked: str, upstream: str
+) -> None:
+    assert wildcard(name, model).resolve(asked).model == upstream
+
+
+@pytest.mark.parametrize(
+    ("provider", "asked", "upstream"),
+    [
+        ("openai", "openai/gpt-5", "gpt-5"),
+        ("openai", "gpt-5", "gpt-5"),
+        ("anthropic", "anthropic/claude-x", "claude-x"),
+        ("openrouter", "openrouter/auto", "openrouter/auto"),
+        ("groq", "groq/compound", "groq/compound"),
+        ("groq", "openai/gpt-oss-120b", "openai/gpt-oss-120b"),
+    ],
+)
+def test_names_for_a_provider_of_the_environments(provider: str, asked: str, upstream: str) -> None:
+    assert load(None, {"LITELLM_MODEL_PROVIDER": provider}).resolve(asked).model == upstream
+
+
+@pytest.mark.parametrize(
+    ("model", "asked"),
+    [
+        ("gemini/*", "ok/../../../cachedContents"),
+        ("gemini/*", "tunedModels/x"),
+        ("azure/*", "../../../evil?"),
+        ("azure/*", "x/../y"),
+        ("azure/*", "x?api-version=1"),
+        ("azure/*", "x#y"),
+        ("azure/*", "x%2F..%2Fy"),
+        ("bedrock/*", "us-west-2/anthropic.claude-v1"),
+        ("bedrock/*", "agent/A/B"),
+        ("vertex_ai/*", "a/../b"),
+        ("vertex_ai/*", "./a"),
+        ("cohere/*", ".."),
+        ("cohere/*", "a b"),
+        ("cohere/*", "a\\b"),
+        ("cohere/*", "a\n"),
+        ("*", "oobabooga/http://127.0.0.1:1"),
+        ("*", "huggingface/https://evil.example/x"),
+        ("*", "huggingface/https:/evil.example"),
+        ("*", "replicate//evil"),
+        ("*", "gemini/../x"),
+    ],
+)
+def test_no_name_of_a_callers_leads_to_another_host_or_path(model: str, asked: str) -> None:
+    with pytest.raises(ApiError) as refused:
+        wildcard("*", model).resolve(asked)
+    assert (refused.value.status, refused.value.code) == (404, "model_not_found")
+
+
+def test_what_the_operator_names_may_have_any_path() -> None:
+    assert wildcard("mine", "gemini/tunedModels/x").resolve("mine").model == "tunedModels/x"
+
+
 def test_an_objection_carries_the_place_it_is_about() -> None:
     params = {"model": "openai/x", "timeout": "soon"}
     entries = [{"model_name": "a", "litellm_params": {"model": "openai/x"}}, {"model_name": "b"}]

@@ -222,16 +222,18 @@ class Gateway:
     def _names(self, deployment: Deployment) -> list[str]:
         """The names under which a deployment's models can be asked for."""
         if "*" not in deployment.name:
-            return [deployment.name]
-        if not deployment.provider or deployment.missing:
+            return [deployment.name] if deployment.listed else []
+        if not deployment.listed or not deployment.provider or deployment.missing:
             return []
         models = lanes.choose(deployment.lane).models(deployment)
         # what the model's own wildcard leaves open is what the client's name has in its place
         prefix, _, suffix = deployment.model.partition("*")
-        fitting = (m for m in models if m.startswith(prefix) and m.endswith(suffix))
-        return [
-            deployment.name.replace("*", m[len(prefix) : len(m) - len(suffix) or None], 1) for m in fitting
-        ]
+        left_open = (
+            m[len(prefix) : len(m) - len(suffix) or None]
+            for m in models
+            if m.startswith(prefix) and m.endswith(suffix)
+        )
+        return [deployment.name.replace("*", part, 1) for part in left_open if deployment.concrete(part)]
 
     def _model(self, name: str, deployment: Deployment) -> dict[str, Any]:
         return {"id": name, "object": "model", "created": self._started, "owned_by": deployment.provider}

@@ -5,17 +5,33 @@ Format: https://docs.litellm.ai/docs/proxy/configs.
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from pennyworth.gateway.errors import ApiError
-from pennyworth.gateway.providers import AZURE_V1, PROVIDERS, WELL_KNOWN_PREFIXES, Provider
+from pennyworth.gateway.providers import (
+    AZURE_V1,
+    PROVIDERS,
+    SELF_PREFIXED,
+    WELL_KNOWN_PREFIXES,
+    Provider,
+)
 
 LaneName = Literal["direct", "litellm"]
 
 _REFERENCE = "os.environ/"
+
+# LiteLLM puts a model's name into the path of an upstream's URL, and some names it takes for an address. What a caller
+# writes in a wildcard's place must lead nowhere but to a model below the address that is configured.
+_SEGMENT = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._:@+~-]+")
+_SEGMENTS = re.compile(
+    r"(?:(?!\.{1,2}/)[A-Za-z0-9._:@+~-]*[A-Za-z0-9._@+~-]/)*(?!\.{1,2}$)[A-Za-z0-9._:@+~-]+"
+)
+# Of these the name is one segment; a slash would choose another API of the provider's, or another region.
+_ONE_SEGMENT = frozenset(["azure", "bedrock", "gemini", "sagemaker", "sagemaker_chat"])
 
 # What is honoured; anything else in these sections is named in `Config.ignored`, never dropped in silence.
 _HONOURED = {
@@ -57,6 +73,8 @@ class Deployment:
     """`litellm_params` as they stand, `os.environ/NAME` already replaced, without `model`."""
     missing: tuple[str, ...] = ()
     """Environment variables that `params` name and that are not set."""
+    listed: bool = True
+    """Whether GET /v1/models names it."""
 
     def endpoint(self) -> Provider:
         """How a direct call reaches the provider."""
@@ -67,6 +85,26 @@ class Deployment:
     def secrets(self) -> list[str]:
         """The values in `params` that must never reach a client or a log."""
         return list(_secrets(self.params))
+
+    def concrete(self, captured: str) -> "Deployment | None":
+        """A wildcard deployment for one model's name, which has `captured` in the wildcard's place.
+
+        Returns:
+            None where that name can't be told to a provider, or would lead elsewhere than to a model.
+        """
+        model = self.model.replace("*", captured, 1)
+        provider, lane = self.provider, self.lane
+        if not provider:
+            try:
+                provider, model = _split(model, None, self.name)
+            except ConfigError:
+                return None
+            lane = _lane(provider, self.params)
+        if lane == "litellm" and not (_SEGMENT if provider in _ONE_SEGMENT else _SEGMENTS).fullmatch(
+            captured
+        ):
+            return None
+        return replace(self, provider=provider, model=model, lane=lane)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +167,7 @@ class Config:
             if best and len(deployment.name) > len(best[0].name):
                 best = []
             captured = name[len(prefix) : len(name) - len(suffix) or None]
-            concrete = _concrete(deployment, captured)
-            if concrete:
+            if concrete := deployment.concrete(captured):
                 best.append(concrete)
         return best
 
@@ -166,7 +203,13 @@ def document(path: Path | None, environ: Mapping[str, str]) -> dict[str, Any]:
             "No models are configured. Give a LiteLLM config file (PENNYWORTH_CONFIG or --config), or name a"
             " provider in LITELLM_MODEL_PROVIDER and set its usual key, such as OPENAI_API_KEY."
         )
-    return {"model_list": [{"model_name": "*", "litellm_params": {"model": f"{provider}/*"}}]}
+    models: dict[str, Any] = {"model": f"{provider}/*"}
+    entries: list[dict[str, Any]] = [{"model_name": "*", "litellm_params": models}]
+    if provider not in SELF_PREFIXED:  # the provider's own name before a model's is then no part of it
+        entries.append(
+            {"model_name": f"{provider}/*", "litellm_params": models, "model_info": {"listed": False}}
+        )
+    return {"model_list": entries}
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -262,20 +305,8 @@ def _deployment(index: int, entry: Any, environ: Mapping[str, str]) -> Deploymen
         raise ConfigError(
             f"{place}: model_info.lane is either direct or litellm, not {lane!r}", *path, "model_info", "lane"
         )
-    return Deployment(name, provider, model, lane or _lane(provider, values), values, tuple(missing))
-
-
-def _concrete(deployment: Deployment, captured: str) -> Deployment | None:
-    """A wildcard deployment for one model's name, or None where that name can't be told to a provider."""
-    model = deployment.model.replace("*", captured, 1)
-    provider = deployment.provider
-    if provider:
-        return replace(deployment, model=model.removeprefix(f"{provider}/"))
-    try:
-        provider, model = _split(model, None, deployment.name)
-    except ConfigError:
-        return None
-    return replace(deployment, provider=provider, model=model, lane=_lane(provider, deployment.params))
+    listed = not isinstance(info, Mapping) or info.get("listed") is not False
+    return Deployment(name, provider, model, lane or _lane(provider, values), values, tuple(missing), listed)
 
 
 def _split(model: str, provider: Any, place: str, path: tuple[str | int, ...] = ()) -> tuple[str, str]:

@@ -95,6 +95,9 @@ AZURE_V1 = Provider(
 )
 """Azure's v1 API, which is OpenAI's. Its dated API versions differ in path and are LiteLLM's."""
 
+SELF_PREFIXED = frozenset(["groq", "openrouter"])
+"""Providers with models whose own names begin with the provider's: `openrouter/auto`, `groq/compound`."""
+
 # How LiteLLM's users name a well-known model without its provider.
 WELL_KNOWN_PREFIXES = {
     "gpt-": "openai",
