@@ -41,8 +41,11 @@ def serve(
         origin.strip() for origin in environ.get("CORS_ALLOW_ORIGINS", "*").split(",") if origin.strip()
     ]
 
-    from waitress.server import create_server  # only where it serves
+    from waitress.server import BaseWSGIServer, create_server  # only where it serves
 
+    from pennyworth.gateway.request_parser import Channel
+
+    BaseWSGIServer.channel_class = Channel  # of the class: a name such as localhost may be several servers
     server = create_server(
         Gateway(source, origins),
         host=host,
