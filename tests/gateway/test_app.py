@@ -144,6 +144,7 @@ def test_a_wrong_content_type(gateway: RunningGateway, kind: str) -> None:
     [
         ("GET", CHAT, "POST"),
         ("DELETE", CHAT, "POST"),
+        ("GET", "/v1/embeddings", "POST"),
         ("POST", "/v1/models", "GET"),
         ("PUT", "/health", "GET"),
     ],
@@ -154,7 +155,7 @@ def test_a_wrong_method(gateway: RunningGateway, method: str, path: str, allowed
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/v1", "/v1/", "/v2/models", "/v1/embeddings", "/v1//models", "/%00", "/..%2f"]
+    "path", ["/", "/v1", "/v1/", "/v2/models", "/v1/nowhere", "/v1//models", "/%00", "/..%2f"]
 )
 def test_an_unknown_path(gateway: RunningGateway, path: str) -> None:
     status, _, body = plain(gateway, "GET", path)

@@ -89,13 +89,12 @@ def test_settings(config: Config) -> None:
 def test_a_name_leads_to_a_deployment(
     config: Config, asked: str, provider: str, model: str, lane: str
 ) -> None:
-    found = config.resolve(asked)
+    (found,) = config.resolve(asked)
     assert (found.provider, found.model, found.lane) == (provider, model, lane)
 
 
-def test_deployments_of_one_name_share_its_requests_by_weight(config: Config) -> None:
-    providers = [config.resolve("gpt-4").provider for _ in range(400)]
-    assert 220 < providers.count("openai") < 380
+def test_a_name_may_lead_to_several_deployments(config: Config) -> None:
+    assert [found.provider for found in config.resolve("gpt-4")] == ["azure", "openai"]
 
 
 @pytest.mark.parametrize("asked", ["nonsense", "groq/", ""])
@@ -205,15 +204,6 @@ def test_a_weight_is_none_or_more(value: Any) -> None:
         only({"litellm_params": {"model": "openai/x", "weight": value}})
 
 
-def test_a_deployment_without_weight_of_its_own_gets_no_requests() -> None:
-    entries = [
-        {"model_name": "m", "litellm_params": {"model": f"openai/{name}", "weight": weight}}
-        for name, weight in (("a", 0), ("b", 1), ("c", "0"))
-    ]
-    config = parse({"model_list": entries}, {})
-    assert {config.resolve("m").model for _ in range(50)} == {"b"}
-
-
 def wildcard(name: str, model: str) -> Config:
     return parse({"model_list": [{"model_name": name, "litellm_params": {"model": model}}]}, {})
 
@@ -236,7 +226,7 @@ def wildcard(name: str, model: str) -> Config:
 def test_what_stands_in_a_wildcards_place_reaches_the_upstream_whole(
     name: str, model: str, asked: str, upstream: str
 ) -> None:
-    assert wildcard(name, model).resolve(asked).model == upstream
+    assert wildcard(name, model).resolve(asked)[0].model == upstream
 
 
 @pytest.mark.parametrize(
@@ -251,7 +241,7 @@ def test_what_stands_in_a_wildcards_place_reaches_the_upstream_whole(
     ],
 )
 def test_names_for_a_provider_of_the_environments(provider: str, asked: str, upstream: str) -> None:
-    assert load(None, {"LITELLM_MODEL_PROVIDER": provider}).resolve(asked).model == upstream
+    assert load(None, {"LITELLM_MODEL_PROVIDER": provider}).resolve(asked)[0].model == upstream
 
 
 @pytest.mark.parametrize(
@@ -286,7 +276,7 @@ def test_no_name_of_a_callers_leads_to_another_host_or_path(model: str, asked: s
 
 
 def test_what_the_operator_names_may_have_any_path() -> None:
-    assert wildcard("mine", "gemini/tunedModels/x").resolve("mine").model == "tunedModels/x"
+    assert wildcard("mine", "gemini/tunedModels/x").resolve("mine")[0].model == "tunedModels/x"
 
 
 def test_an_objection_carries_the_place_it_is_about() -> None:

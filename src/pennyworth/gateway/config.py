@@ -129,10 +129,8 @@ class Config:
         """Whether any model goes the LiteLLM lane."""
         return any(deployment.lane == "litellm" for deployment in self.deployments)
 
-    def resolve(self, name: str) -> Deployment:
-        """The deployment for a client's model name: exact names first, then the most specific wildcard.
-
-        Several deployments of one name share its requests at random, by their `weight` where one is given.
+    def resolve(self, name: str) -> list[Deployment]:
+        """The deployments for a client's model name: of exactly that name, else of the most specific wildcard.
 
         Raises:
             ApiError: 404 `model_not_found`.
@@ -146,14 +144,7 @@ class Config:
                 code="model_not_found",
                 param="model",
             )
-        if len(matches) == 1:
-            return matches[0]
-        import random  # only where there is a choice: it costs start-up time
-
-        given = (d.params.get("weight") for d in matches)
-        weights = [1.0 if weight is None else weight for weight in given]
-        chosen = random.choices(matches, weights if any(weights) else None)  # noqa: S311  # guards nothing
-        return chosen[0]
+        return matches
 
     def _wildcards(self, name: str) -> list[Deployment]:
         best: list[Deployment] = []

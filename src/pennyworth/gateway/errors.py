@@ -1,6 +1,5 @@
-"""Errors in the shape that OpenAI's API gives them: https://platform.openai.com/docs/guides/error-codes."""
+"""What an API user is told when something fails. How it is written is the dialect's to say."""
 
-import json
 from collections.abc import Iterable
 
 _TYPES = {
@@ -46,14 +45,13 @@ class ApiError(Exception):
         self.type = type or _TYPES.get(status, "api_error" if status >= 500 else "invalid_request_error")
         self.headers = list(headers)
 
-    def body(self) -> bytes:
-        """The JSON document of a plain response."""
-        error = {"message": self.message, "type": self.type, "param": self.param, "code": self.code}
-        return json.dumps({"error": error}, ensure_ascii=False).encode()
 
-    def event(self) -> bytes:
-        """The same as a server-sent event, for a stream whose status has gone out already.
+class UpstreamFailure(ApiError):
+    """An upstream did not give an answer. Whether another attempt makes sense, the router decides."""
 
-        The leading blank line ends whatever half of an event was sent before.
-        """
-        return b"\n\ndata: " + self.body() + b"\n\n"
+    sent = True
+    """Whether the request may have reached the upstream, which may then have worked on it."""
+
+
+class ClientDisconnected(Exception):
+    """The client hung up: nobody is left to answer."""

@@ -117,8 +117,8 @@ class Followed:
         if self._reading.acquire(blocking=False):
             threading.Thread(target=self._run, name="read parameters", daemon=True).start()
 
-    def __call__(self, *, doubt: bool = False) -> Settings:
-        """The settings for a request. See `Source`.
+    def __call__(self, *, refresh: bool = False) -> Settings:
+        """The settings for a request. See `SettingsProvider`.
 
         It waits only where none are known yet; where they are so old that keys taken away meanwhile must not open; and
         in doubt, so that a new key opens soon, but not each time: wrong keys are cheap to send.
@@ -132,9 +132,9 @@ class Followed:
             age = abs(now - self._read_at)
             if min(age, abs(now - self._failed_at)) < min(self._every, _PAUSE_SECONDS):
                 return known
-            if not doubt and age < self._every:
+            if not refresh and age < self._every:
                 return known
-            if not doubt and age < _LIMIT * self._every:
+            if not refresh and age < _LIMIT * self._every:
                 self.begin()
                 return known
         reads = self._reads

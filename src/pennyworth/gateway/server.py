@@ -8,9 +8,10 @@ from types import FrameType
 from typing import Any
 
 from pennyworth.gateway import config as configuration
-from pennyworth.gateway.app import LARGEST_BODY_BYTES, Gateway
+from pennyworth.gateway.app import Gateway
+from pennyworth.gateway.bodies import LARGEST_BODY_BYTES
 from pennyworth.gateway.log import log
-from pennyworth.gateway.settings import Settings, Source, constant, spread
+from pennyworth.gateway.settings import Settings, SettingsProvider, constant, spread
 
 
 def serve(
@@ -57,7 +58,7 @@ def serve(
         channel_request_lookahead=1,
         max_request_body_size=LARGEST_BODY_BYTES + 1,
     )
-    _prepare(settings.config)
+    _prepare(settings)
     log("info", "listening", host=host, port=int(getattr(server, "effective_port", port)))
 
     def stop(_number: int, _frame: FrameType | None) -> None:
@@ -67,7 +68,9 @@ def serve(
     server.run()
 
 
-def _source(document: Mapping[str, Any], settings: Settings, environ: MutableMapping[str, str]) -> Source:
+def _source(
+    document: Mapping[str, Any], settings: Settings, environ: MutableMapping[str, str]
+) -> SettingsProvider:
     """What gives each request its settings: always the same, unless they follow parameters."""
     path = environ.get("PENNYWORTH_PARAMETERS", "").strip()
     if not path:
@@ -77,14 +80,12 @@ def _source(document: Mapping[str, Any], settings: Settings, environ: MutableMap
     return parameters.follow(path, document, environ)
 
 
-def _prepare(config: configuration.Config) -> None:
+def _prepare(settings: Settings) -> None:
     """What the first request would otherwise wait for, while the socket is open already."""
     from pennyworth.gateway import lanes
 
-    if any(deployment.lane == "direct" for deployment in config.deployments):
-        lanes.choose("direct").prepare(config)
-    if config.needs_litellm():
-        lanes.choose("litellm").prepare(config)
+    for lane in sorted({deployment.lane for deployment in settings.config.deployments}):
+        lanes.choose(lane).prepare(settings)
 
 
 def main(environ: MutableMapping[str, str] = os.environ) -> Any:

@@ -1,11 +1,12 @@
 """What the gateway serves at one moment, made from a configuration and the variables that it refers to."""
 
 from collections.abc import Mapping, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from pennyworth.gateway.config import Config, parse
-from pennyworth.gateway.keys import Keys
+from pennyworth.gateway.callers import Keys
+from pennyworth.gateway.config import Config, Deployment, parse
+from pennyworth.gateway.upstreams import Upstream, resolve_upstream
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +15,8 @@ class Settings:
 
     config: Config
     keys: Keys
+    _environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+    _upstreams: dict[tuple[int, str], Upstream] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, document: Mapping[str, Any], environ: Mapping[str, str]) -> "Settings":
@@ -26,29 +29,50 @@ class Settings:
             ConfigError: an entry can't be understood.
         """
         config = parse(document, environ)
-        return cls(config, Keys([*environ.get("LITELLM_API_KEYS", "").split(","), *config.keys]))
+        keys = Keys([*environ.get("LITELLM_API_KEYS", "").split(","), *config.keys])
+        settings = cls(config, keys, {**environ, **config.environment})
+        for deployment in config.deployments:
+            if deployment.provider:
+                settings.upstream(deployment)
+        return settings
+
+    def upstream(self, deployment: Deployment) -> Upstream:
+        """How a deployment is reached; of a wildcard for any provider, resolved when that is first asked for."""
+        key = id(deployment.params), deployment.provider
+        known = self._upstreams.get(key)
+        if known is None:
+            known = self._upstreams[key] = resolve_upstream(deployment, self._environ)
+        return known
+
+    def upstreams(self) -> list[Upstream]:
+        """Those that have been resolved so far."""
+        return list(self._upstreams.values())
 
 
-class Source(Protocol):
+EMPTY = Settings(Config(()), Keys(()))
+"""For endpoints that answer whatever the settings are."""
+
+
+class SettingsProvider(Protocol):
     """What gives each request its settings."""
 
-    def __call__(self, *, doubt: bool = False) -> Settings:
+    def __call__(self, *, refresh: bool = False) -> Settings:
         """The settings for a request.
 
         Args:
-            doubt: the former ones refused it, and newer ones may not.
+            refresh: those at hand refused it, and newer ones may not.
         Raises:
             ApiError: there are none yet.
         """
 
 
-def constant(settings: Settings) -> Source:
+def constant(settings: Settings) -> SettingsProvider:
     """Always the same."""
 
-    def source(*, doubt: bool = False) -> Settings:
+    def provider(*, refresh: bool = False) -> Settings:
         return settings
 
-    return source
+    return provider
 
 
 def spread(environ: MutableMapping[str, str]) -> None:

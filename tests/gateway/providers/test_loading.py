@@ -14,6 +14,7 @@ from tests.gateway.providers.wires import Answer
 
 from pennyworth.gateway.config import Deployment
 from pennyworth.gateway.lanes import litellm
+from pennyworth.gateway.upstreams import Upstream
 from pennyworth.host.places import ROOT
 
 QUESTION = [{"role": "user", "content": "What is the capital of France?"}]
@@ -132,6 +133,6 @@ def test_missing_credentials_are_the_gateways_fault(start_gateway: Start) -> Non
     ],
 )
 def test_the_models_of_a_provider(provider: str, model: str) -> None:
-    names = litellm.models(Deployment("*", provider, "*", "litellm"))
+    names = litellm.models(Upstream(Deployment("*", provider, "*", "litellm")))
     assert model in names
     assert not any(name.startswith(f"{provider}/") for name in names)

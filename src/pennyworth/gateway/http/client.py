@@ -183,7 +183,11 @@ def _exchange(
         if connection.early and not fresh:
             # It may belong to the request before. This one was not sent whole, so nobody works on it.
             raise Unreachable("an answer came before the request had been sent")
-        return Exchange(origin, connection, check)
+        try:
+            return Exchange(origin, connection, check)
+        except Unreachable as error:
+            error.sent = True
+            raise
     except OSError as error:
         connection.close()
         if isinstance(error, ConnectionError):

@@ -8,6 +8,9 @@ class HttpError(Exception):
 class Unreachable(HttpError):
     """No connection could be made, or it broke before an answer began."""
 
+    sent = False
+    """Whether the request had been sent whole, so that the server may have worked on it."""
+
 
 class Malformed(HttpError):
     """The answer is not HTTP as RFC 9112 has it."""

@@ -1,68 +1,53 @@
 """The two ways to an upstream, behind one interface.
 
-Each lane is a module here; `choose` imports only the one that is needed.
-
-A lane turns a `Call` into a `Reply`, or raises `ApiError` while nothing has been sent to the client yet. What both
-lanes need (keys, routes, errors on their way out, logging) is their caller's.
+Each lane is a module here; `choose` imports only the one that is needed. A lane sends a `Call` to the upstream of an
+`Attempt` and gives a `Response`, or raises ApiError while nothing has been sent to the client yet.
 """
 
-from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
-from pennyworth.gateway.config import Config, Deployment, LaneName
+from pennyworth.gateway.bodies import Body
+from pennyworth.gateway.config import LaneName
+from pennyworth.gateway.router import Attempt
+from pennyworth.gateway.upstreams import Upstream
+from pennyworth.gateway.wsgi import Request, Response
 
-Body = Generator[bytes, None, None]
+if TYPE_CHECKING:
+    from pennyworth.gateway.endpoints import Endpoint
+    from pennyworth.gateway.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
     """One request, checked and ready to go to an upstream."""
 
-    deployment: Deployment
-    payload: dict[str, Any]
-    """The request's JSON object as the client sent it, `model` being the client's name for it."""
-    raw: bytes
-    """The same as bytes."""
-    stream: bool
-    deadline: float
-    """When the answer must be complete, on time.monotonic()'s clock."""
-    gone: Callable[[], bool]
-    """Whether the client has hung up. Cheap: may be asked several times a second."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What an upstream answers: the status, headers for the client, and the body as it comes.
-
-    Closing the body cancels the upstream call. A body may raise ApiError half-way; what was sent stays sent.
-    """
-
-    status: int
-    headers: list[tuple[str, str]]
+    request: Request
+    endpoint: "Endpoint"
     body: Body
+    model: str
+    """The client's name for it."""
+    stream: bool
 
 
 class Lane(Protocol):
     """A way to an upstream."""
 
-    def prepare(self, config: Config) -> None:
+    def prepare(self, settings: "Settings") -> None:
         """Do, or begin in the background, what the first call would otherwise wait for."""
 
-    def chat(self, call: Call) -> Reply:
-        """Answer `POST /v1/chat/completions`.
+    def send(self, call: Call, attempt: Attempt) -> Response:
+        """Have the attempt's upstream answer a call.
 
         Raises:
-            ApiError: the upstream refused, failed, was unreachable or too slow, or the client has gone.
+            UpstreamFailure: it failed, was unreachable or too slow.
+            ApiError: it can't be asked this.
+            ClientDisconnected: nobody is left to answer.
         """
 
-    def models(self, deployment: Deployment) -> list[str]:
+    def models(self, upstream: Upstream) -> list[str]:
         """The upstream's names of the models that a wildcard deployment (`provider/*`) stands for."""
-
-
-class ClientGone(Exception):
-    """The client hung up: nobody is left to answer. Raised by a lane that notices it while waiting."""
 
 
 def choose(name: LaneName) -> Lane:

@@ -15,19 +15,19 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pennyworth.gateway.config import Config, Deployment
-from pennyworth.gateway.errors import ApiError
-from pennyworth.gateway.lanes import Call, ClientGone, Reply
+from pennyworth.gateway.endpoints import Endpoint
+from pennyworth.gateway.errors import ApiError, ClientDisconnected
+from pennyworth.gateway.http.errors import Unreachable
+from pennyworth.gateway.lanes import Call
 from pennyworth.gateway.lanes.failures import (
     broken,
     redirected,
-    scrubbed,
     timed_out,
     unreachable,
     unsendable,
@@ -35,9 +35,13 @@ from pennyworth.gateway.lanes.failures import (
     upstream_error,
 )
 from pennyworth.gateway.log import log
+from pennyworth.gateway.router import Attempt
+from pennyworth.gateway.settings import Settings
+from pennyworth.gateway.upstreams import Upstream
+from pennyworth.gateway.wsgi import JSON, Response
 
 if TYPE_CHECKING:
-    from pennyworth.gateway.lanes.transport import Watch
+    from pennyworth.gateway.lanes.transport import CallScope
 
 # Read by LiteLLM while it is imported.
 _ENVIRONMENT = {
@@ -101,6 +105,9 @@ _WARM_UP: dict[str, tuple[str, dict[str, str]]] = {
     "gemini": ("gemini", {"api_base": "{address}", "api_key": "-"}),
 }
 
+# What of LiteLLM's price table the endpoints can ask for.
+_MODES = frozenset(["chat", "completion", "embedding"])
+
 _TICK_SECONDS = 0.25
 _TURN_SECONDS = 0.0005
 
@@ -114,33 +121,33 @@ class _Sdk:
         self._done = threading.Event()
         self._module: Any = None
 
-    def start(self, config: Config) -> None:
+    def start(self, settings: Settings) -> None:
         """Begin, unless that was done before."""
         with self._lock:
             if self._started:
                 return
             self._started = True
-        threading.Thread(target=self._run, args=(config,), name="import litellm", daemon=True).start()
+        threading.Thread(target=self._run, args=(settings,), name="import litellm", daemon=True).start()
 
-    def get(self, call: Call) -> Any:
+    def get(self, call: Call, attempt: Attempt) -> Any:
         """The module, as soon as it is there."""
         while not self._done.wait(_TICK_SECONDS):
-            if call.gone():
-                raise ClientGone
-            if time.monotonic() > call.deadline:
+            if call.request.client_disconnected():
+                raise ClientDisconnected
+            if time.monotonic() > attempt.deadline:
                 raise ApiError(
                     504, "The gateway had not finished starting in time. Try again.", code="gateway_starting"
                 )
         if self._module is None:
             raise ApiError(
                 500,
-                f"The model '{call.deployment.name}' can't be served: the gateway could not load LiteLLM. Its log says"
+                f"The model '{call.model}' can't be served: the gateway could not load LiteLLM. Its log says"
                 " why.",
                 code="gateway_misconfigured",
             )
         return self._module
 
-    def _run(self, config: Config) -> None:
+    def _run(self, settings: Settings) -> None:
         # Collection off: it would scan, again and again, modules that stay. Short turns: whoever answers requests
         # meanwhile would else wait a full one for the import each time it has read or written.
         collecting, turn = gc.isenabled(), sys.getswitchinterval()
@@ -148,7 +155,7 @@ class _Sdk:
         gc.disable()
         sys.setswitchinterval(_TURN_SECONDS)
         try:
-            self._module = _load(config)
+            self._module = _load(settings)
             log("info", "litellm loaded", ms=round((time.monotonic() - began) * 1000))
         except BaseException:
             log("error", "LiteLLM could not be loaded; its models answer with an error", exception=True)
@@ -163,57 +170,58 @@ class _Sdk:
 _sdk = _Sdk()
 
 
-def prepare(config: Config) -> None:
+def prepare(settings: Settings) -> None:
     """Begin to import the SDK in the background. See `Lane.prepare`."""
-    _sdk.start(config)
+    _sdk.start(settings)
 
 
-def chat(call: Call) -> Reply:
-    """Answer `POST /chat/completions` by way of the SDK. See `Lane.chat`."""
-    litellm = _sdk.get(call)
-    from pennyworth.gateway.lanes.transport import Interrupted, Watch
+def send(call: Call, attempt: Attempt) -> Response:
+    """Have the SDK answer a call. See `Lane.send`."""
+    litellm = _sdk.get(call, attempt)
+    from pennyworth.gateway.lanes.transport import CallScope, Interrupted
 
-    deployment = call.deployment
-    arguments = _arguments(litellm, call)
+    upstream = attempt.upstream
+    arguments = _arguments(litellm, call, attempt)
 
     def check() -> None:
-        if call.gone():
-            raise ClientGone
-        if time.monotonic() > call.deadline:
-            raise timed_out(deployment)
+        if call.request.client_disconnected():
+            raise ClientDisconnected
+        if time.monotonic() > attempt.deadline:
+            raise timed_out(upstream)
 
-    watch = Watch(
+    scope = CallScope(
         check,
-        redirected=partial(redirected, deployment),
-        unusable=partial(unusable, deployment),
+        redirected=partial(redirected, upstream),
+        unusable=partial(unusable, upstream),
         streaming=call.stream,
     )
     try:
-        with watch:
-            answer = litellm.completion(**arguments)
+        with scope:
+            answer = getattr(litellm, call.endpoint.litellm_function)(**arguments)
             # A status can be told only while nothing has been sent, and some providers fail with their first event.
             first = next(answer, None) if call.stream else None
     except Interrupted as interrupted:
-        watch.close()
+        scope.close()
         raise interrupted.reason from None
     except Exception as error:
-        failure = _failure(error, deployment)
-        watch.close()
+        failure = _failure(error, upstream)
+        scope.close()
         raise failure from error
     except BaseException:
-        watch.close()
+        scope.close()
         raise
     if not call.stream:
-        watch.finish()
-        return Reply(200, [("Content-Type", "application/json")], _whole(answer))
+        scope.finish()
+        return Response(200, JSON, _document(answer, call))
     headers = [("Content-Type", "text/event-stream; charset=utf-8"), ("Cache-Control", "no-cache")]
-    body = _stream(answer, first, watch, deployment)
+    body = _stream(answer, first, scope, upstream)
     next(body)  # only a generator that has begun does anything when it is closed
-    return Reply(200, headers, body)
+    return Response(200, headers, body)
 
 
-def models(deployment: Deployment) -> list[str]:
-    """The provider's chat models in LiteLLM's own price table, read as a file. See `Lane.models`."""
+def models(upstream: Upstream) -> list[str]:
+    """The provider's models in LiteLLM's own price table, read as a file. See `Lane.models`."""
+    provider = upstream.deployment.provider
     spec = importlib.util.find_spec("litellm")
     if spec is None or not spec.submodule_search_locations:
         return []
@@ -223,9 +231,9 @@ def models(deployment: Deployment) -> list[str]:
     except (OSError, ValueError):
         return []
     names = {
-        name.removeprefix(f"{deployment.provider}/")
+        name.removeprefix(f"{provider}/")
         for name, entry in entries.items()
-        if entry.get("mode") == "chat" and _provider(entry["litellm_provider"]) == deployment.provider
+        if entry.get("mode") in _MODES and _provider(entry["litellm_provider"]) == provider
     }
     return sorted(names)
 
@@ -237,16 +245,16 @@ def _provider(entry: str) -> str:
     return {"bedrock_converse": "bedrock", "cohere_chat": "cohere"}.get(entry, entry)
 
 
-def _load(config: Config) -> Any:
+def _load(settings: Settings) -> Any:
     for variable, text in _ENVIRONMENT.items():
         os.environ.setdefault(variable, text)
     litellm: Any = importlib.import_module("litellm")
     for name, value in _SETTINGS.items():
         setattr(litellm, name, value)
-    litellm.drop_params = config.drop_params
+    litellm.drop_params = settings.config.drop_params
     importlib.import_module("pennyworth.gateway.lanes.transport").install()
     try:
-        _warm_up(litellm, {deployment.provider for deployment in config.deployments})
+        _warm_up(litellm, {deployment.provider for deployment in settings.config.deployments})
     except Exception:
         log("warning", "LiteLLM could not be warmed up; first calls take longer", exception=True)
     return litellm
@@ -277,7 +285,7 @@ def _warm_up(litellm: Any, providers: set[str]) -> None:
                 litellm.completion(model=f"{provider}/{model}", messages=messages, **settings, **_ALWAYS)
 
 
-def _arguments(litellm: Any, call: Call) -> dict[str, Any]:
+def _arguments(litellm: Any, call: Call, attempt: Attempt) -> dict[str, Any]:
     """What goes to the SDK: the configuration's parameters and, of the request, the fields that may pass.
 
     LiteLLM takes request fields, credentials, addresses and switches of its own through the same keywords, and each
@@ -286,19 +294,13 @@ def _arguments(litellm: Any, call: Call) -> dict[str, Any]:
     providers' fields that are reviewed above, and what the operator allows.
 
     Raises:
-        ApiError: 400 for any other field, unless drop_params is set, and for a request without messages.
+        ApiError: 400 for any other field, unless drop_params is set, and for a request without content.
     """
-    deployment = call.deployment
+    endpoint, deployment = call.endpoint, attempt.deployment
     params = copy.deepcopy(dict(deployment.params))  # the SDK writes into what it is given
-    given = {name: value for name, value in call.payload.items() if name not in _DROPPED_FIELDS}
-    if not isinstance(given.get("messages"), list) or not given["messages"]:
-        raise ApiError(
-            400,
-            "The field 'messages' must be a list with at least one message.",
-            code="missing_required_parameter",
-            param="messages",
-        )
-    own = _openai_fields() | set(params.get("allowed_openai_params") or ()) | {"stream"}
+    given = {name: value for name, value in call.body.fields.items() if name not in _DROPPED_FIELDS}
+    _require_content(endpoint, given)
+    own = _openai_fields(endpoint.fields_type) | set(params.get("allowed_openai_params") or ()) | {"stream"}
     unknown = sorted(given.keys() - own - _PROVIDER_FIELDS)
     if unknown and not (litellm.drop_params or params.get("drop_params")):
         raise ApiError(
@@ -309,31 +311,68 @@ def _arguments(litellm: Any, call: Call) -> dict[str, Any]:
             code="unknown_parameter",
             param=unknown[0],
         )
-    return {
+    arguments = {
         **{name: value for name, value in given.items() if name in _PROVIDER_FIELDS},
         **params,  # after the providers' fields: what an operator presets among those may be a guardrail
         **{name: value for name, value in given.items() if name in own},
         "model": f"{deployment.provider}/{deployment.model}",
-        "stream": call.stream,
         **_ALWAYS,
     }
+    if endpoint.name == "embeddings":
+        # providers give numbers, and `_document` makes of them what was asked for
+        arguments.pop("encoding_format", None)
+    else:
+        arguments["stream"] = call.stream
+    return arguments
+
+
+def _require_content(endpoint: Endpoint, given: Mapping[str, Any]) -> None:
+    name = endpoint.content_field
+    content = given.get(name)
+    if name == "messages":
+        fits, expected = isinstance(content, list), "a list with at least one message"
+    else:
+        fits, expected = isinstance(content, (str, list)), "a text, or a list of them"
+    if not (fits and content):
+        raise ApiError(
+            400, f"The field '{name}' must be {expected}.", code="missing_required_parameter", param=name
+        )
 
 
 @cache
-def _openai_fields() -> frozenset[str]:
-    types = importlib.import_module("openai.types.chat.completion_create_params")
-    return frozenset(types.CompletionCreateParamsBase.__annotations__)
+def _openai_fields(place: str) -> frozenset[str]:
+    module, _, name = place.rpartition(".")
+    return frozenset(getattr(importlib.import_module(f"openai.types.{module}"), name).__annotations__)
 
 
-def _whole(answer: Any) -> Generator[bytes, None, None]:
+def _document(answer: Any, call: Call) -> bytes:
+    """A whole answer as OpenAI's API has it."""
     document = answer.model_dump(exclude_none=True)
-    for choice in document["choices"]:
-        choice["message"].setdefault("content", None)  # OpenAI's clients expect it, null beside tool calls
-    yield json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    if call.endpoint.name == "embeddings":
+        if call.body.fields.get("encoding_format") == "base64":
+            for item in document["data"]:
+                item["embedding"] = _base64(item["embedding"])
+    else:
+        for choice in document["choices"]:
+            if "message" in choice:
+                choice["message"].setdefault(
+                    "content", None
+                )  # OpenAI's clients expect it, null beside tool calls
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+
+
+def _base64(embedding: Any) -> Any:
+    """Numbers as OpenAI packs them, 32-bit little-endian; what the provider packed itself stays."""
+    if not isinstance(embedding, list):
+        return embedding
+    from base64 import b64encode
+    from struct import pack
+
+    return b64encode(pack(f"<{len(embedding)}f", *embedding)).decode()
 
 
 def _stream(
-    answer: Iterator[Any], first: Any, watch: "Watch", deployment: Deployment
+    answer: Iterator[Any], first: Any, scope: "CallScope", upstream: Upstream
 ) -> Generator[bytes, None, None]:
     from pennyworth.gateway.lanes.transport import Interrupted
 
@@ -344,19 +383,19 @@ def _stream(
             if getattr(chunk, "usage", None):
                 chunk.choices = []  # as OpenAI's last chunk has it; LiteLLM leaves an empty choice there
             yield b"data: %b\n\n" % chunk.model_dump_json(exclude_none=True, exclude_unset=True).encode()
-            with watch:
+            with scope:
                 chunk = next(answer, None)
         yield b"data: [DONE]\n\n"
-        watch.finish()
+        scope.finish()
     except Interrupted as interrupted:
         raise interrupted.reason from None
     except Exception as error:
-        raise _failure(error, deployment) from error
+        raise _failure(error, upstream) from error
     finally:
-        watch.close()
+        scope.close()
 
 
-def _failure(error: Exception, deployment: Deployment) -> ApiError:
+def _failure(error: Exception, upstream: Upstream) -> ApiError:
     """What the client is told of an exception of the SDK's.
 
     LiteLLM's own message is a last resort: it wraps the provider's in the names of its classes, and in tracebacks. What
@@ -369,24 +408,26 @@ def _failure(error: Exception, deployment: Deployment) -> ApiError:
             response, content = cause.response, b""
             with suppress(httpx.StreamError):  # of a stream, only what LiteLLM has read is there
                 content = response.content
-            return upstream_error(deployment, response.status_code, response.headers.items(), content)
+            return upstream_error(upstream, response.status_code, response.headers.items(), content)
         if isinstance(cause, httpx.ConnectError):
-            return unreachable(deployment, str(cause))
+            sent = isinstance(cause.__cause__, Unreachable) and cause.__cause__.sent
+            return unreachable(upstream, str(cause), sent=sent)
         if isinstance(cause, httpx.UnsupportedProtocol):
-            return unsendable(deployment, str(cause))
+            return unsendable(upstream, str(cause))
         if isinstance(cause, httpx.TransportError):
-            return broken(deployment)
+            return broken(upstream)
     for cause in reversed(chain):
         status = getattr(cause, "status_code", None)
         if type(cause).__module__.startswith("litellm.llms.") and isinstance(status, int) and status >= 400:
             # an error that came within a stream
-            return upstream_error(deployment, status, (), _plain(str(cause)))
+            return upstream_error(upstream, status, (), _plain(str(cause)))
         if type(cause).__module__.startswith("openai") and type(cause).__name__ == "APIError":
-            return upstream_error(deployment, 502, (), _plain(str(cause)))
+            return upstream_error(upstream, 502, (), _plain(str(cause)))
     status = getattr(error, "status_code", 500)
     if status in (400, 404, 413, 422):
-        return upstream_error(deployment, status, (), _plain(str(error)))
-    log("error", "LiteLLM failed", model=deployment.name, reason=scrubbed(repr(error), deployment))
+        return upstream_error(upstream, status, (), _plain(str(error)))
+    deployment = upstream.deployment
+    log("error", "LiteLLM failed", model=deployment.name, reason=upstream.scrubbed(repr(error)))
     return ApiError(
         500,
         f"LiteLLM could not translate between this gateway and the model '{deployment.name}', or the gateway lacks the"

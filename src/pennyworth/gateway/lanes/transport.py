@@ -39,7 +39,7 @@ class Interrupted(BaseException):
         self.reason = reason
 
 
-class Watch:
+class CallScope:
     """One call's way to the network. Enter it around whatever may send or read, in the thread that does.
 
     It owns every answer that is opened meanwhile: `finish` or `close` ends them all, whatever the SDK has let go of.
@@ -65,15 +65,15 @@ class Watch:
         self.unusable = unusable
         self.streaming = streaming
         self._open: list[client.Exchange] = []
-        self._outer: Watch | None = None
+        self._outer: CallScope | None = None
 
-    def __enter__(self) -> "Watch":
-        self._outer = getattr(_current, "watch", None)
-        _current.watch = self
+    def __enter__(self) -> "CallScope":
+        self._outer = getattr(_current, "scope", None)
+        _current.scope = self
         return self
 
     def __exit__(self, *_: object) -> None:
-        _current.watch = self._outer
+        _current.scope = self._outer
 
     def check(self) -> None:
         """Raise Interrupted where the call must end."""
@@ -122,8 +122,8 @@ def _init(
 
 
 def _handle_request(self: Any, request: httpx.Request) -> httpx.Response:
-    watch: Watch | None = getattr(_current, "watch", None)
-    check = watch.check if watch else _limit(_UNWATCHED_SECONDS)
+    scope: CallScope | None = getattr(_current, "scope", None)
+    check = scope.check if scope else _limit(_UNWATCHED_SECONDS)
     url = request.url
     address = f"{url.scheme}://{url.netloc.decode('ascii')}{url.raw_path.decode('ascii')}"
     fields: dict[str, str] = {}
@@ -137,7 +137,7 @@ def _handle_request(self: Any, request: httpx.Request) -> httpx.Response:
     except (HttpError, OSError) as error:
         raise _translated(error, request) from error
     try:
-        return _response(exchange, request, watch)
+        return _response(exchange, request, scope)
     except (HttpError, OSError) as error:
         exchange.close()
         raise _translated(error, request) from error
@@ -146,19 +146,19 @@ def _handle_request(self: Any, request: httpx.Request) -> httpx.Response:
         raise
 
 
-def _response(exchange: client.Exchange, request: httpx.Request, watch: Watch | None) -> httpx.Response:
+def _response(exchange: client.Exchange, request: httpx.Request, scope: CallScope | None) -> httpx.Response:
     """What httpx is given of an answer: whole, unless it is a stream that was asked for."""
     status = exchange.status
-    if 300 <= status < 400 and watch and not (request.method == "GET" and request.headers.keys() <= _PLAIN):
-        raise Interrupted(watch.redirected(status, exchange.header("location") or ""))
+    if 300 <= status < 400 and scope and not (request.method == "GET" and request.headers.keys() <= _PLAIN):
+        raise Interrupted(scope.redirected(status, exchange.header("location") or ""))
     kind = (exchange.header("content-type") or "").partition(";")[0].strip().lower()
-    if status < 300 and watch and (watch.streaming or kind in _STREAMS):
-        watch.own(exchange)
+    if status < 300 and scope and (scope.streaming or kind in _STREAMS):
+        scope.own(exchange)
         return httpx.Response(status, headers=_headers(exchange), stream=_Stream(exchange, request))
     if status < 400:
         content = exchange.read(LARGEST_ANSWER_BYTES)
-        if watch and request.method == "POST" and not _is_json(content):
-            raise Interrupted(watch.unusable("it is no JSON"))
+        if scope and request.method == "POST" and not _is_json(content):
+            raise Interrupted(scope.unusable("it is no JSON"))
     else:
         content = exchange.read_beginning(LARGEST_ERROR_BYTES)
     exchange.close()

@@ -1,11 +1,24 @@
-"""Who may call: the API keys of the gateway's own users."""
+"""Who calls: API keys, and the settings that hold for a request."""
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pennyworth.gateway.errors import ApiError
+from pennyworth.gateway.wsgi import Request
+
+if TYPE_CHECKING:
+    from pennyworth.gateway.settings import Settings, SettingsProvider
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Somebody whose key opens the gateway."""
+
+    id: str
+    """Tells one key from another in the log, and nothing of the key."""
 
 
 class Keys:
@@ -15,11 +28,9 @@ class Keys:
         # Digests are of one length, so that comparing them tells nothing of a key's length either.
         self._digests = [_digest(key) for key in {key.strip() for key in keys} if key]
 
-    def check(self, environ: Mapping[str, Any]) -> None:
-        """Let a request in or refuse it.
+    def authenticate(self, request: Request) -> Caller:
+        """The caller whose key a request carries, in `Authorization: Bearer KEY` or `x-api-key: KEY`.
 
-        Args:
-            environ: the WSGI environment; the key stands in `Authorization: Bearer KEY` or `x-api-key: KEY`.
         Raises:
             ApiError: 401 without a key or with an unknown one, or where no key is configured.
         """
@@ -29,9 +40,9 @@ class Keys:
                 "This gateway has no API keys yet, so it refuses every call. Whoever runs it sets LITELLM_API_KEYS.",
                 code="no_api_keys_configured",
             )
-        scheme, _, token = str(environ.get("HTTP_AUTHORIZATION", "")).partition(" ")
+        scheme, _, token = request.header("authorization").partition(" ")
         key = token.strip() if scheme.lower() == "bearer" else ""
-        key = key or str(environ.get("HTTP_X_API_KEY", "")).strip()
+        key = key or request.header("x-api-key").strip()
         if not key:
             raise ApiError(
                 401,
@@ -50,6 +61,25 @@ class Keys:
                 code="invalid_api_key",
                 headers=[("WWW-Authenticate", "Bearer")],
             )
+        return Caller(presented.hex()[:8])
+
+
+def authenticate(request: Request, provider: "SettingsProvider") -> "tuple[Caller, Settings]":
+    """Who calls, and the settings that hold for the whole request.
+
+    A key that the settings at hand do not know may be newer than they are.
+
+    Raises:
+        ApiError: 401, or 503 where there are no settings yet.
+    """
+    settings = provider()
+    try:
+        return settings.keys.authenticate(request), settings
+    except ApiError:
+        newer = provider(refresh=True)
+        if newer is settings:
+            raise
+        return newer.keys.authenticate(request), newer
 
 
 def _digest(key: str) -> bytes:

@@ -1,0 +1,116 @@
+"""Reading a request's body, each kind by its own reader."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from pennyworth.gateway.errors import ApiError
+from pennyworth.gateway.wsgi import Request
+
+LARGEST_BODY_BYTES = 100 * 1024 * 1024
+"""Of a request outside Lambda, which has a limit of its own (6 MB)."""
+
+_LARGEST_FIELD_BYTES = 1024 * 1024
+"""Of a form's field that is no file."""
+
+BodyKind = Literal["none", "json", "multipart", "bytes"]
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A request's body."""
+
+    raw: bytes = b""
+    """As it came."""
+    content_type: str = ""
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    """A JSON object's fields, or a form's that are no files."""
+
+
+def read_body(kind: BodyKind, request: Request) -> Body:
+    """A request's body.
+
+    Raises:
+        ApiError: 413, 415 or 400: it is too large, of another type, or broken.
+    """
+    return _READERS[kind](request)
+
+
+def _read_none(request: Request) -> Body:
+    return Body()
+
+
+def _read_bytes(request: Request) -> Body:
+    length = int(request.environ.get("CONTENT_LENGTH") or 0)
+    if length > LARGEST_BODY_BYTES:
+        raise ApiError(
+            413,
+            f"The body has {length} bytes; this gateway takes {LARGEST_BODY_BYTES}. Send less.",
+            code="request_too_large",
+        )
+    return Body(request.environ["wsgi.input"].read(length), str(request.environ.get("CONTENT_TYPE", "")))
+
+
+def _read_json(request: Request) -> Body:
+    kind = _media_type(request)
+    if kind and kind != "application/json" and not kind.endswith("+json"):
+        raise ApiError(
+            415,
+            f"The body's content type is '{kind}'. Send JSON with 'Content-Type: application/json'.",
+            code="unsupported_content_type",
+        )
+    body = _read_bytes(request)
+    try:
+        fields = json.loads(body.raw)
+    except (ValueError, RecursionError) as error:
+        reason = error.msg if isinstance(error, json.JSONDecodeError) else type(error).__name__
+        place = (
+            f" (line {error.lineno}, column {error.colno})" if isinstance(error, json.JSONDecodeError) else ""
+        )
+        raise ApiError(400, f"The body is not valid JSON: {reason}{place}.", code="invalid_json") from None
+    if not isinstance(fields, dict):
+        raise ApiError(400, 'The body must be a JSON object, such as {"model": ...}.', code="invalid_json")
+    return Body(body.raw, body.content_type, fields)
+
+
+def _read_multipart(request: Request) -> Body:
+    kind = _media_type(request)
+    if kind != "multipart/form-data":
+        raise ApiError(
+            415,
+            f"The body's content type is '{kind}'. Send a form with 'Content-Type: multipart/form-data'.",
+            code="unsupported_content_type",
+        )
+    body = _read_bytes(request)
+    from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
+
+    _, options = parse_options_header(body.content_type)
+    fields: dict[str, str] = {}
+    name, value = "", b""
+    try:
+        with PushMultipartParser(options.get("boundary", "")) as parser:
+            for event in parser.parse(body.raw):
+                if isinstance(event, MultipartSegment):
+                    name, value = ("" if event.filename else event.name), b""
+                elif event is None and name:
+                    fields[name] = value.decode(errors="replace")
+                elif event and name and len(value) < _LARGEST_FIELD_BYTES:
+                    value += event
+    except (MultipartError, ValueError):
+        raise ApiError(
+            400, "The body is not a valid form (multipart/form-data).", code="invalid_multipart"
+        ) from None
+    return Body(body.raw, body.content_type, fields)
+
+
+def _media_type(request: Request) -> str:
+    return str(request.environ.get("CONTENT_TYPE", "")).partition(";")[0].strip().lower()
+
+
+_READERS: dict[BodyKind, Callable[[Request], Body]] = {
+    "none": _read_none,
+    "json": _read_json,
+    "multipart": _read_multipart,
+    "bytes": _read_bytes,
+}

@@ -1,0 +1,53 @@
+"""A request on its way to an upstream and back: its body, its model, and the attempts at an answer."""
+
+from pennyworth.gateway import lanes
+from pennyworth.gateway.bodies import Body, read_body
+from pennyworth.gateway.endpoints import Endpoint
+from pennyworth.gateway.errors import ApiError, UpstreamFailure
+from pennyworth.gateway.lanes import Call
+from pennyworth.gateway.outcome import Outcome
+from pennyworth.gateway.router import Router
+from pennyworth.gateway.settings import Settings
+from pennyworth.gateway.wsgi import Request, Response
+
+
+def forward(request: Request, endpoint: Endpoint, settings: Settings, outcome: Outcome) -> Response:
+    """Have an upstream answer a request.
+
+    Args:
+        request: its body has not been read.
+        endpoint: what it asks for.
+        settings: those that hold for the whole request.
+        outcome: takes what becomes of it.
+    Raises:
+        ApiError: the request can't be understood, or no upstream gives an answer.
+        ClientDisconnected: nobody is left to answer.
+    """
+    body = read_body(endpoint.body, request)
+    call = Call(request, endpoint, body, _model(body), body.fields.get("stream") is True)
+    outcome.model, outcome.stream = call.model, call.stream
+    attempts = Router(settings).attempts(call)
+    attempt = next(attempts)  # the router knows at least one, or raises
+    while True:
+        outcome.attempts += 1
+        outcome.provider, outcome.lane = attempt.deployment.provider, attempt.deployment.lane
+        attempt.upstream.require()
+        try:
+            return lanes.choose(attempt.deployment.lane).send(call, attempt)
+        except UpstreamFailure as failed:
+            another = next(attempts, None)
+            if failed.sent or another is None:
+                raise
+            attempt = another
+
+
+def _model(body: Body) -> str:
+    name = body.fields.get("model")
+    if not isinstance(name, str) or not name:
+        raise ApiError(
+            400,
+            "The field 'model' is missing: give it one of the names that GET /v1/models lists.",
+            code="missing_required_parameter",
+            param="model",
+        )
+    return name

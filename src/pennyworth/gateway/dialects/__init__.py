@@ -1,0 +1,29 @@
+"""The protocols that clients speak: how each says that something failed, and how its streams end.
+
+Each is a module here; `dialect` imports only the one that is needed.
+"""
+
+from importlib import import_module
+from typing import Literal, Protocol, cast
+
+from pennyworth.gateway.errors import ApiError
+
+DialectName = Literal["openai"]
+
+
+class Dialect(Protocol):
+    """A protocol that a client speaks."""
+
+    def error_body(self, error: ApiError) -> bytes:
+        """The JSON document of a plain response that says what failed."""
+
+    def error_event(self, error: ApiError) -> bytes:
+        """The same as a server-sent event, for a stream whose status has gone out already."""
+
+    def ends(self, tail: bytes) -> bool:
+        """Whether a stream is whole whose last bytes (at least 64 of them) these are."""
+
+
+def dialect(name: DialectName) -> Dialect:
+    """The dialect of that name."""
+    return cast(Dialect, import_module(f"{__name__}.{name}"))

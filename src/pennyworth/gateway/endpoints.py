@@ -1,0 +1,192 @@
+"""The endpoints, a row each. Adding an endpoint is adding a row.
+
+OpenAI's API reference: https://platform.openai.com/docs/api-reference.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Literal
+
+from pennyworth.gateway.bodies import BodyKind
+from pennyworth.gateway.dialects import DialectName
+from pennyworth.gateway.errors import ApiError
+from pennyworth.gateway.models import list_models, retrieve_model
+from pennyworth.gateway.status import health, version
+
+if TYPE_CHECKING:
+    from pennyworth.gateway.settings import Settings
+    from pennyworth.gateway.wsgi import Request, Response
+
+    Handler = Callable[[Request, Settings, dict[str, str]], Response]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """What answers a method and a path."""
+
+    name: str
+    method: str = "POST"
+    path: str
+    """Without /v1; `{name}` stands for a segment, `{name...}` for the rest."""
+    needs_key: bool = True
+    answer: "Handler | None" = None
+    """The gateway's own function; None: an upstream answers."""
+    dialect: DialectName = "openai"
+    body: BodyKind = "none"
+    model_in: Literal["body", "nowhere"] = "nowhere"
+    """Where the request names the model."""
+    upstream_path: str = ""
+    """Behind an upstream's base URL, where it speaks the dialect itself."""
+    litellm_function: str = ""
+    """What translates, where it does not."""
+    fields_type: str = ""
+    """Where in the package `openai.types` the request's fields are named."""
+    content_field: str = ""
+    """The field that no request goes without."""
+    presets: frozenset[str] = frozenset()
+    """Fields that an operator may preset in litellm_params; the client's own win."""
+
+
+_SAMPLING = frozenset(
+    [
+        "frequency_penalty",
+        "logit_bias",
+        "logprobs",
+        "max_tokens",
+        "n",
+        "presence_penalty",
+        "seed",
+        "stop",
+        "stream_options",
+        "temperature",
+        "top_p",
+        "user",
+    ]
+)
+
+ENDPOINTS = (
+    Endpoint(name="health", method="GET", path="/health", needs_key=False, answer=health),
+    Endpoint(name="version", method="GET", path="/version", needs_key=False, answer=version),
+    Endpoint(name="models", method="GET", path="/models", answer=list_models),
+    Endpoint(name="model", method="GET", path="/models/{model...}", answer=retrieve_model),
+    Endpoint(
+        name="chat_completions",
+        path="/chat/completions",
+        body="json",
+        model_in="body",
+        upstream_path="/chat/completions",
+        litellm_function="completion",
+        fields_type="chat.completion_create_params.CompletionCreateParamsBase",
+        content_field="messages",
+        presets=_SAMPLING
+        | {
+            "audio",
+            "max_completion_tokens",
+            "metadata",
+            "modalities",
+            "parallel_tool_calls",
+            "prediction",
+            "prompt_cache_key",
+            "reasoning_effort",
+            "response_format",
+            "safety_identifier",
+            "service_tier",
+            "store",
+            "thinking",
+            "tool_choice",
+            "tools",
+            "top_k",
+            "top_logprobs",
+            "verbosity",
+            "web_search_options",
+        },
+    ),
+    Endpoint(
+        name="completions",
+        path="/completions",
+        body="json",
+        model_in="body",
+        upstream_path="/completions",
+        litellm_function="text_completion",
+        fields_type="completion_create_params.CompletionCreateParamsBase",
+        content_field="prompt",
+        presets=_SAMPLING | {"best_of", "echo", "suffix"},
+    ),
+    Endpoint(
+        name="embeddings",
+        path="/embeddings",
+        body="json",
+        model_in="body",
+        upstream_path="/embeddings",
+        litellm_function="embedding",
+        fields_type="embedding_create_params.EmbeddingCreateParams",
+        content_field="input",
+        presets=frozenset(["dimensions", "encoding_format", "user"]),
+    ),
+)
+
+
+def match(method: str, path: str) -> tuple[Endpoint, dict[str, str]]:
+    """The endpoint for a request, and its path's parameters.
+
+    Args:
+        method: HEAD is answered as GET.
+        path: with or without /v1.
+    Raises:
+        ApiError: 404 `unknown_url`, or 405 `method_not_allowed` with the header Allow.
+    """
+    found = _at(path)
+    if not found:
+        raise ApiError(
+            404,
+            f"There is nothing at {path}. This gateway answers {', '.join(_shown_paths())}.",
+            code="unknown_url",
+        )
+    wanted = "GET" if method == "HEAD" else method
+    for endpoint, parameters in found:
+        if endpoint.method == wanted:
+            return endpoint, parameters
+    allowed = ", ".join(endpoint.method for endpoint, _ in found)
+    raise ApiError(
+        405,
+        f"{path} takes {allowed}, not {method}.",
+        code="method_not_allowed",
+        headers=[("Allow", allowed)],
+    )
+
+
+def methods_at(path: str) -> list[str]:
+    """The methods that a path takes; all that any path takes where there is nothing at it."""
+    found: Iterable[Endpoint] = [endpoint for endpoint, _ in _at(path)] or ENDPOINTS
+    return sorted({endpoint.method for endpoint in found})
+
+
+def needs_key(path: str) -> bool:
+    """Whether a key is asked for before anything is said of a path."""
+    return not any(not endpoint.needs_key for endpoint, _ in _at(path))
+
+
+def _at(path: str) -> list[tuple[Endpoint, dict[str, str]]]:
+    path = path.removeprefix("/v1") if path.startswith("/v1/") else path
+    path = path.rstrip("/") or "/"
+    found = [(endpoint, {}) for endpoint in ENDPOINTS if endpoint.path == path]
+    return found or [
+        (endpoint, match.groupdict())
+        for endpoint in ENDPOINTS
+        if "{" in endpoint.path and (match := _pattern(endpoint.path).fullmatch(path))
+    ]
+
+
+@cache
+def _pattern(path: str) -> re.Pattern[str]:
+    pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(path))
+    return re.compile(re.sub(r"\\{(\w+)\\\.\\\.\\\.\\}", r"(?P<\1>.+)", pattern))
+
+
+def _shown_paths() -> list[str]:
+    return [
+        (f"/v1{endpoint.path}" if endpoint.needs_key else endpoint.path).replace("...", "")
+        for endpoint in ENDPOINTS
+    ]

@@ -1,0 +1,84 @@
+"""Which deployments a call is tried on, in which order."""
+
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pennyworth.gateway.config import Deployment
+from pennyworth.gateway.upstreams import Upstream
+
+if TYPE_CHECKING:
+    from pennyworth.gateway.lanes import Call
+    from pennyworth.gateway.settings import Settings
+
+_LAMBDA_MARGIN_SECONDS = 2.0
+"""What is kept of a function's time to tell the client that the rest is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One deployment to try."""
+
+    deployment: Deployment
+    """Its model is a concrete one."""
+    upstream: Upstream
+    deadline: float
+    """When the answer must be complete, on time.monotonic()'s clock."""
+
+
+class Router:
+    """Chooses among the deployments of a model's name."""
+
+    def __init__(self, settings: "Settings") -> None:
+        self._settings = settings
+
+    def attempts(self, call: "Call") -> Iterator[Attempt]:
+        """The deployments for a call, one by one, each once.
+
+        They share the calls at random, by their `weight` where one is given. Whoever sends goes on to the next only
+        where nothing of the call has reached an upstream.
+
+        Raises:
+            ApiError: 404 `model_not_found`.
+        """
+        found = self._settings.config.resolve(call.model)
+        # a weight of nothing is for a deployment that rests, unless all do
+        waiting = [deployment for deployment in found if _weight(deployment)] or list(found)
+        while waiting:
+            chosen = _choose(waiting)
+            waiting.remove(chosen)
+            yield Attempt(chosen, self._settings.upstream(chosen), self._deadline(call, chosen))
+
+    def _deadline(self, call: "Call", deployment: Deployment) -> float:
+        """The model's timeout, the configuration's, the function's own end: whichever comes first."""
+        params = deployment.params
+        seconds = (
+            (params.get("stream_timeout") if call.stream else None)
+            or params.get("timeout")
+            or self._settings.config.timeout
+        )
+        deadline = call.request.began + float(seconds)
+        if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:  # elsewhere anybody could send this header
+            import json
+
+            context = json.loads(call.request.header("x-amzn-lambda-context") or "{}")
+            if ends := context.get("deadline"):
+                left = ends / 1000 - time.time() - _LAMBDA_MARGIN_SECONDS
+                deadline = min(deadline, time.monotonic() + left)
+        return deadline
+
+
+def _choose(deployments: list[Deployment]) -> Deployment:
+    if len(deployments) == 1:
+        return deployments[0]
+    import random  # only where there is a choice: it costs start-up time
+
+    weights = [_weight(deployment) for deployment in deployments]
+    return random.choices(deployments, weights if any(weights) else None)[0]  # noqa: S311  # guards nothing
+
+
+def _weight(deployment: Deployment) -> float:
+    weight = deployment.params.get("weight")
+    return 1.0 if weight is None else float(weight)

@@ -1,0 +1,133 @@
+"""Where a deployment's requests go: its address, credentials and headers, resolved when settings are made.
+
+So a request keeps what it began with, and what is put on the wire is what is scrubbed from whatever comes back.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pennyworth import __version__
+from pennyworth.gateway.config import SECRET_WORDS, Deployment
+from pennyworth.gateway.errors import ApiError
+
+_SHORTEST_SECRET = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """An upstream as one deployment reaches it."""
+
+    deployment: Deployment
+    """With a `*` where it is a wildcard's."""
+    base_url: str = ""
+    """Without a slash at the end; on the direct lane only."""
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Of every request, the credentials among them; on the direct lane only."""
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    """What must never reach a client or a log, the longest first."""
+    problem: str = ""
+    """Why it can't be called; empty where it can."""
+
+    def require(self) -> None:
+        """Refuse where it can't be called.
+
+        Raises:
+            ApiError: 500 `gateway_misconfigured`, which says what is missing.
+        """
+        if self.problem:
+            raise ApiError(
+                500,
+                f"The model '{self.deployment.name}' is not fully configured here: {self.problem}.",
+                code="gateway_misconfigured",
+            )
+
+    def scrubbed(self, text: str) -> str:
+        """A text without the secrets."""
+        for secret in self.secrets:
+            text = text.replace(secret, "***")
+        return text
+
+
+def resolve_upstream(deployment: Deployment, environ: Mapping[str, str]) -> Upstream:
+    """How a deployment is reached with an environment's variables.
+
+    Args:
+        deployment: whose provider is known.
+        environ: the variables that hold addresses and credentials where its parameters do not.
+    """
+    if deployment.missing:
+        names = ", ".join(deployment.missing)
+        return Upstream(deployment, problem=f"environment variable {names} is not set in the gateway")
+    if deployment.lane == "litellm":
+        # which of the variables LiteLLM takes is its own affair
+        named = [value for name, value in environ.items() if _names_a_secret(name)]
+        return Upstream(deployment, secrets=_longest_first([*deployment.secrets(), *named]))
+    base_url = ""
+    try:
+        base_url = _base_url(deployment, environ)
+        key = _key(deployment, environ)
+    except ValueError as problem:
+        return Upstream(deployment, base_url, problem=str(problem))
+    others = [environ[name] for name in deployment.endpoint().key_variables if name in environ]
+    return Upstream(
+        deployment,
+        base_url,
+        _headers(deployment, key),
+        _longest_first([*deployment.secrets(), *others, key]),
+    )
+
+
+def _base_url(deployment: Deployment, environ: Mapping[str, str]) -> str:
+    provider, params = deployment.endpoint(), deployment.params
+    named = (environ[name] for name in provider.base_variables if environ.get(name))
+    base = str(
+        params.get("api_base") or params.get("base_url") or next(named, provider.base_url) or ""
+    ).rstrip("/")
+    if not base.startswith(("http://", "https://")):
+        raise ValueError(
+            "litellm_params.api_base must be the provider's address, beginning with https:// or http://"
+        )
+    if provider.base_suffix and not base.endswith(provider.base_suffix):
+        base = base.removesuffix("/openai") + provider.base_suffix
+    return base
+
+
+def _key(deployment: Deployment, environ: Mapping[str, str]) -> str:
+    provider = deployment.endpoint()
+    named = (environ[name] for name in provider.key_variables if environ.get(name))
+    # a pasted secret often ends in a line break
+    key = str(deployment.params.get("api_key") or next(named, "")).strip()
+    if not key and not provider.key_optional:
+        raise ValueError(
+            f"the gateway lacks the credentials of '{deployment.provider}' (environment variable"
+            f" {provider.key_variables[0]})"
+        )
+    return key
+
+
+def _headers(deployment: Deployment, key: str) -> dict[str, str]:
+    params = deployment.params
+    name, prefix = deployment.endpoint().key_header
+    headers = {
+        "Accept": "application/json, text/event-stream",
+        "Accept-Encoding": "identity",
+        "User-Agent": f"pennyworth/{__version__}",
+    }
+    if key:
+        headers[name] = prefix + key
+    if params.get("organization"):
+        headers["OpenAI-Organization"] = str(params["organization"])
+    extra: Mapping[str, Any] = params.get("extra_headers") or {}
+    headers.update({str(name): str(value) for name, value in extra.items()})
+    return headers
+
+
+def _longest_first(secrets: list[str]) -> tuple[str, ...]:
+    # one may hold another one
+    worth = {secret.strip() for secret in secrets if len(secret.strip()) >= _SHORTEST_SECRET}
+    return tuple(sorted(worth, key=len, reverse=True))
+
+
+def _names_a_secret(name: str) -> bool:
+    return any(word in name.lower() for word in SECRET_WORDS)

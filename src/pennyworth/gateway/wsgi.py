@@ -1,0 +1,76 @@
+"""A request and a response as WSGI has them (PEP 3333)."""
+
+import json
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+Headers = list[tuple[str, str]]
+
+JSON: Headers = [("Content-Type", "application/json")]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request whose body has not been read yet."""
+
+    environ: Mapping[str, Any]
+    method: str
+    path: str
+    began: float = field(default_factory=time.monotonic)
+    """On time.monotonic()'s clock."""
+    id: str = field(default_factory=lambda: os.urandom(12).hex())
+
+    @classmethod
+    def of(cls, environ: Mapping[str, Any]) -> "Request":
+        """The request of a WSGI environment."""
+        path = str(environ.get("PATH_INFO", "")).encode("latin-1").decode(errors="replace")
+        return cls(environ, str(environ["REQUEST_METHOD"]), path)
+
+    def header(self, name: str) -> str:
+        """A header's value; empty where it was not sent.
+
+        Args:
+            name: such as `x-api-key`.
+        """
+        return str(self.environ.get(f"HTTP_{name.upper().replace('-', '_')}", ""))
+
+    def client_disconnected(self) -> bool:
+        """Whether the client has hung up. Cheap: may be asked several times a second."""
+        asked = self.environ.get("waitress.client_disconnected")
+        return bool(asked and asked())
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What a client is answered."""
+
+    status: int
+    headers: Headers
+    body: bytes | Iterator[bytes]
+    """Whole, or as it comes. Closing an iterator cancels what it comes from; it may raise ApiError half-way."""
+
+
+def json_response(document: Mapping[str, Any]) -> Response:
+    """A document as a response of its own."""
+    return Response(200, JSON, json.dumps(document, ensure_ascii=False).encode())
+
+
+def status_line(status: int) -> str:
+    """Such as `404 Not Found`."""
+    try:
+        return f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return f"{status} {'Client Closed Request' if status == 499 else 'Unknown'}"
+
+
+def folded(headers: Iterable[tuple[str, str]]) -> Headers:
+    """Several values of one name as one (RFC 9110, 5.3): API Gateway answers 502 where a function sends several."""
+    folded: dict[str, tuple[str, str]] = {}
+    for name, value in headers:
+        first, values = folded.get(name.lower(), (name, ""))
+        folded[name.lower()] = (first, f"{values}, {value}" if values else value)
+    return list(folded.values())
