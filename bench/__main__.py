@@ -11,7 +11,7 @@ from pennyworth.host.environments import clean_environ, environment
 from pennyworth.host.places import ROOT, made
 from pennyworth.host.processes import Child, raise_on_signals
 from pennyworth.host.progress import say
-from pennyworth.pipeline.package import FUNCTION, Target, sam_build
+from pennyworth.pipeline.build import FUNCTION, Target, sam_build
 
 
 def main() -> int:

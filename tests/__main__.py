@@ -31,12 +31,16 @@ LANES = 2
 ENVIRONMENTS = {
     "lint": ("lint", "tools"),
     "rehearsal": ("test", "tools", "localaws", "rehearsal", "gateway"),
+    "gateway": ("test", "tools", "localaws"),
     "pipeline": ("test", "tools", "localaws"),
-    "gateway": ("test", "tools"),
+    "checks": ("test", "tools", "localaws"),
     "e2e": ("test", "tools", "localaws", "model", "gateway", "litellm"),
-    "localaws": ("test", "localaws", "tools"),
+    "iam": ("test", "tools", "localaws"),
+    "setup": ("test", "tools", "localaws"),
+    "local": ("test", "localaws", "tools"),
     "template": ("test", "tools"),
-    "policies": ("test", "tools", "localaws"),
+    "aws": ("test", "tools", "localaws"),
+    "tools": ("test", "tools"),
 }
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from pennyworth.host.places import made
-from pennyworth.localaws.github import Exchange, FakeGitHub
-from pennyworth.pipeline.package import FUNCTION, Target, sam_build
+from pennyworth.local.github import Exchange, FakeGitHub
+from pennyworth.pipeline.build import FUNCTION, Target, sam_build
 
 
 def _package(name: str, *, litellm: bool) -> Path:
@@ -36,7 +36,7 @@ def _as_github_describes_it() -> Iterator[None]:
     yield
     FakeGitHub.observers.remove(said.append)
     if said:
-        from tests.github import described  # pays for itself only where something was said
+        from tests.openapi import described  # pays for itself only where something was said
 
         problems = [problem for exchange in said for problem in described().problems(exchange)]
         assert not problems, "\n".join(problems)

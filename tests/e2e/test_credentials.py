@@ -16,10 +16,10 @@ import pytest
 
 from pennyworth.host.environments import clean_environ
 from pennyworth.host.places import ROOT, made
-from pennyworth.localaws.demo.deployment import STACK, deploy
-from pennyworth.localaws.scripted import ScriptedUpstream
-from pennyworth.localaws.server import LocalAws
-from pennyworth.pipeline.package import Target, sam_build
+from pennyworth.local.aws.server import LocalAws
+from pennyworth.local.demo.deployment import STACK, deploy
+from pennyworth.local.llm.scripted import ScriptedUpstream
+from pennyworth.pipeline.build import Target, sam_build
 
 UPSTREAM_KEY = "sk-upstream-0123456789"
 KEY = "sk-caller-0123456789-aaaa"

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from pennyworth.host.places import ROOT, work_dir
-from pennyworth.localaws.scripted import Answer, ScriptedUpstream
+from pennyworth.local.llm.scripted import Answer, ScriptedUpstream
 
 PYTHON = str(Path(sys.executable).resolve())
 """The interpreter below the test environment's: a person has no environment."""

@@ -9,10 +9,10 @@ import pytest
 import yaml
 
 from pennyworth.gateway import config
-from pennyworth.localaws import demo
-from pennyworth.localaws.demo.announcement import announcement
-from pennyworth.localaws.demo.deployment import Endpoint
-from pennyworth.localaws.demo.providers import PROVIDERS, NoCredentials, NotThere
+from pennyworth.local import demo
+from pennyworth.local.demo.announcement import announcement
+from pennyworth.local.demo.deployment import Endpoint
+from pennyworth.local.demo.providers import PROVIDERS, NoCredentials, NotThere
 
 CREDENTIALS = {name for provider in PROVIDERS.values() for names in provider.needs for name in names}
 

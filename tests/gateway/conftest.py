@@ -15,7 +15,7 @@ import pytest
 from openai import OpenAI
 
 from pennyworth.host.places import ROOT
-from pennyworth.localaws.scripted import ScriptedUpstream
+from pennyworth.local.llm.scripted import ScriptedUpstream
 
 KEY = "key-of-a-test"
 UPSTREAM_KEY = "sk-upstream-0123456789"

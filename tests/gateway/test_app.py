@@ -10,7 +10,7 @@ from tests.gateway.conftest import KEY, UPSTREAM_KEY, RunningGateway, Start
 from tests.gateway.test_direct import QUESTION, plain
 
 from pennyworth import __version__
-from pennyworth.localaws.scripted import Answer, ScriptedUpstream
+from pennyworth.local.llm.scripted import Answer, ScriptedUpstream
 
 CHAT = "/v1/chat/completions"
 ANONYMOUS = {"Authorization": ""}

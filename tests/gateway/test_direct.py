@@ -11,7 +11,7 @@ import openai
 import pytest
 from tests.gateway.conftest import KEY, UPSTREAM_KEY, RunningGateway, Start
 
-from pennyworth.localaws.scripted import Answer, ScriptedUpstream
+from pennyworth.local.llm.scripted import Answer, ScriptedUpstream
 
 QUESTION: Any = [{"role": "user", "content": "What is the capital of France?"}]
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from tests.gateway.conftest import UPSTREAM_KEY, RunningGateway, Start
 
-from pennyworth.localaws.scripted import ScriptedUpstream
+from pennyworth.local.llm.scripted import ScriptedUpstream
 
 QUESTION: Any = [{"role": "user", "content": "What is the capital of France?"}]
 TEXT = "The capital of France is Paris."

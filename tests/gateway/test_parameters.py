@@ -20,8 +20,8 @@ from pennyworth.gateway.errors import ApiError
 from pennyworth.gateway.parameters import Followed, Values
 from pennyworth.gateway.settings import Settings
 from pennyworth.gateway.wsgi import Request
-from pennyworth.localaws.scripted import Answer, ScriptedUpstream
-from pennyworth.localaws.server import LocalAws
+from pennyworth.local.aws.server import LocalAws
+from pennyworth.local.llm.scripted import Answer, ScriptedUpstream
 
 REGION = "us-west-2"
 PATH = "/endpoint/credentials"

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pennyworth.host.environments import EnvironmentUnavailable, environment, locked
 from pennyworth.host.places import made
-from pennyworth.localaws.rehearsal import rewritten_tree
+from pennyworth.local.rehearsal import rewritten_tree
 
 _VERSION = "1.7.12"
 _MODULE = "github.com/rhysd/actionlint/cmd/actionlint"

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 import yaml
 from tests.lint.actionlint import program
-from tests.pipeline.usage import TREE, in_a_workflow, usages
+from tests.usage import TREE, in_a_workflow, usages
 
 from pennyworth.host.environments import environment
 from pennyworth.host.places import ROOT
-from pennyworth.localaws.rehearsal import rewritten_tree
-from pennyworth.pipeline.steps.deploy import PARAMETER, SECRETS
-from pennyworth.pipeline.steps.deploy import parameters as stack_parameters
+from pennyworth.local.rehearsal import rewritten_tree
+from pennyworth.pipeline.deploy.parameters import PARAMETER, SECRETS
+from pennyworth.pipeline.deploy.parameters import parameters as stack_parameters
 
 ACTIONS = sorted(path.parent for path in ROOT.glob("actions/*/action.yml"))
 WORKFLOWS = ROOT / ".github" / "workflows"

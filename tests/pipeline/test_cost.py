@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from pennyworth.host.places import ROOT
+from pennyworth.iam.policy.template import transformed
 from pennyworth.pipeline.cost import Estimate, Request, as_markdown, estimate
 from pennyworth.pipeline.cost.estimate import ALARMS, DASHBOARDS
 from pennyworth.pipeline.cost.prices import _table, prices
-from pennyworth.pipeline.policy.template import transformed
 
 OREGON = "us-west-2"
 PLAIN = {"MemorySize": "1024", "Architecture": "arm64", "Monitoring": "no", "LogRetentionDays": "30"}

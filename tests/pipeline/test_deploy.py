@@ -12,12 +12,12 @@ from typing import Any
 import boto3
 import pytest
 
+from pennyworth.aws import stack_events
+from pennyworth.aws.stack import Event, Stack
+from pennyworth.host.errors import OperationFailed
 from pennyworth.host.places import ROOT
-from pennyworth.localaws.server import LocalAws
-from pennyworth.pipeline import events
-from pennyworth.pipeline.stack import Event, Stack
+from pennyworth.local.aws.server import LocalAws
 from pennyworth.pipeline.steps import deploy
-from pennyworth.pipeline.workflow import StepFailed
 
 REGION = "us-west-2"
 STACK = "deployed"
@@ -141,7 +141,7 @@ def test_a_secret_arrives_as_it_is_and_is_never_shown(
 
 @pytest.mark.usefixtures("account")
 def test_a_failed_first_deployment_names_its_cause_and_is_cleared_by_the_next(tmp_path: Path) -> None:
-    with pytest.raises(StepFailed) as failed:
+    with pytest.raises(OperationFailed) as failed:
         run(tmp_path, BAD)
     assert failed.value.detail.startswith("Second (AWS::SSM::Parameter): ")
     assert Stack(STACK, REGION).status() == "ROLLBACK_COMPLETE"
@@ -156,7 +156,7 @@ def test_a_failed_first_deployment_names_its_cause_and_is_cleared_by_the_next(tm
 def test_a_failed_update_leaves_the_stack_as_it_was(tmp_path: Path) -> None:
     run(tmp_path, GOOD, Plain="before")
     before = stack_id()
-    with pytest.raises(StepFailed, match="what it was before") as failed:
+    with pytest.raises(OperationFailed, match="what it was before") as failed:
         run(tmp_path, BAD)
     assert failed.value.detail.startswith("Second")
     assert Stack(STACK, REGION).status() == "UPDATE_ROLLBACK_COMPLETE"
@@ -169,7 +169,7 @@ def test_a_failed_update_leaves_the_stack_as_it_was(tmp_path: Path) -> None:
 def test_a_stack_in_another_state_is_left_alone(tmp_path: Path) -> None:
     client("cloudformation").create_stack(StackName=STACK, TemplateBody=BAD, OnFailure="DO_NOTHING")
     before = stack_id()
-    with pytest.raises(StepFailed) as failed:
+    with pytest.raises(OperationFailed) as failed:
         run(tmp_path, GOOD)
     assert "CREATE_FAILED" in failed.value.title
     assert stack_id() == before
@@ -177,14 +177,14 @@ def test_a_stack_in_another_state_is_left_alone(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("account")
 def test_what_fails_before_anything_changed_is_told_in_sams_words(tmp_path: Path) -> None:
-    with pytest.raises(StepFailed) as failed:
+    with pytest.raises(OperationFailed) as failed:
         run(tmp_path, "Resources:\n  Odd: {Type: AWS::Nowhere::ToBeFound}\n")
     assert "Nothing was changed" in failed.value.message
     assert "AWS::Nowhere::ToBeFound" in failed.value.detail
 
 
 def test_missing_settings_are_named() -> None:
-    with pytest.raises(StepFailed) as failed:
+    with pytest.raises(OperationFailed) as failed:
         deploy.run({"TEMPLATE": "template.yaml", "STACK_NAME": " "})
     assert "STACK_NAME" in failed.value.title
 
@@ -254,7 +254,7 @@ def test_who_may_not_ask_for_the_boundary_deploys_nothing(
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", key["AccessKeyId"])
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"])
         monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it holds the keys that it first found
-        with pytest.raises(StepFailed) as failure:
+        with pytest.raises(OperationFailed) as failure:
             run(tmp_path, BOUNDED)
     assert "iam:GetPolicy on arn:aws:iam::" in failure.value.message
     assert "AccessDenied" in failure.value.detail
@@ -305,7 +305,7 @@ def test_another_operation_is_not_waited_for_for_ever(
     monkeypatch.setenv("WAIT_MINUTES", "0.02")
     held()
     try:
-        with pytest.raises(StepFailed, match="Another operation is at work on it") as failed:
+        with pytest.raises(OperationFailed, match="Another operation is at work on it") as failed:
             run(tmp_path, GOOD)
         assert failed.value.title == "The stack is in CREATE_IN_PROGRESS"
     finally:
@@ -319,7 +319,7 @@ def test_another_operation_is_not_waited_for_for_ever(
 def test_events_are_told_as_they_happen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(events, "_QUIET_SECONDS", 2.0)
+    monkeypatch.setattr(stack_events, "_QUIET_SECONDS", 2.0)
     seen = ""
     deployment = threading.Thread(target=run, args=(tmp_path, HELD))
     deployment.start()
@@ -347,7 +347,7 @@ def test_events_are_told_as_they_happen(
 def test_a_failing_resource_is_shown_as_an_error_and_what_followed_from_it_is_not(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(StepFailed):
+    with pytest.raises(OperationFailed):
         run(tmp_path, BAD)
     errors = re.findall(r"^::error title=([^:]*)", capfd.readouterr().out, re.MULTILINE)
     assert errors == ["Second%3A CREATE_FAILED"]

@@ -10,16 +10,16 @@ import pytest
 import yaml
 from botocore.stub import ANY, Stubber
 
-from pennyworth.localaws.github import FakeGitHub
+from pennyworth.aws.template_values import Evaluated
+from pennyworth.github.masking import masked
+from pennyworth.github.rest import GitHub
+from pennyworth.host.errors import OperationFailed
+from pennyworth.local.github import FakeGitHub
 from pennyworth.pipeline import cost
-from pennyworth.pipeline.github import GitHub
 from pennyworth.pipeline.preview import Preview, State, as_markdown, headline, permissions
 from pennyworth.pipeline.preview import comment as comments
 from pennyworth.pipeline.preview.changeset import MOST_BYTES, ResourceChange, parsed, would_change
-from pennyworth.pipeline.preview.evaluate import Evaluated
-from pennyworth.pipeline.preview.secrecy import masked
 from pennyworth.pipeline.preview.settings import Setting, settings
-from pennyworth.pipeline.workflow import StepFailed
 
 REGION = "us-west-2"
 NAME = "pennyworth-preview-7"
@@ -121,7 +121,7 @@ def test_no_changes_are_no_failure(aws: tuple[Any, Stubber], reason: str) -> Non
 def test_a_refused_template_is_told_and_the_change_set_deleted_all_the_same(aws: tuple[Any, Stubber]) -> None:
     client, stub = aws
     answer(stub, "update", status="FAILED", reason="Transform AWS::Serverless-2016-10-31 failed with: 400")
-    with pytest.raises(StepFailed) as failed:
+    with pytest.raises(OperationFailed) as failed:
         ask(client)
     assert "Transform" in failed.value.detail
     stub.assert_no_pending_responses()
@@ -132,7 +132,7 @@ def test_a_denied_call_is_told(aws: tuple[Any, Stubber]) -> None:
     stub.add_client_error("delete_change_set", "ChangeSetNotFound")
     stub.add_client_error("create_change_set", "AccessDenied", "User: arn is not authorized")
     stub.add_client_error("delete_change_set", "ChangeSetNotFound")
-    with pytest.raises(StepFailed, match=r"policies/view\.json") as failed:
+    with pytest.raises(OperationFailed, match=r"policies/view\.json") as failed:
         ask(client)
     assert "not authorized" in failed.value.detail
 
@@ -144,14 +144,14 @@ def test_a_change_set_that_can_not_be_deleted_is_warned_of(
     stub.add_client_error("delete_change_set", "AccessDenied")
     stub.add_client_error("create_change_set", "AccessDenied")
     stub.add_client_error("delete_change_set", "AccessDenied")
-    with pytest.raises(StepFailed):
+    with pytest.raises(OperationFailed):
         ask(client)
     assert "::warning title=The preview's change set may still be there" in capsys.readouterr().out
 
 
 def test_a_template_that_needs_s3_is_refused_before_anybody_is_asked(aws: tuple[Any, Stubber]) -> None:
     client, _ = aws  # no answer is prepared: a call would fail
-    with pytest.raises(StepFailed, match=f"{MOST_BYTES:,}"):
+    with pytest.raises(OperationFailed, match=f"{MOST_BYTES:,}"):
         would_change(client, STACK, NAME, "x" * (MOST_BYTES + 1), [])
 
 

@@ -13,8 +13,8 @@ import boto3
 import pytest
 
 from pennyworth.host.places import ROOT
-from pennyworth.localaws.github import FakeGitHub
-from pennyworth.localaws.server import ACCOUNT, LocalAws
+from pennyworth.local.aws.server import ACCOUNT, LocalAws
+from pennyworth.local.github import FakeGitHub
 
 REGION = "us-west-2"
 STACK = "previewed"

@@ -11,13 +11,13 @@ from typing import Any
 import boto3
 import pytest
 
+from pennyworth.aws.function_versions import Deployed, deployed
+from pennyworth.aws.stack import Stack
+from pennyworth.host.errors import OperationFailed
 from pennyworth.host.places import ROOT, made
-from pennyworth.localaws.server import LocalAws
-from pennyworth.pipeline.package import Target, sam_build
-from pennyworth.pipeline.stack import Stack
+from pennyworth.local.aws.server import LocalAws
+from pennyworth.pipeline.build import Target, sam_build
 from pennyworth.pipeline.steps import deploy, prune, rollback, smoke_test, verify
-from pennyworth.pipeline.versions import Deployed, deployed
-from pennyworth.pipeline.workflow import StepFailed
 
 REGION = "us-west-2"
 STACK = "rolled"
@@ -181,10 +181,10 @@ def test_a_version_that_fails_is_taken_back_and_both_stories_are_told(
     run_deploy(endpoint, **parameters(SECOND))  # which the callers' key does not open
     known = outputs()
     assert known == {"changed": "true", "version": "2", "former-version": "1"}
-    with pytest.raises(StepFailed) as kept:
+    with pytest.raises(OperationFailed) as kept:
         verify.run(settings | {"FORMER_VERSION": "1", "ROLLBACK": "false"})
     assert function().live() == "2"
-    with pytest.raises(StepFailed) as failed:
+    with pytest.raises(OperationFailed) as failed:
         verify.run(settings | {"FORMER_VERSION": known["former-version"]})
     told = failed.value
     # the results are the new version's, though the former one was tried last
@@ -208,7 +208,7 @@ def test_a_version_that_fails_is_taken_back_and_both_stories_are_told(
 def test_where_the_former_version_fails_too_that_is_told(endpoint: Path, parameters: Parameters) -> None:
     run_deploy(endpoint, **parameters(FIRST))
     run_deploy(endpoint, **parameters(SECOND))
-    with pytest.raises(StepFailed, match="perhaps no change of this deployment's") as failed:
+    with pytest.raises(OperationFailed, match="perhaps no change of this deployment's") as failed:
         verify.run(environ(LITELLM_API_KEYS="sk-of-nobody-0123", SKIP=LIGHT, FORMER_VERSION="1"))
     assert "nor does version 1" in failed.value.title
     assert failed.value.detail.count("malformed:") == 2
@@ -222,7 +222,7 @@ def test_where_there_is_nothing_to_put_back_that_is_told(
     endpoint: Path, parameters: Parameters, former: str, said: str
 ) -> None:
     run_deploy(endpoint, **parameters(FIRST))
-    with pytest.raises(StepFailed, match=said):
+    with pytest.raises(OperationFailed, match=said):
         verify.run(environ(LITELLM_API_KEYS=SECOND, SKIP=LIGHT, FORMER_VERSION=former))
     assert function().live() == "1"
 
@@ -294,7 +294,7 @@ def test_a_failed_update_leaves_callers_where_a_rollback_had_put_them(tiny: Path
     rollback.run(environ(VERSION="1"))
     wrong = TINY.replace("Outputs:", f"{LATE}Outputs:")
     tiny.write_text(wrong)
-    with pytest.raises(StepFailed, match="Callers reach version 1, as before") as failed:
+    with pytest.raises(OperationFailed, match="Callers reach version 1, as before") as failed:
         run_deploy(tiny, Setting="three")
     assert failed.value.detail.startswith("Late (AWS::Lambda::Alias)")
     assert answer() == "1"
@@ -310,7 +310,7 @@ def test_old_versions_go_but_none_that_is_used(tiny: Path) -> None:
     assert numbers() == ["2", "3", "5", "6"]
     assert prune.run(environ(KEEP_VERSIONS="2")) == ""
     assert answer() == "3"
-    with pytest.raises(StepFailed, match="at least 1"):
+    with pytest.raises(OperationFailed, match="at least 1"):
         prune.run(environ(KEEP_VERSIONS="0"))
 
 

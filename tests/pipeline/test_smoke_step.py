@@ -16,15 +16,15 @@ from xml.etree import ElementTree
 
 import boto3
 import pytest
-from tests.pipeline.test_smoke import listening_port
+from tests.checks.test_smoke import listening_port
 
+from pennyworth.checks import smoke
+from pennyworth.host.errors import OperationFailed
 from pennyworth.host.places import ROOT
 from pennyworth.host.processes import Child
-from pennyworth.localaws.scripted import Answer, ScriptedUpstream
-from pennyworth.localaws.server import LocalAws
-from pennyworth.pipeline import smoke
+from pennyworth.local.aws.server import LocalAws
+from pennyworth.local.llm.scripted import Answer, ScriptedUpstream
 from pennyworth.pipeline.steps import smoke_test
-from pennyworth.pipeline.workflow import StepFailed
 
 KEY = "sk-smoke-step"
 ORIGIN = "https://app.example.com"
@@ -234,7 +234,7 @@ def test_a_domain_that_can_t_be_reached_is_waited_for_and_told(
     job.deployed(domain=domain, api=gateway)
     assert lack in job.run(SKIP="chat,stream", WAIT_SECONDS="0.5")
     assert len(tries) > 1
-    with pytest.raises(StepFailed) as failure:
+    with pytest.raises(OperationFailed) as failure:
         job.run(REQUIRE_DOMAIN="true")
     assert failure.value.title == f"The custom domain does not work: {lack}"
 
@@ -246,7 +246,7 @@ def test_a_stack_without_a_domain_is_tried_at_its_api_url(
     report = job.run(SKIP="chat,stream")
     assert report.startswith(f"At the API URL `{gateway}`: 8 passed, 3 skipped.")
     assert "::warning" not in capsys.readouterr().out
-    with pytest.raises(StepFailed, match="BASE_DOMAIN") as failure:
+    with pytest.raises(OperationFailed, match="BASE_DOMAIN") as failure:
         job.run(REQUIRE_DOMAIN="true")
     assert "no custom domain" in failure.value.title
 
@@ -259,14 +259,14 @@ def test_of_an_emulator_every_domain_is_at_its_one_address(job: Job, gateway: st
 
 def test_the_first_origin_that_the_stack_allows_is_the_one_that_is_tried(job: Job, gateway: str) -> None:
     job.deployed(api=gateway, origins="*, https://other.example.com")
-    with pytest.raises(StepFailed) as failure:
+    with pytest.raises(OperationFailed) as failure:
         job.run(SKIP="chat,stream")
     assert failure.value.detail.startswith("cors: pages of https://other.example.com may not call it")
 
 
 def test_what_failed_is_told_and_handed_on(job: Job, gateway: str) -> None:
     job.deployed(api=gateway)
-    with pytest.raises(StepFailed) as failure:
+    with pytest.raises(OperationFailed) as failure:
         job.run(LITELLM_API_KEYS="sk-not-this-one", SKIP="chat,stream")
     assert failure.value.detail.startswith("models: HTTP 401")
     assert job.outputs["passed"] == "false"
@@ -276,19 +276,19 @@ def test_what_failed_is_told_and_handed_on(job: Job, gateway: str) -> None:
 
 
 def test_a_check_that_there_is_not_is_refused_before_anything_is_tried(job: Job) -> None:
-    with pytest.raises(StepFailed, match="chat, stream") as failure:
+    with pytest.raises(OperationFailed, match="chat, stream") as failure:
         job.run(SKIP="chat,streams")
     assert failure.value.title == "There is no smoke test called streams"
 
 
 def test_a_stack_without_an_endpoint(job: Job) -> None:
     job.deployed()
-    with pytest.raises(StepFailed, match="Deploy it first"):
+    with pytest.raises(OperationFailed, match="Deploy it first"):
         job.run()
 
 
 def test_results_that_can_t_be_written(job: Job, gateway: str, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     job.deployed(api=gateway)
-    with pytest.raises(StepFailed, match="Name another file"):
+    with pytest.raises(OperationFailed, match="Name another file"):
         job.run(JUNIT=str(tmp_path / "file" / "smoke.xml"), SKIP="chat,stream")

@@ -4,8 +4,8 @@ from typing import Any
 
 import boto3
 
-from pennyworth.localaws.rehearsal.repository import REGION
-from pennyworth.localaws.server import LocalAws
+from pennyworth.local.aws.server import LocalAws
+from pennyworth.local.rehearsal.repository import REGION
 
 
 def client(aws: LocalAws, service: str) -> Any:

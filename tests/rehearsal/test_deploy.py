@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from tests.rehearsal.account import client
 
-from pennyworth.localaws.rehearsal.act import Job
-from pennyworth.localaws.rehearsal.rehearse import DOMAIN, STACK, Rehearsal, rehearse
-from pennyworth.localaws.server import ACCOUNT, LocalAws
+from pennyworth.local.aws.server import ACCOUNT, LocalAws
+from pennyworth.local.rehearsal.act import Job
+from pennyworth.local.rehearsal.rehearse import DOMAIN, STACK, Rehearsal, rehearse
 
 CHECKOUT = "Check out the configuration"
 ALL_OF_IT = "Deploy the endpoint"

@@ -10,8 +10,8 @@ from tests.rehearsal.account import client
 from tests.rehearsal.test_deploy import AT_THE_END, DONE, TRIAL, VALIDATION, until, went
 
 from pennyworth.host.places import ROOT
-from pennyworth.localaws.rehearsal.repository import STACK, Rehearsal, Repository
-from pennyworth.localaws.server import LocalAws
+from pennyworth.local.aws.server import LocalAws
+from pennyworth.local.rehearsal.repository import STACK, Rehearsal, Repository
 
 TEMPLATE = (ROOT / "template.yaml").read_text()
 NOWHERE = "http://127.0.0.1:9/v1"  # discard: nothing listens there

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 from tests.rehearsal.account import client
 
-from pennyworth.localaws.rehearsal.repository import CALLED, REPOSITORY, STACK, Rehearsal, Repository
-from pennyworth.localaws.server import LocalAws
-from pennyworth.pipeline.health import issue
+from pennyworth.checks.health import issue
+from pennyworth.local.aws.server import LocalAws
+from pennyworth.local.rehearsal.repository import CALLED, REPOSITORY, STACK, Rehearsal, Repository
 
 WORKFLOW = "health-check.yml"
 STEPS = [

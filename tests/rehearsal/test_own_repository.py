@@ -11,8 +11,8 @@ from tests.rehearsal.account import client
 from tests.rehearsal.test_deploy import DONE, went
 
 from pennyworth.host.places import ROOT
-from pennyworth.localaws.rehearsal.repository import CALLED, REGION, REPOSITORY, Repository
-from pennyworth.localaws.server import LocalAws
+from pennyworth.local.aws.server import LocalAws
+from pennyworth.local.rehearsal.repository import CALLED, REGION, REPOSITORY, Repository
 
 DOMAIN = "example.com"
 

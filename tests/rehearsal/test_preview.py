@@ -9,9 +9,9 @@ import pytest
 from tests.rehearsal.account import client
 
 from pennyworth.host.places import ROOT
-from pennyworth.localaws.rehearsal.issuer import PullRequest
-from pennyworth.localaws.rehearsal.repository import CALLED, DOMAIN, REGION, STACK, Rehearsal, Repository
-from pennyworth.localaws.server import ACCOUNT, LocalAws
+from pennyworth.local.aws.server import ACCOUNT, LocalAws
+from pennyworth.local.rehearsal.issuer import PullRequest
+from pennyworth.local.rehearsal.repository import CALLED, DOMAIN, REGION, STACK, Rehearsal, Repository
 
 STEPS = [
     "See that the settings are there",

@@ -14,15 +14,15 @@ from typing import Any
 
 import pytest
 import yaml
+from tools.release import distributions
+from tools.release.version import Version
 
 from pennyworth import __version__
 from pennyworth.host.places import ROOT
-from pennyworth.localaws.github import releases
-from pennyworth.localaws.github.answers import Refused
-from pennyworth.localaws.rehearsal import act
-from pennyworth.localaws.rehearsal.repository import BRANCH, Rehearsal, Repository
-from pennyworth.pipeline.release import distributions
-from pennyworth.pipeline.release.version import Version
+from pennyworth.local.github import releases
+from pennyworth.local.github.answers import Refused
+from pennyworth.local.rehearsal import act
+from pennyworth.local.rehearsal.repository import BRANCH, Rehearsal, Repository
 
 PREPARE = "Check the version, commit it and build"
 ATTEST = "Attest who built it"

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from pennyworth.localaws.rehearsal import act
-from pennyworth.localaws.rehearsal.issuer import PullRequest
-from pennyworth.localaws.rehearsal.repository import CALLED, REPOSITORY, Event, Rehearsal, Repository
+from pennyworth.local.rehearsal import act
+from pennyworth.local.rehearsal.issuer import PullRequest
+from pennyworth.local.rehearsal.repository import CALLED, REPOSITORY, Event, Rehearsal, Repository
 
 FORK = PullRequest(8, branch="theirs", fork="stranger/pennyworth")
 PROBE = """\

@@ -4,8 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from tests.rehearsal.account import client
 
-from pennyworth.localaws.rehearsal.repository import STACK, Repository
-from pennyworth.localaws.server import LocalAws
+from pennyworth.local.aws.server import LocalAws
+from pennyworth.local.rehearsal.repository import STACK, Repository
 
 SIZES = ("512", "768")
 

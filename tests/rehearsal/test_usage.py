@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.pipeline.usage import in_a_workflow, steps_in_a_workflow, steps_of, usage, usages
+from tests.usage import in_a_workflow, steps_in_a_workflow, steps_of, usage, usages
 
-from pennyworth.localaws.rehearsal.repository import CALLED, CALLER, Repository
-from pennyworth.localaws.server import LocalAws
-from pennyworth.pipeline.package import Target
+from pennyworth.local.aws.server import LocalAws
+from pennyworth.local.rehearsal.repository import CALLED, CALLER, Repository
+from pennyworth.pipeline.build import Target
 
 BY_HAND = [
     *("login", "validate", "build", "tighten-passrole", "credentials", "sam-deploy", "tighten-passrole"),

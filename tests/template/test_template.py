@@ -15,7 +15,7 @@ from samtranslator.yaml_helper import yaml_parse
 
 from pennyworth.host.environments import clean_environ, environment
 from pennyworth.host.places import made
-from pennyworth.pipeline.package.target import TEMPLATE, Target
+from pennyworth.pipeline.build.target import TEMPLATE, Target
 
 Document = dict[str, Any]
 

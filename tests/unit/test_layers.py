@@ -58,4 +58,4 @@ def test_importing_the_command_line_loads_the_standard_library_alone() -> None:
         bare, env={"PYTHONPATH": str(SOURCE)}, capture_output=True, text=True, check=True
     ).stdout.split()
     assert {name.split(".")[0] for name in loaded} <= {*sys.stdlib_module_names, "pennyworth", "__main__"}
-    assert not [name for name in loaded if name.startswith(("pennyworth.gateway", "pennyworth.localaws"))]
+    assert not [name for name in loaded if name.startswith(("pennyworth.gateway", "pennyworth.local.aws"))]

@@ -8,7 +8,7 @@ speaks the same protocols; the tests hold both to the same behaviour. A binary t
 import argparse
 import sys
 
-from pennyworth.localaws import adapter
+from pennyworth.local.aws import adapter
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -15,7 +15,7 @@ from pennyworth.host.processes import raise_on_signals
 from pennyworth.host.progress import say
 
 if TYPE_CHECKING:
-    from pennyworth.pipeline.bootstrap.account import Account
+    from pennyworth.aws.account import Account
 
 _SINGLE = {
     # an option: the parameter of policies/bootstrap.yaml that it is
@@ -86,10 +86,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Set up, or take back; 0 where it is done."""
     go_on_in("tools")
-    from pennyworth.pipeline.bootstrap.account import AWS_FAILURES, Account, Unprepared
-    from pennyworth.pipeline.bootstrap.github import GitHubFailed
-    from pennyworth.pipeline.bootstrap.template import SLOTS
-    from pennyworth.pipeline.workflow import StepFailed
+    from pennyworth.aws.account import AWS_FAILURES, Account, Unprepared
+    from pennyworth.github.gh_cli import GitHubFailed
+    from pennyworth.host.errors import OperationFailed
+    from pennyworth.iam.bootstrap_template.template import SLOTS
 
     raise_on_signals()
     for name in _LISTS:
@@ -99,14 +99,14 @@ def run(options: argparse.Namespace) -> int:
     try:
         account = Account(options.region)
         return _delete(options, account) if options.delete else _set_up(options, account)
-    except (Unprepared, GitHubFailed, StepFailed, *AWS_FAILURES) as failure:
+    except (Unprepared, GitHubFailed, OperationFailed, *AWS_FAILURES) as failure:
         say(f"pennyworth bootstrap: {failure}")
         return 1
 
 
 def _set_up(options: argparse.Namespace, account: "Account") -> int:
-    from pennyworth.pipeline.bootstrap.plan import Plan
-    from pennyworth.pipeline.bootstrap.settle import settle
+    from pennyworth.setup.plan import Plan
+    from pennyworth.setup.settle import settle
 
     asking = sys.stdin.isatty() and not options.yes
     settings = settle(account, given(options), _ask if asking and not options.dry_run else None)
@@ -125,7 +125,7 @@ def _set_up(options: argparse.Namespace, account: "Account") -> int:
 
 
 def _delete(options: argparse.Namespace, account: "Account") -> int:
-    from pennyworth.pipeline.bootstrap.undo import take_back, tell
+    from pennyworth.setup.undo import take_back, tell
 
     def confirmed(what: str) -> bool:
         print(
@@ -140,7 +140,7 @@ def _delete(options: argparse.Namespace, account: "Account") -> int:
 
 def given(options: argparse.Namespace) -> dict[str, str]:
     """The template's parameters that the options name."""
-    from pennyworth.pipeline.bootstrap.template import SLOTS
+    from pennyworth.iam.bootstrap_template.template import SLOTS
 
     values = {
         parameter: value

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pennyworth.host.environments import EnvironmentUnavailable
 from pennyworth.host.places import made
-from pennyworth.pipeline.package import BuildFailed, Target, sam_build
+from pennyworth.pipeline.build import BuildFailed, Target, sam_build
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

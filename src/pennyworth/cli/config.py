@@ -53,8 +53,8 @@ def run(options: argparse.Namespace) -> int:
     """Check, and print what was found."""
     if importlib.util.find_spec("yaml") is None:
         go_on_in("gateway")
+    from pennyworth.checks.config import StackSettings, check, render
     from pennyworth.gateway.settings import spread
-    from pennyworth.pipeline.config_check import StackSettings, check, render
 
     environ = dict(os.environ)
     if options.credentials:

@@ -17,7 +17,7 @@ from pennyworth.cli.environment import go_on_in
 from pennyworth.host.progress import say
 
 if TYPE_CHECKING:
-    from pennyworth.pipeline.credentials import Credentials
+    from pennyworth.aws.credential_store import Credentials
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
     if not stack.named("credentials", options):
         return 2
     go_on_in("tools")
-    from pennyworth.pipeline.credentials import Credentials, CredentialsFailed, read_by
+    from pennyworth.aws.credential_store import Credentials, CredentialsFailed, read_by
 
     try:
         _VERBS[options.verb](Credentials(options.stack_name, options.region), options)

@@ -7,11 +7,12 @@ until Ctrl-C. Needs no account; everything it makes lies in .pennyworth/ inside 
 import argparse
 import time
 
+from pennyworth.host.errors import OperationFailed
 from pennyworth.host.processes import raise_on_signals
 from pennyworth.host.progress import say
-from pennyworth.localaws import demo
-from pennyworth.localaws.demo.announcement import announcement
-from pennyworth.localaws.demo.providers import PROVIDERS
+from pennyworth.local import demo
+from pennyworth.local.demo.announcement import announcement
+from pennyworth.local.demo.providers import PROVIDERS
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
             say("  Serving until Ctrl-C.")
             serving = True
             running.wait()
-    except RuntimeError as error:
+    except OperationFailed as error:
         say(f"\n{error}")
         return 1
     except KeyboardInterrupt:

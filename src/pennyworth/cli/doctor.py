@@ -27,8 +27,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Look; 1 where something is wrong."""
     go_on_in("tools")
-    from pennyworth.pipeline.bootstrap import doctor
-    from pennyworth.pipeline.bootstrap.account import AWS_FAILURES, Account, Unprepared
+    from pennyworth.aws.account import AWS_FAILURES, Account, Unprepared
+    from pennyworth.checks import doctor
 
     findings = []
     try:

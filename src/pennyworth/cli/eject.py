@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 from pennyworth.cli.environment import go_on_in
 from pennyworth.host.places import ROOT
 from pennyworth.host.progress import say
-from pennyworth.pipeline.package import Target
+from pennyworth.pipeline.build import Target
 
 if TYPE_CHECKING:
-    from pennyworth.pipeline.eject import Ejected
+    from pennyworth.setup.eject import Ejected
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,8 +49,8 @@ def run(options: argparse.Namespace) -> int:
         return 1
     if importlib.util.find_spec("yaml") is None:
         go_on_in("gateway")
-    from pennyworth.pipeline import eject
-    from pennyworth.pipeline.config_check import StackSettings, check, render
+    from pennyworth.checks.config import StackSettings, check, render
+    from pennyworth.setup import eject
 
     default = Path("config.yaml")
     config = options.config or (default if default.exists() else None)

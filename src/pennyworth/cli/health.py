@@ -15,10 +15,10 @@ import argparse
 import json
 import os
 
+from pennyworth.checks.health import limits
 from pennyworth.cli import stack
 from pennyworth.cli.environment import go_on_in
 from pennyworth.host.progress import say
-from pennyworth.pipeline.health import limits
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,11 +46,11 @@ def run(options: argparse.Namespace) -> int:
     if not stack.named("health", options):
         return 2
     go_on_in("tools")
-    from pennyworth.pipeline.bootstrap.account import AWS_FAILURES
-    from pennyworth.pipeline.health import finding
-    from pennyworth.pipeline.health.checks import examine
+    from pennyworth.aws.account import AWS_FAILURES
+    from pennyworth.checks.health import finding
+    from pennyworth.checks.health.checks import examine
+    from pennyworth.host.errors import OperationFailed
     from pennyworth.pipeline.steps import health_check
-    from pennyworth.pipeline.workflow import StepFailed
 
     given = {
         "STACK_NAME": options.stack_name,
@@ -73,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
             findings.append(finding.strict(one) if options.strict else one)
             if not options.json and not options.markdown:
                 print(finding.line(findings[-1]), flush=True)
-    except StepFailed as failure:
+    except OperationFailed as failure:
         say(f"pennyworth health: {failure.title}. {failure.message}")
         return 2
     except AWS_FAILURES as failure:

@@ -22,7 +22,7 @@ from pennyworth.host.places import ROOT
 from pennyworth.host.progress import say
 
 if TYPE_CHECKING:
-    from pennyworth.pipeline.init import Answers, Caller, Source
+    from pennyworth.setup.init import Answers, Caller, Source
 
 _PROVIDER = "openai"
 _REGION = "us-east-1"
@@ -71,9 +71,9 @@ def run(options: argparse.Namespace) -> int:
     """Write what is not there yet, check all of it, and say what is left."""
     if importlib.util.find_spec("yaml") is None:
         go_on_in("gateway")
-    from pennyworth.pipeline import init
-    from pennyworth.pipeline.config_check.catalogue import known, nearest_provider
-    from pennyworth.pipeline.init.source import git
+    from pennyworth.checks.config.catalogue import known, nearest_provider
+    from pennyworth.setup import init
+    from pennyworth.setup.init.source import git
 
     top = git(Path.cwd(), "rev-parse", "--show-toplevel")
     if not top:
@@ -110,7 +110,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _answers(options: argparse.Namespace, branch: str) -> "Answers":
-    from pennyworth.pipeline.init import Answers
+    from pennyworth.setup.init import Answers
 
     asking = sys.stdin.isatty() and not options.yes
     providers = options.provider or _asked(
@@ -169,8 +169,8 @@ def _write(path: Path, text: str, repository: Path) -> None:
 
 def _checked(repository: Path, callers: "Sequence[Caller]") -> bool:
     """Check the files as they lie there now. Missing credentials are no fault of theirs: they are yet to be set."""
-    from pennyworth.pipeline import init
-    from pennyworth.pipeline.config_check import check, render
+    from pennyworth.checks.config import check, render
+    from pennyworth.setup import init
 
     os.chdir(repository)
     report = check(init.CONFIG, os.environ)
@@ -195,9 +195,9 @@ def _checked(repository: Path, callers: "Sequence[Caller]") -> bool:
 
 def _left(answers: "Answers", source: "Source | None", repository: Path, callers: "Sequence[Caller]") -> str:
     """What is left to do."""
-    from pennyworth.pipeline import init
-    from pennyworth.pipeline.config_check import check
-    from pennyworth.pipeline.init.source import git
+    from pennyworth.checks.config import check
+    from pennyworth.setup import init
+    from pennyworth.setup.init.source import git
 
     own = git(repository, "remote", "get-url", "origin")
     bootstrap = [

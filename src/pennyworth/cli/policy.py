@@ -10,7 +10,7 @@ import subprocess
 
 from pennyworth.host.environments import environment
 from pennyworth.host.places import ROOT
-from pennyworth.pipeline.policy.options import arguments as arguments
+from pennyworth.iam.policy.options import arguments as arguments
 
 
 def run(options: argparse.Namespace) -> int:
@@ -18,7 +18,7 @@ def run(options: argparse.Namespace) -> int:
     words = ["--template", str(options.template)]
     words += [f"--{name}" for name in ("check", "write", "needs") if getattr(options, name)]
     return subprocess.run(
-        [environment("tools") / "python", "-m", "pennyworth.pipeline.policy", *words],
+        [environment("tools") / "python", "-m", "pennyworth.iam.policy", *words],
         env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
         check=False,
     ).returncode

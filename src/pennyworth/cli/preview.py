@@ -47,14 +47,14 @@ def run(options: argparse.Namespace) -> int:
         say(f"pennyworth preview: {options.template} is no file: `pennyworth build` makes a template")
         return 2
     go_on_in("tools")
+    from pennyworth.host.errors import OperationFailed
     from pennyworth.pipeline.preview import as_json, as_markdown, by_hand
-    from pennyworth.pipeline.workflow import StepFailed
 
     try:
         found = by_hand(
             options.stack_name, options.region, options.template, dict(options.parameter), hide=options.hide
         )
-    except StepFailed as failure:
+    except OperationFailed as failure:
         say(str(failure))
         return 1
     print(as_json(found) if options.json else as_markdown(found))

@@ -14,17 +14,10 @@ import sys
 from pennyworth.host.environments import EnvironmentUnavailable, environment
 from pennyworth.host.processes import raise_on_signals
 from pennyworth.host.progress import say
-from pennyworth.localaws.github import FakeGitHub
-from pennyworth.localaws.rehearsal import act
-from pennyworth.localaws.rehearsal.repository import (
-    BRANCH,
-    REPOSITORY,
-    Event,
-    Rehearsal,
-    Repository,
-    Unprepared,
-)
-from pennyworth.localaws.server import LocalAws, LocalAwsFailed
+from pennyworth.local.aws.server import LocalAws, LocalAwsFailed
+from pennyworth.local.github import FakeGitHub
+from pennyworth.local.rehearsal import act
+from pennyworth.local.rehearsal.repository import BRANCH, REPOSITORY, Event, Rehearsal, Repository, Unprepared
 
 EVENTS: dict[str, tuple[Event, ...]] = {
     "deploy": ("push", "workflow_dispatch"),

@@ -15,7 +15,7 @@ from pennyworth.cli.environment import go_on_in
 from pennyworth.host.progress import say
 
 if TYPE_CHECKING:
-    from pennyworth.pipeline.versions import Deployed
+    from pennyworth.aws.function_versions import Deployed
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,10 +36,10 @@ def run(options: argparse.Namespace) -> int:
     if not stack.named("rollback", options):
         return 2
     go_on_in("tools")
-    from pennyworth.pipeline.bootstrap.account import AWS_FAILURES
-    from pennyworth.pipeline.stack import Stack
+    from pennyworth.aws.account import AWS_FAILURES
+    from pennyworth.aws.stack import Stack
+    from pennyworth.host.errors import OperationFailed
     from pennyworth.pipeline.steps import rollback
-    from pennyworth.pipeline.workflow import StepFailed
 
     chosen = {"STACK_NAME": options.stack_name, "AWS_REGION": options.region, "VERSION": options.to}
     try:
@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
             _list(rollback.function(Stack(options.stack_name, options.region)))
         else:
             print(rollback.run({**os.environ, **chosen}))
-    except StepFailed as failure:
+    except OperationFailed as failure:
         say(str(failure))
         return 1
     except AWS_FAILURES as failure:

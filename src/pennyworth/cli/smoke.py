@@ -15,8 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pennyworth import __version__
+from pennyworth.checks import smoke
 from pennyworth.host.progress import announce, say
-from pennyworth.pipeline import smoke
 
 _FOREIGN = " (another's endpoint: what only pennyworth's own gateway promises is no failure, unless --strict)"
 

@@ -36,8 +36,8 @@ def run(options: argparse.Namespace) -> int:
     if not stack.named("tighten-passrole", options):
         return 2
     go_on_in("tools")
+    from pennyworth.host.errors import OperationFailed
     from pennyworth.pipeline.steps import tighten_passrole
-    from pennyworth.pipeline.workflow import StepFailed
 
     settings = {
         "STACK_NAME": options.stack_name,
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
     }
     try:
         print(tighten_passrole.run({name: value for name, value in settings.items() if value}))
-    except StepFailed as failure:
+    except OperationFailed as failure:
         say(str(failure))
         return 1
     return 0

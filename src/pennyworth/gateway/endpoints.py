@@ -171,7 +171,9 @@ def needs_key(path: str) -> bool:
 def _at(path: str) -> list[tuple[Endpoint, dict[str, str]]]:
     path = path.removeprefix("/v1") if path.startswith("/v1/") else path
     path = path.rstrip("/") or "/"
-    found = [(endpoint, {}) for endpoint in ENDPOINTS if endpoint.path == path]
+    found: list[tuple[Endpoint, dict[str, str]]] = [
+        (endpoint, {}) for endpoint in ENDPOINTS if endpoint.path == path
+    ]
     return found or [
         (endpoint, match.groupdict())
         for endpoint in ENDPOINTS

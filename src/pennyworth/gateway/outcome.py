@@ -27,16 +27,16 @@ class Outcome:
     """As the upstream told it."""
     error: str | None = None
     """Its code."""
-    bytes: int = 0
+    sent_bytes: int = 0
     first_ms: float | None = None
     """Milliseconds to the first byte of the response's body."""
     _settled: bool = field(default=False, repr=False)
 
     def count(self, chunk: bytes) -> None:
         """Add what goes out."""
-        if not self.bytes:
+        if not self.sent_bytes:
             self.first_ms = self._elapsed()
-        self.bytes += len(chunk)
+        self.sent_bytes += len(chunk)
 
     def settle(self) -> None:
         """Write the log line, once.
@@ -60,7 +60,7 @@ class Outcome:
             "attempts": self.attempts if self.attempts > 1 else None,
             "usage": self.usage,
             "error": self.error,
-            "bytes": self.bytes,
+            "bytes": self.sent_bytes,
             "first_ms": self.first_ms,
         }
         log("info", "request", **{name: value for name, value in fields.items() if value is not None})

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from pennyworth.host.errors import OperationFailed
 from pennyworth.host.places import ROOT, made, work_dir
 from pennyworth.host.processes import Child
 from pennyworth.host.progress import say, step
@@ -29,7 +30,7 @@ _COMPLETE = ".complete"
 """The file in a finished environment; holds the interpreter's identity."""
 
 
-class EnvironmentUnavailable(RuntimeError):
+class EnvironmentUnavailable(OperationFailed):
     """An environment could not be made; the message says what to do next."""
 
 

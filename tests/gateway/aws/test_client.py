@@ -15,7 +15,7 @@ import pytest
 
 from pennyworth.gateway.aws import client as module
 from pennyworth.gateway.aws.client import AwsError, Client
-from pennyworth.localaws.server import ACCOUNT, LocalAws
+from pennyworth.local.aws.server import ACCOUNT, LocalAws
 
 REGION = "eu-central-1"
 GOOD = (200, {"Parameters": []})

@@ -12,7 +12,7 @@ from tests.gateway.conftest import KEY, RunningGateway
 from tests.gateway.providers.conftest import PROVIDERS
 from tests.gateway.providers.fake import Answer, Fake
 
-from pennyworth.localaws.server import LocalAws
+from pennyworth.local.aws.server import LocalAws
 
 REGION = "eu-west-1"
 PATH = "/endpoint/credentials"

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from pennyworth.pipeline import workflow
+from pennyworth.github import actions
 from pennyworth.pipeline.cost.estimate import Estimate, Item
 
 _SPECK = 0.00005  # dollars
@@ -40,7 +40,7 @@ def as_markdown(before: Estimate, after: Estimate | None = None) -> str:
         f" worth {usd(now.free_usd)}. Your provider's tokens are not in here.",
         f"_{_prices(now)}{_footnote(compared)}_",
     ]
-    return "\n\n".join([workflow.table(head, rows), *said])
+    return "\n\n".join([actions.table(head, rows), *said])
 
 
 def usd(amount: float) -> str:

@@ -11,8 +11,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError, WaiterError
 
-from pennyworth.pipeline import workflow
-from pennyworth.pipeline.preview.secrecy import PUBLIC
+from pennyworth.github import actions
+from pennyworth.github.masking import PUBLIC
+from pennyworth.host.errors import OperationFailed
 
 MOST_BYTES = 51_200
 """Of a template that is not in S3, where a preview writes nothing."""
@@ -91,10 +92,10 @@ def would_change(
         template: its text.
         parameters: as CreateChangeSet takes them.
     Raises:
-        StepFailed: it refuses the template.
+        OperationFailed: it refuses the template.
     """
     if (size := len(template.encode())) > MOST_BYTES:
-        raise workflow.StepFailed(
+        raise OperationFailed(
             "The template is too large for a preview",
             f"It has {size:,} bytes. Without S3, where a preview writes nothing, CloudFormation takes {MOST_BYTES:,}.",
         )
@@ -116,7 +117,7 @@ def would_change(
             reason = str(told.get("StatusReason", ""))
             if told.get("Status") == "FAILED" and any(said in reason for said in _NOTHING):
                 return []
-            raise workflow.StepFailed(
+            raise OperationFailed(
                 "CloudFormation can't say what would change",
                 "A deployment would fail in the same way. What it says:",
                 reason or str(failure),
@@ -126,7 +127,7 @@ def would_change(
         )
         return parsed(change for page in pages for change in page.get("Changes", []))
     except ClientError as failure:
-        raise workflow.StepFailed(
+        raise OperationFailed(
             "CloudFormation can't say what would change",
             "See that the view role may what policies/view.json says, and that the template is in order. It says:",
             str(failure),
@@ -189,7 +190,7 @@ def _delete(cloudformation: Any, named: Mapping[str, str]) -> None:
     except ClientError as failure:
         # some answer so where there is none
         if failure.response["Error"]["Code"] not in ("ChangeSetNotFound", "ChangeSetNotFoundException"):
-            workflow.warning(
+            actions.warning(
                 "The preview's change set may still be there",
                 "It is never executed, and the next preview deletes it. CloudFormation says: "
                 f"{failure.response['Error'].get('Code')}",

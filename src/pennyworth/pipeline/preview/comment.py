@@ -1,6 +1,6 @@
 """The preview's one comment on a pull request, written anew with each of its commits."""
 
-from pennyworth.pipeline.github import GitHub
+from pennyworth.github.rest import GitHub
 
 _MOST_CHARACTERS = 60_000
 """GitHub takes 65,536."""

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pennyworth.pipeline.preview.evaluate import Evaluated
-from pennyworth.pipeline.preview.secrecy import NAMES, PUBLIC
+from pennyworth.aws.template_values import Evaluated
+from pennyworth.github.masking import NAMES, PUBLIC
 
 Properties = Mapping[str, Any]
 

@@ -12,16 +12,17 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError, NoCredentialsError
 
-from pennyworth.pipeline import cost, workflow
-from pennyworth.pipeline.policy.template import TemplateRefused, transformed
+from pennyworth.aws.deployed_template import deployed
+from pennyworth.aws.template_values import Evaluated
+from pennyworth.github.masking import PUBLIC, masked
+from pennyworth.host.errors import OperationFailed
+from pennyworth.iam.policy.template import TemplateRefused, transformed
+from pennyworth.pipeline import cost
+from pennyworth.pipeline.deploy import parameters as stack_parameters
 from pennyworth.pipeline.preview import permissions
 from pennyworth.pipeline.preview.changeset import ResourceChange, parsed, would_change
-from pennyworth.pipeline.preview.deployed import deployed
-from pennyworth.pipeline.preview.evaluate import Evaluated
 from pennyworth.pipeline.preview.packaged import bucket_of, packaged
-from pennyworth.pipeline.preview.secrecy import PUBLIC, masked
 from pennyworth.pipeline.preview.settings import SECRET, Setting, settings
-from pennyworth.pipeline.steps import deploy
 
 _HIDDEN = "****"  # in CloudFormation's place of a value that it shows nobody
 _ACCOUNT = re.compile(r"\b\d{12}\b")
@@ -70,20 +71,20 @@ def preview(
         hide: whether *** stands for whatever is a secret of the repository: the stack's name, its region and account,
             its domain. In failures, too.
     Raises:
-        StepFailed: CloudFormation or SAM's transform refuses the template, or AWS the credentials.
+        OperationFailed: CloudFormation or SAM's transform refuses the template, or AWS the credentials.
     """
     hidden = [stack, region]
     try:
         found = _compared(stack, region, template, environ, name, hidden)
-    except workflow.StepFailed as failure:
+    except OperationFailed as failure:
         raise _told(failure, hidden, hide=hide) from None
     except (ClientError, NoCredentialsError) as failure:
         raise _told(_refused(failure), hidden, hide=hide) from None
     return masked(found, hidden) if hide else found
 
 
-def _refused(failure: Exception) -> workflow.StepFailed:
-    return workflow.StepFailed(
+def _refused(failure: Exception) -> OperationFailed:
+    return OperationFailed(
         "AWS can't be asked",
         "See that the credentials are those of a role that may what policies/view.json says. What AWS says:",
         str(failure),
@@ -100,11 +101,11 @@ def by_hand(stack: str, region: str, template: Path, parameters: Mapping[str, st
         parameters: values by the stack parameters' names. All others stay what the deployed stack has.
         hide: as in `preview`.
     Raises:
-        StepFailed: as in `preview`; or a parameter is none of the template's.
+        OperationFailed: as in `preview`; or a parameter is none of the template's.
     """
-    declared = set(deploy.parameters(template, {}))
+    declared = set(stack_parameters.parameters(template, {}))
     if unknown := sorted(set(parameters) - declared):
-        raise workflow.StepFailed(
+        raise OperationFailed(
             f"The template has no parameter {', '.join(unknown)}", f"It has {', '.join(sorted(declared))}."
         )
     try:
@@ -113,8 +114,8 @@ def by_hand(stack: str, region: str, template: Path, parameters: Mapping[str, st
         raise _told(_refused(failure), [stack, region], hide=hide) from None
     before = there.parameters if there else {}
     kept = {name: value for name, value in before.items() if name in declared and value != _HIDDEN}
-    values = {**kept, deploy.RELEASE: "", **parameters}
-    environ = {deploy.PARAMETER + name: value for name, value in values.items()}
+    values = {**kept, stack_parameters.RELEASE: "", **parameters}
+    environ = {stack_parameters.PARAMETER + name: value for name, value in values.items()}
     return preview(stack, region, template, environ, f"pennyworth-preview-{secrets.token_hex(4)}", hide=hide)
 
 
@@ -122,18 +123,18 @@ def _compared(
     stack: str, region: str, template: Path, environ: Mapping[str, str], name: str, hidden: list[str]
 ) -> Preview:
     """The preview as it is. Adds to the secrets whatever it meets."""
-    wanted = deploy.parameters(template, environ)
-    given = frozenset(each for each in wanted if environ.get(deploy.PARAMETER + each))
+    wanted = stack_parameters.parameters(template, environ)
+    given = frozenset(each for each in wanted if environ.get(stack_parameters.PARAMETER + each))
     hidden += _hidden(wanted)
     hidden.append(boto3.client("sts", region_name=region).get_caller_identity()["Account"])
     cloudformation = boto3.client("cloudformation", region_name=region)
     there = deployed(cloudformation, stack)
     before = dict(there.parameters) if there else {}
     hidden += _hidden(before)
-    if wanted.get(deploy.BOUNDARY) == "":
-        wanted[deploy.BOUNDARY] = deploy.stack_boundary(region)
-    if wanted.get(deploy.RELEASE) == "":
-        wanted[deploy.RELEASE] = deploy.release(wanted)
+    if wanted.get(stack_parameters.BOUNDARY) == "":
+        wanted[stack_parameters.BOUNDARY] = stack_parameters.stack_boundary(region)
+    if wanted.get(stack_parameters.RELEASE) == "":
+        wanted[stack_parameters.RELEASE] = stack_parameters.release(wanted)
     package = packaged(template, stack, bucket_of(there.template) if there else None)
     document = _transformed(package.template, wanted)
     new = settings(document.get("Parameters") or {}, wanted, given, before)
@@ -161,12 +162,12 @@ def _hidden(parameters: Mapping[str, str]) -> list[str]:
     return [value for name in SECRET if (value := parameters.get(name, ""))]
 
 
-def _told(failure: workflow.StepFailed, hidden: list[str], *, hide: bool) -> workflow.StepFailed:
+def _told(failure: OperationFailed, hidden: list[str], *, hide: bool) -> OperationFailed:
     if not hide:
         return failure
     # an account that could not be asked for stands in what AWS says all the same
     detail = _ACCOUNT.sub("***", masked(failure.detail, hidden))
-    return workflow.StepFailed(failure.title, masked(failure.message, hidden), detail)
+    return OperationFailed(failure.title, masked(failure.message, hidden), detail)
 
 
 def _transformed(text: str, values: Mapping[str, str]) -> dict[str, Any]:
@@ -177,7 +178,7 @@ def _transformed(text: str, values: Mapping[str, str]) -> dict[str, Any]:
         try:
             return transformed(path, values)
         except TemplateRefused as failure:
-            raise workflow.StepFailed(
+            raise OperationFailed(
                 "SAM's transform refuses the template",
                 "Mend what it names, then push again.",
                 str(failure).replace(f"{path} ", ""),

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
-from pennyworth.pipeline import cost, workflow
+from pennyworth.github import actions
+from pennyworth.pipeline import cost
 from pennyworth.pipeline.preview.changeset import Detail, ResourceChange
 from pennyworth.pipeline.preview.permissions import Change
 from pennyworth.pipeline.preview.preview import Preview, State
@@ -138,7 +139,7 @@ def _box(kind: str, title: str, lines: Iterable[str]) -> str:
 
 def _settings(changed: Sequence[Setting]) -> str:
     rows = [(f"`{one.name}`", _value(one.before), _value(one.after)) for one in changed]
-    return f"#### Settings\n\n{workflow.table(('parameter', 'now', 'then'), rows)}"
+    return f"#### Settings\n\n{actions.table(('parameter', 'now', 'then'), rows)}"
 
 
 def _resources(preview: Preview) -> str:
@@ -146,12 +147,12 @@ def _resources(preview: Preview) -> str:
     more = len(preview.resources) - len(shown)
     rest = f"\n\nand {more} more." if more else ""
     if preview.state is State.FIRST:
-        made = workflow.table(
+        made = actions.table(
             ("resource", "type"), [(f"`{change.resource}`", change.type) for change in shown]
         )
         return f"<details><summary>The {len(preview.resources)} resources</summary>\n\n{made}{rest}\n\n</details>"
     rows = [(_action(change), f"`{change.resource}`", change.type, _details(change)) for change in shown]
-    return f"#### Resources\n\n{workflow.table(('', 'resource', 'type', 'what changes'), rows)}{rest}"
+    return f"#### Resources\n\n{actions.table(('', 'resource', 'type', 'what changes'), rows)}{rest}"
 
 
 def _action(change: ResourceChange) -> str:

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pennyworth.pipeline.preview.secrecy import PUBLIC
-from pennyworth.pipeline.steps import deploy
+from pennyworth.github.masking import PUBLIC
+from pennyworth.pipeline.deploy import parameters as stack_parameters
 
 SECRET = ("BaseDomain", "Route53HostedZoneId", "AcmCertificateArn", "AlarmEmail", "AlarmTopicArn")
 """Parameters whose values are secrets of the repository, though CloudFormation shows them."""
@@ -62,10 +62,14 @@ def settings(
     changed = [
         Setting(name, before.get(name), value)
         for name, value in values.items()
-        if name != deploy.RELEASE and before.get(name, str(declared[name].get("Default", ""))) != value
+        if name != stack_parameters.RELEASE
+        and before.get(name, str(declared[name].get("Default", ""))) != value
     ]
-    if deploy.RELEASE in before and not {change.name for change in changed} - deploy.BESIDE_THE_FUNCTION:
+    if (
+        stack_parameters.RELEASE in before
+        and not {change.name for change in changed} - stack_parameters.BESIDE_THE_FUNCTION
+    ):
         # it is a digest of what the function sees: where that stays, so does it, whatever was said by hand
-        hidden.add(deploy.RELEASE)
-        values.pop(deploy.RELEASE, None)
+        hidden.add(stack_parameters.RELEASE)
+        values.pop(stack_parameters.RELEASE, None)
     return Settings(values, frozenset(hidden), tuple(changed) if before else ())

@@ -4,9 +4,10 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from pennyworth.github import actions
+from pennyworth.host.errors import OperationFailed
 from pennyworth.host.places import made
-from pennyworth.pipeline import workflow
-from pennyworth.pipeline.package import FUNCTION, BuildFailed, Target, sam_build
+from pennyworth.pipeline.build import FUNCTION, BuildFailed, Target, sam_build
 
 TITLE = "Package"
 
@@ -26,12 +27,12 @@ def run(environ: dict[str, str]) -> str:
     Returns:
         what was built, and its size.
     Raises:
-        StepFailed: it can't be built.
+        OperationFailed: it can't be built.
     """
     config = configuration_file(environ)
     lane = environ.get("LITELLM_LANE") or "auto"
     if lane not in _LITELLM:
-        raise workflow.StepFailed(f"LITELLM_LANE is {lane}", "It is auto, yes or no.")
+        raise OperationFailed(f"LITELLM_LANE is {lane}", "It is auto, yes or no.")
     try:
         target = Target.from_environ(
             environ
@@ -45,10 +46,10 @@ def run(environ: dict[str, str]) -> str:
         out = Path(environ["RUNNER_TEMP"], "deploy") if environ.get("RUNNER_TEMP") else made("deploy")
         template = sam_build(target, config=config, litellm=_LITELLM[lane], out=out.resolve())
     except (BuildFailed, ValueError) as failure:
-        raise workflow.StepFailed(
+        raise OperationFailed(
             "The function can't be built", "What the build says:", str(failure)
         ) from failure
-    workflow.output("template", str(template))
+    actions.output("template", str(template))
     package = template.parent / FUNCTION
     size = sum(file.stat().st_size for file in package.rglob("*") if file.is_file())
     configured = f"configured by `{config.name}`" if config else "without a configuration file"

@@ -1,8 +1,9 @@
 """Write the repository's secrets into the Parameter Store, where the function looks for its credentials."""
 
-from pennyworth.pipeline import workflow
-from pennyworth.pipeline.credentials import API_KEYS, Credentials, CredentialsFailed, from_secrets
-from pennyworth.pipeline.steps.deploy import PARAMETER, secret_values
+from pennyworth.aws.credential_store import API_KEYS, Credentials, CredentialsFailed, from_secrets
+from pennyworth.github import actions
+from pennyworth.host.errors import OperationFailed
+from pennyworth.pipeline.deploy.parameters import PARAMETER, secret_values
 
 TITLE = "Credentials"
 
@@ -22,24 +23,24 @@ def run(environ: dict[str, str]) -> str:
     Returns:
         what was done, by name.
     Raises:
-        StepFailed: they can't be written.
+        OperationFailed: they can't be written.
     """
-    keys = workflow.required(environ, API_KEYS)
+    keys = actions.required(environ, API_KEYS)
     providers = environ.get("PROVIDER_CREDENTIALS", "")
     for parameter, text in (("ApiKeys", keys), ("ProviderCredentials", providers)):
         for secret in secret_values(PARAMETER + parameter, text):
-            workflow.mask(secret)
+            actions.mask(secret)
     credentials = Credentials(
-        workflow.required(environ, "STACK_NAME"), workflow.required(environ, "AWS_REGION")
+        actions.required(environ, "STACK_NAME"), actions.required(environ, "AWS_REGION")
     )
     try:
         done = credentials.follow(from_secrets(keys, providers))
     except CredentialsFailed as failure:
-        raise workflow.StepFailed(
+        raise OperationFailed(
             "The credentials can't be written",
             "The deploy role needs ssm:PutParameter, GetParametersByPath, GetParameterHistory and DeleteParameter below"
             f" {credentials.path}: `pennyworth bootstrap` brings it what policies/deployment.json has.",
             str(failure),
         ) from failure
     rows = [(f"`{name}`", _TOLD[outcome]) for name, outcome in sorted(done.items())]
-    return f"Below `{credentials.path}`:\n\n{workflow.table(('', ''), rows)}"
+    return f"Below `{credentials.path}`:\n\n{actions.table(('', ''), rows)}"

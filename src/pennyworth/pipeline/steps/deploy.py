@@ -1,51 +1,34 @@
 """Deploy the stack with `sam deploy`, tell its events as they happen, and say what changed and where it runs."""
 
-import hashlib
-import json
 import re
 import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import boto3
-import yaml
-from botocore.exceptions import ClientError
-
+from pennyworth.aws.function_versions import deployed
+from pennyworth.aws.stack import Change, Event, Stack
+from pennyworth.aws.stack_events import Progress
+from pennyworth.github import actions
 from pennyworth.host.environments import environment
+from pennyworth.host.errors import OperationFailed
 from pennyworth.host.places import made
 from pennyworth.host.processes import Child
-from pennyworth.pipeline import workflow
 from pennyworth.pipeline.cost import as_markdown, estimate
-from pennyworth.pipeline.events import Progress
-from pennyworth.pipeline.parameters import parameter_file
-from pennyworth.pipeline.policy.documents import MANAGED_POLICIES
-from pennyworth.pipeline.stack import Change, Event, Stack
-from pennyworth.pipeline.versions import deployed
+from pennyworth.pipeline.deploy.parameter_file import parameter_file
+from pennyworth.pipeline.deploy.parameters import (
+    BOUNDARY,
+    PARAMETER,
+    RELEASE,
+    SECRETS,
+    parameters,
+    release,
+    secret_values,
+    stack_boundary,
+)
 
 TITLE = "Deployment"
-
-PARAMETER = "PARAMETER_"
-"""What stands before a stack parameter's name in the environment."""
-
-BOUNDARY = "PermissionsBoundaryArn"
-"""The stack parameter that caps the stack's roles."""
-
-RELEASE = "Release"
-"""The stack parameter that makes a new version of the function whenever it changes."""
-
-BESIDE_THE_FUNCTION = frozenset(
-    {"Rollout", "Monitoring", "AlarmEmail", "AlarmTopicArn", "LatencyAlarmSeconds", "LogRetentionDays"}
-)
-"""Stack parameters that the function knows nothing of: a change of theirs makes no new version."""
-
-SECRETS = {
-    # where the secrets are in each
-    "PARAMETER_ApiKeys": re.compile(r"([^,]+)"),  # comma-separated
-    "PARAMETER_ProviderCredentials": re.compile(r"^\s*(?:export\s+)?\w+\s*=(.*)", re.MULTILINE),  # dotenv
-    "PARAMETER_AlarmEmail": re.compile(r"(.+)"),  # somebody's address
-}
 
 _NOTHING_BEGUN = "Nothing was changed. What sam says:"
 _UPDATE_FAILED = "CloudFormation puts the stack back to what it was before. What failed first:"
@@ -59,9 +42,6 @@ _TOO_LATE = re.compile(
 )
 _ATTEMPTS = 10
 _LOOK_SECONDS = 2.0
-_RELEASE_DIGITS = 12
-
-_SHORTEST_SECRET = 8  # a shorter value is a setting: masking it would blank half the log
 
 
 def run(environ: dict[str, str]) -> str:
@@ -75,13 +55,13 @@ def run(environ: dict[str, str]) -> str:
     Returns:
         what changed and where it runs.
     Raises:
-        StepFailed: with the first cause.
+        OperationFailed: with the first cause.
     """
     for name in SECRETS:
         for secret in secret_values(name, environ.get(name, "")):
-            workflow.mask(secret)
-    template = Path(workflow.required(environ, "TEMPLATE"))
-    stack = Stack(workflow.required(environ, "STACK_NAME"), workflow.required(environ, "AWS_REGION"))
+            actions.mask(secret)
+    template = Path(actions.required(environ, "TEMPLATE"))
+    stack = Stack(actions.required(environ, "STACK_NAME"), actions.required(environ, "AWS_REGION"))
     values = parameters(template, environ)
     if values.get(BOUNDARY) == "":
         values[BOUNDARY] = stack_boundary(environ["AWS_REGION"])
@@ -89,11 +69,11 @@ def run(environ: dict[str, str]) -> str:
         values[RELEASE] = release(values)
     done = _deployed(stack, template, values, environ)
     changes = stack.changes(done.events)
-    workflow.output("changed", "true" if changes else "false")
+    actions.output("changed", "true" if changes else "false")
     put_forward = ""
     if now := deployed(stack):
-        workflow.output("version", now.wanted)
-        workflow.output("former-version", done.former)
+        actions.output("version", now.wanted)
+        actions.output("former-version", done.former)
         if now.live() != now.wanted:
             # an earlier rollback has put another one there, of which CloudFormation knows nothing
             now.point_at(now.wanted)
@@ -121,12 +101,12 @@ def _deployed(stack: Stack, template: Path, values: dict[str, str], environ: Map
     """Deploy, after the end of whatever else is at work on the stack.
 
     Raises:
-        StepFailed: with the first cause.
+        OperationFailed: with the first cause.
     """
-    until = time.monotonic() + 60 * workflow.number(environ, "WAIT_MINUTES", 30)
+    until = time.monotonic() + 60 * actions.number(environ, "WAIT_MINUTES", 30)
     attempts = 0
     while True:
-        stack.wait_until_idle(max(until - time.monotonic(), 0), workflow.say)
+        stack.wait_until_idle(max(until - time.monotonic(), 0), actions.say)
         recovered = stack.make_deployable()
         existed = stack.status() not in {None, "REVIEW_IN_PROGRESS"}
         before = deployed(stack)
@@ -139,8 +119,8 @@ def _deployed(stack: Stack, template: Path, values: dict[str, str], environ: Map
         if not _TOO_LATE.search(said):
             break
         if attempts == _ATTEMPTS or time.monotonic() > until:
-            raise workflow.StepFailed("The deployment failed", _NOTHING_BEGUN, said)
-        workflow.say("Another operation on the stack was quicker: once more, after its end.")
+            raise OperationFailed("The deployment failed", _NOTHING_BEGUN, said)
+        actions.say("Another operation on the stack was quicker: once more, after its end.")
         time.sleep(_LOOK_SECONDS)
     cause = stack.first_cause(progress.events) or said
     aftermath = (
@@ -150,7 +130,7 @@ def _deployed(stack: Stack, template: Path, values: dict[str, str], environ: Map
         if existed
         else _CREATION_FAILED
     )
-    raise workflow.StepFailed("The deployment failed", aftermath, cause)
+    raise OperationFailed("The deployment failed", aftermath, cause)
 
 
 def _kept(stack: Stack, version: str) -> str:
@@ -163,53 +143,6 @@ def _kept(stack: Stack, version: str) -> str:
         return ""
     now.point_at(version)
     return f"Callers reach version {version}, as before. "
-
-
-def release(values: Mapping[str, str]) -> str:
-    """A digest of the parameters that the function depends on: another one makes a new version of it."""
-    seen = {name: value for name, value in values.items() if name not in {RELEASE, *BESIDE_THE_FUNCTION}}
-    return hashlib.sha256(json.dumps(seen, sort_keys=True).encode()).hexdigest()[:_RELEASE_DIGITS]
-
-
-def parameters(template: Path, environ: Mapping[str, str]) -> dict[str, str]:
-    """A value for each of a template's parameters, from the environment or its default."""
-    document = yaml.load(template.read_text(), Loader=_TemplateLoader)  # noqa: S506 - it is a safe loader
-    declared: dict[str, dict[str, Any]] = document.get("Parameters", {})
-    values = {}
-    for name, declaration in declared.items():
-        given = environ.get(PARAMETER + name) or declaration.get("Default")
-        if given is None:
-            raise workflow.StepFailed(f"{name} is not set", "The template has no default for it.")
-        values[name] = str(given)
-    return values
-
-
-def stack_boundary(region: str) -> str:
-    """The ARN of the account's boundary for the stack's roles; empty where the account has none.
-
-    Raises:
-        StepFailed: the credentials may not ask.
-    """
-    caller = boto3.client("sts", region_name=region).get_caller_identity()
-    partition = caller["Arn"].split(":")[1]
-    arn = f"arn:{partition}:iam::{caller['Account']}:policy/{MANAGED_POLICIES['stack-boundary']}"
-    try:
-        boto3.client("iam", region_name=region).get_policy(PolicyArn=arn)
-    except ClientError as failure:
-        if failure.response["Error"]["Code"] == "NoSuchEntity":
-            return ""
-        raise workflow.StepFailed(
-            "It can't be seen whether the stack's roles need a boundary",
-            f"Allow iam:GetPolicy on {arn}, as policies/deployment.json does. Then run this again.",
-            str(failure),
-        ) from failure
-    return arn
-
-
-def secret_values(setting: str, text: str) -> list[str]:
-    """Each secret in one of SECRETS: GitHub knows, and masks, only the whole."""
-    found = [match.strip().strip("'\"") for match in SECRETS[setting].findall(text)]
-    return [secret for secret in found if len(secret) >= _SHORTEST_SECRET]
 
 
 def _sam_deploy(
@@ -239,8 +172,8 @@ def _sam_deploy(
                     looked = time.monotonic()
             status = sam.wait()
         progress.look()
-        with workflow.group("sam deploy"):
-            workflow.say(sam.log.read_text(errors="replace").rstrip())
+        with actions.group("sam deploy"):
+            actions.say(sam.log.read_text(errors="replace").rstrip())
         return sam.tail() if status else None
 
 
@@ -262,21 +195,14 @@ def _report(
         "Log group": outputs.get("LogGroupName", ""),
         "Dashboard": outputs.get("DashboardUrl", ""),
     }
-    where = workflow.table(("", ""), [(name, f"`{place}`") for name, place in places.items() if place])
+    where = actions.table(("", ""), [(name, f"`{place}`") for name, place in places.items() if place])
     report = f"{what}{put_forward}\n\n{where}"
     if changes:
         slowest = sorted(changes, key=lambda change: -change.seconds)
         rows = [
-            (change.action, change.resource, change.type, workflow.duration(change.seconds))
+            (change.action, change.resource, change.type, actions.duration(change.seconds))
             for change in slowest
         ]
-        listed = workflow.table(("", "resource", "type", "time"), rows)
+        listed = actions.table(("", "resource", "type", "time"), rows)
         report += f"\n\n<details><summary>What changed, slowest first</summary>\n\n{listed}\n\n</details>"
     return report
-
-
-class _TemplateLoader(yaml.SafeLoader):
-    """Reads a template's parameters; what CloudFormation's own tags stand for is of no interest here."""
-
-
-_TemplateLoader.add_multi_constructor("!", lambda _loader, _suffix, _node: None)

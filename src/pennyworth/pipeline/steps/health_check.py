@@ -4,22 +4,15 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pennyworth.pipeline import workflow
-from pennyworth.pipeline.bootstrap.account import AWS_FAILURES, Account, Unprepared
-from pennyworth.pipeline.github import GitHub, GitHubFailed
-from pennyworth.pipeline.health import chart, history, issue
-from pennyworth.pipeline.health.checks import CHECKS, examine
-from pennyworth.pipeline.health.finding import (
-    ICONS,
-    Finding,
-    Verdict,
-    as_table,
-    line,
-    overall,
-    strict,
-)
-from pennyworth.pipeline.health.limits import Limits
-from pennyworth.pipeline.health.subject import Subject
+from pennyworth.aws.account import AWS_FAILURES, Account, Unprepared
+from pennyworth.checks.health import chart, history, issue
+from pennyworth.checks.health.checks import CHECKS, examine
+from pennyworth.checks.health.finding import ICONS, Finding, Verdict, as_table, line, overall, strict
+from pennyworth.checks.health.limits import Limits
+from pennyworth.checks.health.subject import Subject
+from pennyworth.github import actions
+from pennyworth.github.rest import GitHub, GitHubFailed
+from pennyworth.host.errors import OperationFailed
 
 TITLE = "Health check"
 
@@ -45,40 +38,40 @@ def run(environ: dict[str, str]) -> str:
     Returns:
         what was seen.
     Raises:
-        StepFailed: it is unhealthy, or nothing could be seen at all.
+        OperationFailed: it is unhealthy, or nothing could be seen at all.
     """
     for key in _keys(environ):
-        workflow.mask(key)
+        actions.mask(key)
     subject = seen_by(environ)
     skip = skipped(environ.get("SKIP", ""))
-    fails = workflow.asked(environ, "FAIL", default=True)
-    keeps = workflow.asked(environ, "ISSUE", default=False)
-    severe = workflow.asked(environ, "STRICT", default=False)
+    fails = actions.asked(environ, "FAIL", default=True)
+    keeps = actions.asked(environ, "ISSUE", default=False)
+    severe = actions.asked(environ, "STRICT", default=False)
     findings = []
     try:
         for finding in examine(subject, skip):
             findings.append(strict(finding) if severe else finding)
-            workflow.say(line(findings[-1]))
+            actions.say(line(findings[-1]))
     except AWS_FAILURES as failure:
-        raise workflow.StepFailed(
+        raise OperationFailed(
             "AWS can't be asked", "Run it again, or see what it says:", str(failure)
         ) from failure
     now = datetime.now(UTC)
     verdict = overall(findings)
     kept = _remember(environ.get("HISTORY", ""), findings, now)
     told = _keep_issue(environ, subject, findings, now) if keeps else ""
-    workflow.output("verdict", str(verdict))
-    workflow.output("healthy", str(verdict in _SOUND).lower())
+    actions.output("verdict", str(verdict))
+    actions.output("healthy", str(verdict in _SOUND).lower())
     report = _report(findings, kept, told)
     for finding in findings:
         if finding.verdict == Verdict.WARNING:
-            workflow.warning(f"{finding.check}: {finding.said.detail}", finding.said.mend)
+            actions.warning(f"{finding.check}: {finding.said.detail}", finding.said.mend)
     if verdict in _SOUND:
         return report
     if not fails:
-        workflow.warning("The endpoint is unhealthy", "What is wrong is in the job's summary.")
+        actions.warning("The endpoint is unhealthy", "What is wrong is in the job's summary.")
         return report
-    raise workflow.StepFailed(
+    raise OperationFailed(
         f"The endpoint is {verdict}",
         "What was seen, and what to do:",
         "\n".join(line(one) for one in findings if one.verdict in (Verdict.UNHEALTHY, Verdict.UNKNOWN)),
@@ -90,14 +83,14 @@ def seen_by(environ: Mapping[str, str]) -> Subject:
     """What is looked at, as the environment describes it. See `run`.
 
     Raises:
-        StepFailed: a setting is missing or wrong, or AWS does not know whoever asks.
+        OperationFailed: a setting is missing or wrong, or AWS does not know whoever asks.
     """
-    stack = workflow.required(environ, "STACK_NAME")
+    stack = actions.required(environ, "STACK_NAME")
     limits = Limits.from_environ(environ)
     try:
-        account = Account(workflow.required(environ, "AWS_REGION"))
+        account = Account(actions.required(environ, "AWS_REGION"))
     except Unprepared as failure:
-        raise workflow.StepFailed("AWS can't be asked", str(failure)) from failure
+        raise OperationFailed("AWS can't be asked", str(failure)) from failure
     return Subject(
         account,
         stack,
@@ -117,11 +110,11 @@ def skipped(text: str) -> list[str]:
     """Names of checks, from a list with commas.
 
     Raises:
-        StepFailed: there is none of that name.
+        OperationFailed: there is none of that name.
     """
     names = [part.strip() for part in text.split(",") if part.strip()]
     if wrong := [name for name in names if name not in CHECKS]:
-        raise workflow.StepFailed(f"There is no check {', '.join(wrong)}", f"There are: {', '.join(CHECKS)}.")
+        raise OperationFailed(f"There is no check {', '.join(wrong)}", f"There are: {', '.join(CHECKS)}.")
     return names
 
 
@@ -145,7 +138,7 @@ def _keep_issue(
     try:
         return issue.keep(GitHub.from_environ(environ), report)
     except GitHubFailed as failure:
-        workflow.warning("The issue could not be kept", str(failure))
+        actions.warning("The issue could not be kept", str(failure))
         return f"⚠️ The issue could not be kept: {failure}"
 
 

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from pennyworth.pipeline import workflow
-from pennyworth.pipeline.github import GitHub, GitHubFailed
+from pennyworth.github import actions
+from pennyworth.github.rest import GitHub, GitHubFailed
+from pennyworth.host.errors import OperationFailed
 from pennyworth.pipeline.preview import as_markdown, comment, headline, preview
 
 TITLE = "Preview"
@@ -23,22 +24,22 @@ def run(environ: dict[str, str]) -> str:
     Returns:
         what would change.
     Raises:
-        StepFailed: it can't be said. The comment says so, too.
+        OperationFailed: it can't be said. The comment says so, too.
     """
-    template = Path(workflow.required(environ, "TEMPLATE"))
-    stack, region = workflow.required(environ, "STACK_NAME"), workflow.required(environ, "AWS_REGION")
+    template = Path(actions.required(environ, "TEMPLATE"))
+    stack, region = actions.required(environ, "STACK_NAME"), actions.required(environ, "AWS_REGION")
     if not template.is_file():
-        raise workflow.StepFailed("There is no template", f"{template} is no file. Build first.")
+        raise OperationFailed("There is no template", f"{template} is no file. Build first.")
     number = environ.get("PULL_REQUEST", "")
     name = f"{_NAME}-{number or 'by-hand'}"
     try:
         found = preview(stack, region, template, environ, name)
-    except workflow.StepFailed as failure:
+    except OperationFailed as failure:
         detail = f"\n\n```text\n{failure.detail}\n```" if failure.detail else ""
         _comment(environ, f"❌ **{failure.title}.** {failure.message}{detail}")
         raise
-    workflow.output("changes", "false" if found.nothing else "true")
-    workflow.output("headline", headline(found))
+    actions.output("changes", "false" if found.nothing else "true")
+    actions.output("headline", headline(found))
     report = as_markdown(found)
     _comment(environ, report)
     return report
@@ -49,9 +50,7 @@ def _comment(environ: Mapping[str, str], report: str) -> None:
     if not (number := environ.get("PULL_REQUEST", "")):
         return
     if not number.isdigit():
-        raise workflow.StepFailed(
-            "PULL_REQUEST is no number", "Give the number of a pull request, or nothing."
-        )
+        raise OperationFailed("PULL_REQUEST is no number", "Give the number of a pull request, or nothing.")
     place = environ.get("ENVIRONMENT", "") or "the stack"
     of = f" of `{environ['ENVIRONMENT']}`" if environ.get("ENVIRONMENT") else ""
     commit = f" at {environ['COMMIT'][:7]}" if environ.get("COMMIT") else ""
@@ -61,7 +60,7 @@ def _comment(environ: Mapping[str, str], report: str) -> None:
             GitHub.from_environ(environ), int(number), place, f"### Preview{of}\n\n{report}\n\n{foot}"
         )
     except GitHubFailed as failure:
-        workflow.warning(
+        actions.warning(
             "The preview is in the run's summary only",
             f"{failure} The job needs pull-requests: write to comment.",
         )

@@ -1,8 +1,9 @@
 """Delete the function's old versions, which Lambda would keep for ever and which count against its storage."""
 
-from pennyworth.pipeline import workflow
-from pennyworth.pipeline.stack import Stack
-from pennyworth.pipeline.versions import deployed
+from pennyworth.aws.function_versions import deployed
+from pennyworth.aws.stack import Stack
+from pennyworth.github import actions
+from pennyworth.host.errors import OperationFailed
 
 TITLE = "Old versions"
 
@@ -15,11 +16,11 @@ def run(environ: dict[str, str]) -> str:
     Returns:
         what was deleted; nothing where nothing was.
     Raises:
-        StepFailed: it may not be done.
+        OperationFailed: it may not be done.
     """
-    keep = int(workflow.number(environ, "KEEP_VERSIONS", 5))
+    keep = int(actions.number(environ, "KEEP_VERSIONS", 5))
     if keep < 1:
-        raise workflow.StepFailed("KEEP_VERSIONS is 0", "It is at least 1: the version that serves.")
-    now = deployed(Stack(workflow.required(environ, "STACK_NAME"), workflow.required(environ, "AWS_REGION")))
+        raise OperationFailed("KEEP_VERSIONS is 0", "It is at least 1: the version that serves.")
+    now = deployed(Stack(actions.required(environ, "STACK_NAME"), actions.required(environ, "AWS_REGION")))
     gone = now.prune(keep) if now else []
     return f"Deleted: {', '.join(gone)}. The newest {keep} stay to go back to." if gone else ""

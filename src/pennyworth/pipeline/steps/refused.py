@@ -4,7 +4,7 @@ import base64
 import json
 import urllib.request
 
-from pennyworth.pipeline import workflow
+from pennyworth.host.errors import OperationFailed
 
 TITLE = "AWS did not hand out credentials"
 
@@ -19,17 +19,17 @@ def run(environ: dict[str, str]) -> str:
         environ: ACTIONS_ID_TOKEN_REQUEST_URL and ACTIONS_ID_TOKEN_REQUEST_TOKEN, as GitHub sets them in a job that may
             ask for tokens.
     Raises:
-        StepFailed: always, with what to do.
+        OperationFailed: always, with what to do.
     """
     url = environ.get("ACTIONS_ID_TOKEN_REQUEST_URL", "")
     token = environ.get("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "")
     if not url or not token:
-        raise workflow.StepFailed(
+        raise OperationFailed(
             "The job may not ask GitHub for a token",
             "Give the job `permissions: {contents: read, id-token: write}`, and in a caller's workflow the job that"
             " calls. Pull requests from forks never may.",
         )
-    raise workflow.StepFailed(
+    raise OperationFailed(
         TITLE,
         f"The trust policy of the role (AWS_DEPLOY_ROLE_ARN, or AWS_VIEW_ROLE_ARN where nothing is deployed) must name"
         f" this run's subject: `{_subject(url, token)}`."
@@ -48,6 +48,6 @@ def _subject(url: str, token: str) -> str:
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
         return str(claims["sub"])
     except (OSError, ValueError, LookupError, AttributeError) as failure:
-        raise workflow.StepFailed(
+        raise OperationFailed(
             "GitHub gives this run no token", "Run it again; see https://www.githubstatus.com.", str(failure)
         ) from failure

@@ -1,10 +1,10 @@
 """Let callers reach an earlier version of the function again, and try it as they would."""
 
-from pennyworth.pipeline import workflow
-from pennyworth.pipeline.stack import Stack
+from pennyworth.aws.function_versions import Deployed, deployed
+from pennyworth.aws.stack import Stack
+from pennyworth.github import actions
+from pennyworth.host.errors import OperationFailed
 from pennyworth.pipeline.steps.verify import answers
-from pennyworth.pipeline.versions import Deployed, deployed
-from pennyworth.pipeline.workflow import StepFailed
 
 TITLE = "Rollback"
 
@@ -22,15 +22,15 @@ def run(environ: dict[str, str]) -> str:
     Returns:
         what serves now, and how it answers.
     Raises:
-        StepFailed: there is no such version, it can't be put back, or it does not answer as it should.
+        OperationFailed: there is no such version, it can't be put back, or it does not answer as it should.
     """
-    stack = Stack(workflow.required(environ, "STACK_NAME"), workflow.required(environ, "AWS_REGION"))
-    stack.wait_until_idle(60 * workflow.number(environ, "WAIT_MINUTES", 30), workflow.say)
+    stack = Stack(actions.required(environ, "STACK_NAME"), actions.required(environ, "AWS_REGION"))
+    stack.wait_until_idle(60 * actions.number(environ, "WAIT_MINUTES", 30), actions.say)
     now = function(stack)
     was = now.live()
     wanted = chosen(now, environ.get("VERSION", "").strip() or FORMER)
     now.point_at(wanted)
-    workflow.output("version", wanted)
+    actions.output("version", wanted)
     report = (
         f"Version {wanted} serves already."
         if wanted == was
@@ -44,7 +44,7 @@ def run(environ: dict[str, str]) -> str:
     if environ.get("LITELLM_API_KEYS", "").strip():
         tried = answers(environ)
         if not tried.well:
-            raise StepFailed(
+            raise OperationFailed(
                 f"Version {wanted} serves again, and does not answer as it should",
                 "Put another one back, or look whether the cause is a provider, a credential or the domain.",
                 tried.report,
@@ -57,11 +57,11 @@ def function(stack: Stack) -> Deployed:
     """A stack's function.
 
     Raises:
-        StepFailed: it has none behind an alias.
+        OperationFailed: it has none behind an alias.
     """
     if now := deployed(stack):
         return now
-    raise StepFailed(
+    raise OperationFailed(
         f"The stack {stack.name} has no versions to choose from",
         "Look at its name and region; deploy it once with this project's template, which publishes versions.",
     )
@@ -71,11 +71,11 @@ def chosen(now: Deployed, version: str) -> str:
     """The number of a version that there is.
 
     Raises:
-        StepFailed: there is no such version.
+        OperationFailed: there is no such version.
     """
     numbers = [one.number for one in now.versions()]
     wanted = now.former() if version == FORMER else version
     if wanted in numbers:
         return str(wanted)
     title = "There is no former version" if version == FORMER else f"There is no version {version}"
-    raise StepFailed(title, f"{now.live()} serves. Those that there are: {', '.join(numbers)}.")
+    raise OperationFailed(title, f"{now.live()} serves. Those that there are: {', '.join(numbers)}.")

@@ -1,6 +1,7 @@
 """See that the settings are there without which nothing can be done, and that the choices are ones that there are."""
 
-from pennyworth.pipeline import workflow
+from pennyworth.github import actions
+from pennyworth.host.errors import OperationFailed
 
 TITLE = "Settings"
 
@@ -24,7 +25,7 @@ def run(environ: dict[str, str]) -> str:
     Returns:
         nothing: there is nothing to say of settings that are right.
     Raises:
-        StepFailed: with every one that is missing or wrong.
+        OperationFailed: with every one that is missing or wrong.
     """
     needed = [*([] if environ.get("STATIC_KEYS") == "true" else ["AWS_DEPLOY_ROLE_ARN"]), *_NEEDED]
     missing = [f"The secret {name} is missing" for name in needed if not environ.get(name, "").strip()]
@@ -35,11 +36,11 @@ def run(environ: dict[str, str]) -> str:
     ]
     for name in _NUMBERS:
         try:
-            workflow.number(environ, name, 1)
-        except workflow.StepFailed as failure:
+            actions.number(environ, name, 1)
+        except OperationFailed as failure:
             wrong.append(f"{name.lower().replace('_', '-')} is {environ[name]!r}. {failure.message}")
     if missing or wrong:
-        raise workflow.StepFailed(
+        raise OperationFailed(
             "The settings are not complete" if missing else "A setting is none that there is",
             "Secrets: Settings → Secrets and variables → Actions; README.md says which there are.",
             "\n".join([*missing, *wrong]),

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Literal
 
 from pennyworth import __version__
-from pennyworth.pipeline import smoke, workflow
-from pennyworth.pipeline.stack import Stack
+from pennyworth.aws.stack import Stack
+from pennyworth.checks import smoke
+from pennyworth.github import actions
+from pennyworth.host.errors import OperationFailed
 
 TITLE = "Smoke tests"
 
@@ -59,18 +61,18 @@ def run(environ: dict[str, str]) -> str:
     Returns:
         what was seen.
     Raises:
-        StepFailed: a check failed.
+        OperationFailed: a check failed.
     """
-    key, *_ = _listed(workflow.required(environ, "LITELLM_API_KEYS"))
-    workflow.mask(key)
+    key, *_ = _listed(actions.required(environ, "LITELLM_API_KEYS"))
+    actions.mask(key)
     skip = _listed(environ.get("SKIP", ""))
     if unknown := smoke.unknown(skip):
-        raise workflow.StepFailed(
+        raise OperationFailed(
             f"There is no smoke test called {', '.join(unknown)}",
             f"SKIP takes some of {', '.join(check.name for check in smoke.CHECKS)}.",
         )
-    until = time.monotonic() + workflow.number(environ, "WAIT_SECONDS", 0)
-    stack = Stack(workflow.required(environ, "STACK_NAME"), workflow.required(environ, "AWS_REGION"))
+    until = time.monotonic() + actions.number(environ, "WAIT_SECONDS", 0)
+    stack = Stack(actions.required(environ, "STACK_NAME"), actions.required(environ, "AWS_REGION"))
     place = _place(stack, key, environ, until)
     results = smoke.run(
         place.endpoint,
@@ -79,18 +81,18 @@ def run(environ: dict[str, str]) -> str:
         origin=_origin(stack),
         wait=until - time.monotonic(),
         strict=True,
-        long_seconds=workflow.number(environ, "LONG_SECONDS", 0),
-        report=lambda result: workflow.say(smoke.line(result)),
-        progress=lambda text: workflow.say(f"· {text}"),
+        long_seconds=actions.number(environ, "LONG_SECONDS", 0),
+        report=lambda result: actions.say(smoke.line(result)),
+        progress=lambda text: actions.say(f"· {text}"),
     )
-    workflow.output("url-kind", place.kind)
-    workflow.output("passed", str(smoke.passed(results)).lower())
+    actions.output("url-kind", place.kind)
+    actions.output("passed", str(smoke.passed(results)).lower())
     if junit := environ.get("JUNIT"):
         _write(Path(junit), results, place)
-        workflow.output("junit", junit)
+        actions.output("junit", junit)
     if not smoke.passed(results):
         failed = [result for result in results if result.status == "failed"]
-        raise workflow.StepFailed(
+        raise OperationFailed(
             "The endpoint does not answer as it should",
             "It stays deployed. What failed:",
             "\n".join(f"{result.check}: {result.detail}" for result in failed),
@@ -103,14 +105,14 @@ def _place(stack: Stack, key: str, environ: Mapping[str, str], until: float) -> 
     """Where to try it; waits for the custom domain until then, and never longer."""
     outputs = stack.outputs()
     domain, api = outputs.get(_DOMAIN_OUTPUT), outputs.get(_API_OUTPUT)
-    needed = workflow.asked(environ, "REQUIRE_DOMAIN", default=False)
+    needed = actions.asked(environ, "REQUIRE_DOMAIN", default=False)
     if not (domain or api):
-        raise workflow.StepFailed(
+        raise OperationFailed(
             f"The stack {stack.name} has no endpoint",
             "Deploy it first, with the template of this repository.",
         )
     if needed and not domain:
-        raise workflow.StepFailed(
+        raise OperationFailed(
             f"The stack {stack.name} has no custom domain",
             "Set BASE_DOMAIN and ROUTE53_HOSTED_ZONE_ID and deploy it again, or don't require the domain.",
         )
@@ -119,17 +121,15 @@ def _place(stack: Stack, key: str, environ: Mapping[str, str], until: float) -> 
         url = str(domain or api)
         return Place(smoke.Endpoint.through(emulator, url, key), url, "custom-domain" if domain else "api")
     endpoint = smoke.Endpoint(domain, key)
-    with smoke.ticking("waiting for the custom domain", lambda text: workflow.say(f"· {text}")):
+    with smoke.ticking("waiting for the custom domain", lambda text: actions.say(f"· {text}")):
         while (missing := endpoint.missing()) and time.monotonic() < until:
             time.sleep(_PAUSE_SECONDS)
     if missing is None:
         return Place(endpoint, domain, "custom-domain")
     lack, advice = _MISSING[missing.missing]
     if needed or not api:
-        raise workflow.StepFailed(f"The custom domain does not work: {lack}", advice)
-    workflow.warning(
-        f"The custom domain is not tried: {lack}", f"{advice} The API URL is tried in its place."
-    )
+        raise OperationFailed(f"The custom domain does not work: {lack}", advice)
+    actions.warning(f"The custom domain is not tried: {lack}", f"{advice} The API URL is tried in its place.")
     return Place(
         smoke.Endpoint(api, key), api, "api", f", as the custom domain can't be reached: {lack}. {advice}"
     )
@@ -150,7 +150,7 @@ def _write(path: Path, results: list[smoke.Result], place: Place) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(smoke.as_junit(hidden, tried), encoding="utf-8")
     except OSError as error:
-        raise workflow.StepFailed(
+        raise OperationFailed(
             "The results can't be written as JUnit's XML", f"{path}: {error.strerror}. Name another file."
         ) from error
 

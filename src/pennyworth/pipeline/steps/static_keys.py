@@ -1,6 +1,6 @@
 """Warn of a user's static keys, and say how to leave them."""
 
-from pennyworth.pipeline import workflow
+from pennyworth.github import actions
 
 TITLE = "Static AWS keys"
 
@@ -14,7 +14,7 @@ def run(environ: dict[str, str]) -> str:
         how to leave them.
     """
     del environ
-    workflow.warning(TITLE, "This run uses keys that do not expire. See the summary for how to leave them.")
+    actions.warning(TITLE, "This run uses keys that do not expire. See the summary for how to leave them.")
     return (
         "⚠️ Whoever reads `AWS_SECRET_ACCESS_KEY` can use it until somebody notices, and PassRole is not tightened.\n"
         "To leave it: make the deploy role (policies/README.md), set the secret `AWS_DEPLOY_ROLE_ARN` to its ARN, which"

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from pennyworth.pipeline import passrole, workflow
+from pennyworth.github import actions
+from pennyworth.host.errors import OperationFailed
+from pennyworth.iam import passrole
 
 TITLE = "PassRole"
 
@@ -16,20 +18,20 @@ def run(environ: dict[str, str]) -> str:
     Returns:
         what may be handed on now, and what changed.
     Raises:
-        StepFailed: it can't be, or does not prove true.
+        OperationFailed: it can't be, or does not prove true.
     """
     target = passrole.Target(
-        workflow.required(environ, "STACK_NAME"),
-        workflow.required(environ, "AWS_REGION"),
+        actions.required(environ, "STACK_NAME"),
+        actions.required(environ, "AWS_REGION"),
         **{name.lower(): environ[name] for name in ("POLICY", "ROLE") if environ.get(name)},
     )
     template = environ.get("PREPARE", "")
     restore, dry_run = _asked(environ, "RESTORE"), _asked(environ, "DRY_RUN")
     if template and restore:
-        raise workflow.StepFailed("PREPARE and RESTORE exclude one another", "Set one of them.")
+        raise OperationFailed("PREPARE and RESTORE exclude one another", "Set one of them.")
     if template:
         if not Path(template).is_file():
-            raise workflow.StepFailed("There is no template", f"{template} is no file. Build first.")
+            raise OperationFailed("There is no template", f"{template} is no file. Build first.")
         said = "It names the roles that the stack has, and those that the template is about to create."
         outcome = passrole.prepare(target, Path(template), dry_run=dry_run)
     elif restore:
@@ -38,9 +40,9 @@ def run(environ: dict[str, str]) -> str:
     else:
         said = "It names exactly the roles that the stack has."
         outcome = passrole.tighten(target, dry_run=dry_run)
-    workflow.output("changed", "true" if outcome.difference and not dry_run else "false")
+    actions.output("changed", "true" if outcome.difference and not dry_run else "false")
     for finding in outcome.wider:
-        workflow.warning(
+        actions.warning(
             "PassRole is wider than this policy says",
             f"{finding.arn} can be handed to {finding.service}, too, by {finding.because}. Narrow that, or detach it.",
         )
@@ -57,11 +59,11 @@ def _report(outcome: passrole.Outcome, said: str, *, dry_run: bool) -> str:
     parts = [what]
     if outcome.roles:
         rows = [(f"`{role.arn}`", ", ".join(role.services)) for role in outcome.roles]
-        parts.append(workflow.table(("role that may be handed on", "to"), rows))
+        parts.append(actions.table(("role that may be handed on", "to"), rows))
     if outcome.wider:
         beyond = [(f"`{one.arn}`", one.service, one.because) for one in outcome.wider]
         parts.append("⚠️ Beyond that, by other statements or policies:")
-        parts.append(workflow.table(("role", "to", "by"), beyond))
+        parts.append(actions.table(("role", "to", "by"), beyond))
     if outcome.difference:
         parts.append(
             f"<details><summary>Before and after</summary>\n\n```diff\n{outcome.difference}\n```\n\n</details>"
@@ -72,5 +74,5 @@ def _report(outcome: passrole.Outcome, said: str, *, dry_run: bool) -> str:
 def _asked(environ: dict[str, str], name: str) -> bool:
     value = environ.get(name, "")
     if value not in {"", "true", "false"}:
-        raise workflow.StepFailed(f"{name} is neither true nor false", f"It is {value!r}.")
+        raise OperationFailed(f"{name} is neither true nor false", f"It is {value!r}.")
     return value == "true"

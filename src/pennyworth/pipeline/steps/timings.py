@@ -1,6 +1,6 @@
 """Say at a job's end how long each of its steps took."""
 
-from pennyworth.pipeline import timings, workflow
+from pennyworth.github import actions, timings
 
 TITLE = "How long it took"
 
@@ -15,5 +15,5 @@ def run(environ: dict[str, str]) -> str:
     """
     del environ
     if drawn := timings.as_markdown():
-        workflow.summary(f"### {TITLE}\n\n{drawn}")
+        actions.summary(f"### {TITLE}\n\n{drawn}")
     return ""

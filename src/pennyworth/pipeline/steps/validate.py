@@ -5,16 +5,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+from pennyworth.checks.config import Report, Severity, StackSettings, check, render
 from pennyworth.gateway.settings import spread
+from pennyworth.github import actions
+from pennyworth.host.errors import OperationFailed
 from pennyworth.host.places import ROOT
-from pennyworth.pipeline import workflow
-from pennyworth.pipeline.config_check import Report, Severity, StackSettings, check, render
-from pennyworth.pipeline.policy import check as policy_check
-from pennyworth.pipeline.policy.derivation import needs
-from pennyworth.pipeline.policy.documents import DEPLOYMENT
-from pennyworth.pipeline.policy.rules import rules
-from pennyworth.pipeline.policy.statements import documents_for
-from pennyworth.pipeline.policy.template import Template, TemplateRefused
+from pennyworth.iam.policy import check as policy_check
+from pennyworth.iam.policy.derivation import needs
+from pennyworth.iam.policy.documents import DEPLOYMENT
+from pennyworth.iam.policy.rules import rules
+from pennyworth.iam.policy.statements import documents_for
+from pennyworth.iam.policy.template import Template, TemplateRefused
 from pennyworth.pipeline.steps.build import configuration_file
 
 TITLE = "Template and configuration"
@@ -23,7 +24,7 @@ _TEMPLATE = ROOT / "template.yaml"
 
 _OF_A_DEPLOYMENT = {*DEPLOYMENT, "first-deployment"}  # the documents; others are for those that only look
 
-_ANNOTATE = {Severity.ERROR: workflow.error, Severity.WARNING: workflow.warning}
+_ANNOTATE = {Severity.ERROR: actions.error, Severity.WARNING: actions.warning}
 
 
 def run(environ: dict[str, str]) -> str:
@@ -39,7 +40,7 @@ def run(environ: dict[str, str]) -> str:
     Returns:
         what was checked.
     Raises:
-        StepFailed: with what was found.
+        OperationFailed: with what was found.
     """
     credentials = {"PROVIDER_CREDENTIALS": environ.pop("PROVIDER_CREDENTIALS", "")}
     spread(credentials)
@@ -60,13 +61,13 @@ def run(environ: dict[str, str]) -> str:
 def _announce(report: Report, *, strict: bool) -> None:
     """Show each finding at its line, on the run's page and in the commit's diff."""
     file = os.path.relpath(report.file) if report.file else ""
-    with workflow.group("config check"):
-        workflow.say(render.as_text(report))
+    with actions.group("config check"):
+        actions.say(render.as_text(report))
     for finding in report.findings:
         if annotate := _ANNOTATE.get(finding.severity):
             annotate(finding.place or "Configuration", finding.message, file, finding.line)
     if report.failed(strict=strict):
-        raise workflow.StepFailed(
+        raise OperationFailed(
             f"{file or 'The configuration'} can't be deployed",
             f"{render.verdict(report)} `pennyworth config check {file}` says the same on your machine.",
             render.findings(report),
@@ -81,7 +82,7 @@ def _about(report: Report) -> str:
 def _check_template(environ: dict[str, str]) -> None:
     """Have sam and, through it, cfn-lint read the template, while its policies are checked here."""
     template = environ.get("TEMPLATE") or str(_TEMPLATE)
-    region = workflow.required(environ, "AWS_REGION")
+    region = actions.required(environ, "AWS_REGION")
     with subprocess.Popen(
         [f"{sys.prefix}/bin/sam", "validate", "--lint", "--template", template],
         env=environ | {"AWS_REGION": region, "SAM_CLI_TELEMETRY": "0"},
@@ -93,13 +94,13 @@ def _check_template(environ: dict[str, str]) -> None:
         try:
             _check_policies(Path(template))
             lacking = None
-        except workflow.StepFailed as failure:
+        except OperationFailed as failure:
             lacking = failure
         said, _ = sam.communicate()
-    with workflow.group("sam validate --lint"):
-        workflow.say(said.rstrip())
+    with actions.group("sam validate --lint"):
+        actions.say(said.rstrip())
     if sam.returncode:
-        raise workflow.StepFailed("sam refuses the template", "Mend what it names, then push again.", said)
+        raise OperationFailed("sam refuses the template", "Mend what it names, then push again.", said)
     if lacking:
         raise lacking
 
@@ -107,12 +108,12 @@ def _check_template(environ: dict[str, str]) -> None:
 def _check_policies(path: Path) -> None:
     """See that policies/ lets the deploy role make what the template holds, before it is refused half-way."""
     known = rules()
-    with workflow.group("policies"):
+    with actions.group("policies"):
         try:
             template = Template(path, known)
             found = needs(template, known)
         except TemplateRefused as refused:
-            raise workflow.StepFailed(
+            raise OperationFailed(
                 "It can't be seen what the template needs of the deploy role",
                 "src/pennyworth/pipeline/policy/ says what is known of each resource type.",
                 str(refused),
@@ -123,9 +124,9 @@ def _check_policies(path: Path) -> None:
             *policy_check.outside_boundary(found),
             *policy_check.roles_outside_boundary(template),
         ]
-        workflow.say("\n".join(problems) or "They hold what the template needs.")
+        actions.say("\n".join(problems) or "They hold what the template needs.")
     if problems:
-        raise workflow.StepFailed(
+        raise OperationFailed(
             "The deploy role's policies lack what the template needs",
             "`pennyworth policy --write` brings the documents up to date, and `pennyworth bootstrap` the account.",
             "\n".join(dict.fromkeys(problems)),

@@ -3,11 +3,11 @@
 import time
 from typing import NamedTuple
 
-from pennyworth.pipeline import workflow
-from pennyworth.pipeline.stack import Stack
+from pennyworth.aws.function_versions import Deployed, deployed
+from pennyworth.aws.stack import Stack
+from pennyworth.github import actions
+from pennyworth.host.errors import OperationFailed
 from pennyworth.pipeline.steps import smoke_test
-from pennyworth.pipeline.versions import Deployed, deployed
-from pennyworth.pipeline.workflow import StepFailed
 
 TITLE = "Smoke tests"
 
@@ -38,15 +38,15 @@ def run(environ: dict[str, str]) -> str:
     Returns:
         what was seen.
     Raises:
-        StepFailed: a check failed. It tells both stories: what failed, and what serves now.
+        OperationFailed: a check failed. It tells both stories: what failed, and what serves now.
     """
-    back = workflow.asked(environ, "ROLLBACK", default=True)
+    back = actions.asked(environ, "ROLLBACK", default=True)
     try:
         return smoke_test.run(environ)
-    except StepFailed as failure:
+    except OperationFailed as failure:
         if not back:
             raise
-        stack = Stack(workflow.required(environ, "STACK_NAME"), workflow.required(environ, "AWS_REGION"))
+        stack = Stack(actions.required(environ, "STACK_NAME"), actions.required(environ, "AWS_REGION"))
         raise _put_back(deployed(stack), environ, failure) from failure
 
 
@@ -54,18 +54,18 @@ def answers(environ: dict[str, str]) -> Answers:
     """Try an endpoint whose alias was just pointed elsewhere, which takes Lambda a moment."""
     # a file of results is the new version's alone
     environ = {name: value for name, value in environ.items() if name != "JUNIT"}
-    wait = min(workflow.number(environ, "WAIT_SECONDS", 0), _LONGEST_WAIT_SECONDS)
+    wait = min(actions.number(environ, "WAIT_SECONDS", 0), _LONGEST_WAIT_SECONDS)
     for attempt in range(_TRIES):
         try:
             return Answers(True, smoke_test.run(environ | {"WAIT_SECONDS": str(wait)}))
-        except StepFailed as failure:
+        except OperationFailed as failure:
             told = f"{failure.title}. {failure.detail}"
             if attempt + 1 < _TRIES:
                 time.sleep(_PAUSE_SECONDS)
     return Answers(False, told)
 
 
-def _put_back(now: Deployed | None, environ: dict[str, str], failure: StepFailed) -> StepFailed:
+def _put_back(now: Deployed | None, environ: dict[str, str], failure: OperationFailed) -> OperationFailed:
     """Both stories as one failure."""
     former = environ.get("FORMER_VERSION", "").strip()
     if now is None or not former or former == now.wanted:
@@ -76,31 +76,31 @@ def _put_back(now: Deployed | None, environ: dict[str, str], failure: StepFailed
             if not former
             else f"This deployment made no new version: {former} served before it, too. The cause lies elsewhere."
         )
-        return StepFailed(
+        return OperationFailed(
             failure.title, f"{failure.message} {why}".replace(" What failed: ", " "), failure.detail
         )
     new = now.wanted
     stays = _STACK_STAYS.format(new=new)
-    workflow.say(f"Version {new} fails: version {former} is put back.")
+    actions.say(f"Version {new} fails: version {former} is put back.")
     try:
         now.point_at(former)
-    except StepFailed as refused:
-        return StepFailed(
+    except OperationFailed as refused:
+        return OperationFailed(
             f"Version {new} does not answer as it should, and can't be taken back",
             f"It goes on serving. {refused.title}. {refused.message}",
             f"Version {new}, new:\n{failure.detail}\n\n{refused.detail}",
         )
     well, report = answers(environ)
-    workflow.output(
+    actions.output(
         "passed", "false"
     )  # of the version that was deployed, whatever the former one's tests said
     if well:
-        return StepFailed(
+        return OperationFailed(
             f"Version {new} does not answer as it should: version {former} serves again",
             f"It was tried after that, and answers as it should. {stays}",
             f"Version {new}, new, taken back:\n{failure.detail}\n\nVersion {former}, which serves now: all passed",
         )
-    return StepFailed(
+    return OperationFailed(
         f"Version {new} does not answer as it should, nor does version {former}, which serves again",
         f"So the cause is perhaps no change of this deployment's: a provider, a credential, the domain. {stays}",
         f"Version {new}, new, taken back:\n{failure.detail}\n\nVersion {former}, which serves now:\n{report}",

@@ -1,0 +1,1 @@
+"""AWS as objects: the account, a stack, a function's versions, credentials, certificates."""

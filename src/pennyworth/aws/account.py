@@ -1,0 +1,127 @@
+"""The AWS account that is set up, with the rights of whoever runs this."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pennyworth.aws.github_oidc import ISSUER
+from pennyworth.host.errors import OperationFailed
+
+STACK = "pennyworth-bootstrap"
+"""The stack that policies/bootstrap.yaml becomes."""
+
+HOME_REGIONS = {"aws": "us-east-1", "aws-us-gov": "us-gov-west-1", "aws-cn": "cn-north-1"}
+"""Where each partition's IAM reports its changes: https://docs.aws.amazon.com/IAM/latest/UserGuide/cloudtrail-integration.html"""
+
+
+AWS_FAILURES = (BotoCoreError, ClientError)
+"""What a call to AWS may raise, for those who can't import boto3 before they run where it is."""
+
+_PATIENCE = Config(connect_timeout=10, read_timeout=60, retries={"total_max_attempts": 3, "mode": "standard"})
+
+
+class Unprepared(OperationFailed):
+    """The account can't be reached or set up; the message says what to do."""
+
+
+class Account:
+    """An account, seen from the region that the endpoint is deployed to."""
+
+    def __init__(self, region: str | None = None) -> None:
+        """
+        Args:
+            region: the endpoint's; by default the one that AWS_REGION or the profile names.
+        Raises:
+            Unprepared: no region or no credentials are set.
+        """
+        self._session = boto3.Session(region_name=region)
+        self.region: str = self._session.region_name or ""
+        if not self.region:
+            raise Unprepared("No region is set: give --region, or set AWS_REGION.")
+        try:
+            identity = self.client("sts").get_caller_identity()
+        except (BotoCoreError, ClientError) as failure:
+            raise Unprepared(
+                f"AWS does not know you: {failure}. Log in (aws sso login, aws configure) or set AWS_PROFILE."
+            ) from failure
+        self.number: str = identity["Account"]
+        self.caller: str = identity["Arn"]
+        self.partition = self.caller.split(":")[1]
+        self.home = HOME_REGIONS.get(self.partition, self.region)
+
+    @cache  # noqa: B019 - as long-lived as the command
+    def client(self, service: str, region: str | None = None) -> Any:
+        """A boto3 client, by default for the account's region."""
+        return self._session.client(service, region_name=region or self.region, config=_PATIENCE)
+
+    def arn(self, resource: str) -> str:
+        """The ARN of something in IAM, such as role/NAME."""
+        return f"arn:{self.partition}:iam::{self.number}:{resource}"
+
+    @property
+    def provider(self) -> str:
+        """The ARN that GitHub has as an identity provider, be it there or not."""
+        return self.arn(f"oidc-provider/{ISSUER}")
+
+    def client_ids(self) -> list[str] | None:
+        """Whom GitHub's tokens may be made for, as its identity provider has it; None where there is no provider."""
+        found = absent_as_none(
+            self.client("iam").get_open_id_connect_provider, OpenIDConnectProviderArn=self.provider
+        )
+        return list(found["ClientIDList"]) if found else None
+
+    def stack(self, name: str = STACK, region: str | None = None) -> Mapping[str, Any] | None:
+        """What CloudFormation says of a stack; None where there is none."""
+        try:
+            (found,) = self.client("cloudformation", region).describe_stacks(StackName=name)["Stacks"]
+        except ClientError as failure:
+            if "does not exist" in str(failure):
+                return None
+            raise
+        return dict(found)
+
+    def makes_provider(self) -> bool:
+        """Whether our stack holds the identity provider."""
+        return self.stack() is not None and any(
+            resource["ResourceType"] == "AWS::IAM::OIDCProvider"
+            and resource["ResourceStatus"] != "DELETE_COMPLETE"
+            for resource in self.client("cloudformation").describe_stack_resources(StackName=STACK)[
+                "StackResources"
+            ]
+        )
+
+    def hosted_zones(self, domain: str) -> list[tuple[str, str]]:
+        """The public hosted zones that a domain may lie in: ids and names, the nearest name's first."""
+        names = domain.split(".")
+        suffixes = [".".join(names[start:]) for start in range(len(names) - 1)]
+        found = []
+        for page in self.client("route53").get_paginator("list_hosted_zones").paginate():
+            for zone in page["HostedZones"]:
+                name = zone["Name"].rstrip(".")
+                if name in suffixes and not zone["Config"].get("PrivateZone"):
+                    found.append((zone["Id"].rpartition("/")[2], name))
+        return sorted(found, key=lambda zone: -len(zone[1]))
+
+
+def parameters(stack: Mapping[str, Any] | None) -> dict[str, str]:
+    """A described stack's parameters; none where there is no stack."""
+    listed = (stack or {}).get("Parameters", [])
+    return {parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in listed}
+
+
+def absent_as_none(call: Any, **arguments: Any) -> Any:
+    """What a call answers; None where what it asks for does not exist."""
+    try:
+        return call(**arguments)
+    except ClientError as failure:
+        if failure.response["Error"]["Code"] in {
+            "NoSuchEntity",
+            "NoSuchHostedZone",
+            "ResourceNotFoundException",
+        }:
+            return None
+        raise

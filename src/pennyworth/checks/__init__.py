@@ -1,0 +1,1 @@
+"""Judging something: a config file, an endpoint, a stack, a set-up."""

@@ -1,0 +1,127 @@
+"""LiteLLM's providers: read from its sources as data once, and kept beside this file.
+
+LiteLLM itself takes seconds to import, and is not there where a configuration is checked. After its lock has changed:
+
+    python3 -m pennyworth.checks.config.catalogue > src/pennyworth/checks/config/litellm.json
+"""
+
+import ast
+import difflib
+import importlib.util
+import json
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+
+from pennyworth.gateway.providers import PROVIDERS
+from pennyworth.host.environments import environment
+from pennyworth.host.places import work_dir
+
+FILE = Path(__file__).with_name("litellm.json")
+
+_PRICES = "model_prices_and_context_window_backup.json"
+
+
+@cache
+def key_variables() -> dict[str, tuple[str, ...]]:
+    """The variables that may hold each provider's key, as far as LiteLLM's sources say; () where they don't."""
+    kept: dict[str, list[str]] = json.loads(FILE.read_text(encoding="utf-8"))
+    return {provider: tuple(variables) for provider, variables in kept.items()}
+
+
+def known(provider: str) -> bool:
+    """Whether there is such a provider."""
+    return provider in PROVIDERS or provider in key_variables()
+
+
+def nearest(name: str, names: Iterable[str]) -> str | None:
+    """What somebody may have meant who wrote a name that there is not."""
+    return next(iter(difflib.get_close_matches(name, sorted(names), 1, 0.8)), None)
+
+
+def nearest_provider(name: str) -> str | None:
+    """The provider that may have been meant."""
+    return nearest(name, {*PROVIDERS, *key_variables()})
+
+
+@cache
+def priced_models() -> dict[str, frozenset[str]]:
+    """The models in LiteLLM's price table, by provider; empty where LiteLLM is not installed on this machine."""
+    for folder in _installed():
+        try:
+            table = json.loads((folder / _PRICES).read_bytes())
+        except (OSError, ValueError):
+            continue
+        models: dict[str, set[str]] = {}
+        for name, entry in table.items():
+            provider = str(entry.get("litellm_provider", ""))
+            models.setdefault(provider, set()).add(name.removeprefix(f"{provider}/"))
+        return {provider: frozenset(names) for provider, names in models.items()}
+    return {}
+
+
+def _installed() -> Iterator[Path]:
+    """Folders in which LiteLLM may lie. It is not imported."""
+    spec = importlib.util.find_spec("litellm")
+    yield from map(Path, (spec and spec.submodule_search_locations) or ())
+    yield from sorted(work_dir().glob("env/litellm-*/lib/python*/site-packages/litellm"))
+
+
+def read(litellm: Path) -> dict[str, list[str]]:
+    """Names of providers, and the variables of their keys, from LiteLLM's sources.
+
+    Args:
+        litellm: the package's folder.
+    """
+    types = ast.parse((litellm / "types" / "utils.py").read_text(encoding="utf-8"))
+    (enum,) = (node for node in types.body if isinstance(node, ast.ClassDef) and node.name == "LlmProviders")
+    found: dict[str, list[str]] = {
+        node.value.value: []
+        for node in enum.body
+        if isinstance(node, ast.Assign)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    }
+    like_openai = json.loads(
+        (litellm / "llms" / "openai_like" / "providers.json").read_text(encoding="utf-8")
+    )
+    found |= {name: [entry["api_key_env"]] for name, entry in like_openai.items() if "api_key_env" in entry}
+    utils = ast.parse((litellm / "utils.py").read_text(encoding="utf-8"))
+    (function,) = (
+        node
+        for node in utils.body
+        if isinstance(node, ast.FunctionDef) and node.name == "validate_environment"
+    )
+    for name, variables in _compared(function):
+        if name in found and not found[name]:
+            found[name] = variables
+    return dict(sorted(found.items()))
+
+
+def _compared(function: ast.FunctionDef) -> Iterator[tuple[str, list[str]]]:
+    """From `if custom_llm_provider == "x": ... "X_API_KEY" ...`, x and the variables."""
+    for node in ast.walk(function):
+        if not (isinstance(node, ast.If) and "custom_llm_provider" in ast.dump(node.test)):
+            continue
+        named = [text for text in _texts(node.test) if not text.isupper()]
+        keys = [
+            text
+            for statement in node.body
+            for text in _texts(statement)
+            if text.isupper() and text.endswith(("_KEY", "_TOKEN")) and not text.startswith("_")
+        ]
+        yield from ((name, list(dict.fromkeys(keys))) for name in named)
+
+
+def _texts(node: ast.AST) -> list[str]:
+    return [
+        child.value
+        for child in ast.walk(node)
+        if isinstance(child, ast.Constant) and isinstance(child.value, str)
+    ]
+
+
+if __name__ == "__main__":
+    (locked,) = environment("litellm").parent.glob("lib/python*/site-packages/litellm")
+    lines = (f" {json.dumps(name)}: {json.dumps(variables)}" for name, variables in read(locked).items())
+    print("{\n" + ",\n".join(lines) + "\n}")

@@ -1,0 +1,1 @@
+"""Permission documents: how they are derived, what PassRole names, the bootstrap template."""

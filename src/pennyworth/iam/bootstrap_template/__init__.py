@@ -1,0 +1,1 @@
+"""policies/bootstrap.yaml, made from the JSON documents beside it."""

@@ -1,0 +1,165 @@
+"""The alerts in policies/bootstrap.yaml: what is told by e-mail, and the events that tell of it.
+
+How CloudTrail shows a role taken with a token: https://docs.aws.amazon.com/IAM/latest/UserGuide/cloudtrail-integration.html.
+What a pattern may say: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from pennyworth.iam.policy.documents import DEPLOY_ROLE, MANAGED_POLICIES, VIEW_ROLE
+
+_CALL = {"detail-type": ["AWS API Call via CloudTrail"]}
+
+_FAILED = (
+    "CREATE_FAILED",
+    "ROLLBACK_COMPLETE",
+    "ROLLBACK_FAILED",
+    "UPDATE_ROLLBACK_COMPLETE",
+    "UPDATE_ROLLBACK_FAILED",
+    "DELETE_FAILED",
+)
+
+_BY_WHOM = {
+    "what": "$.detail.eventName",
+    "when": "$.time",
+    "who": "$.detail.userIdentity.arn",
+    "from": "$.detail.sourceIPAddress",
+    "error": "$.detail.errorCode",
+}
+
+
+def alerts(issuer: str, subjects: list[Any], filled: Callable[[Any, dict[str, Any]], Any]) -> dict[str, Any]:
+    """The resources, all under the condition Alerts.
+
+    Args:
+        issuer: GitHub's, without https://.
+        subjects: what the role trusts.
+        filled: puts CloudFormation's functions for placeholders.
+    """
+    account = "arn:${PARTITION}:iam::${ACCOUNT_ID}"
+    policies = [f"{account}:policy/{name}" for name in MANAGED_POLICIES.values()]
+    patterns: dict[str, tuple[str, dict[str, Any], dict[str, str], str]] = {
+        "RoleTakenOddly": (
+            "Somebody took the deploy role, or tried to, who is not a run that it trusts",
+            {
+                "source": ["aws.sts"],
+                **_CALL,
+                "detail": {
+                    "eventSource": ["sts.amazonaws.com"],
+                    "requestParameters": {"roleArn": [f"{account}:role/{DEPLOY_ROLE}"]},
+                    "$or": [
+                        {"eventName": [{"anything-but": ["AssumeRoleWithWebIdentity"]}]},
+                        {"errorCode": [{"exists": True}]},
+                        {
+                            "userIdentity": {
+                                "userName": [{"anything-but": ["${SUBJECTS}"]}, {"exists": False}]
+                            }
+                        },
+                    ],
+                },
+            },
+            {**_BY_WHOM, "who": "$.detail.userIdentity.userName"},
+            f"{DEPLOY_ROLE}: <what> by <who> from <from> at <when>, which is none of the runs that it trusts. <error>",
+        ),
+        "RightsChanged": (
+            "Somebody changed what the deploy or view role may do, who may take it, or a boundary",
+            {
+                "source": ["aws.iam"],
+                **_CALL,
+                "detail": {
+                    "eventSource": ["iam.amazonaws.com"],
+                    "$or": [
+                        {"requestParameters": {"policyArn": policies}},
+                        {"requestParameters": {"roleName": [DEPLOY_ROLE, VIEW_ROLE]}},
+                        {
+                            "requestParameters": {
+                                "openIDConnectProviderArn": [f"{account}:oidc-provider/{issuer}"]
+                            }
+                        },
+                        {
+                            "eventName": ["PutRolePermissionsBoundary", "DeleteRolePermissionsBoundary"],
+                            "requestParameters": {"roleName": [{"prefix": "${STACK_NAME}-"}]},
+                        },
+                    ],
+                },
+            },
+            _BY_WHOM,
+            "The rights of pennyworth's deployment were changed: <what> by <who> from <from> at <when>. <error>",
+        ),
+        "DeploymentFailed": (
+            "A deployment of the endpoint failed",
+            {
+                "source": ["aws.cloudformation"],
+                "detail-type": ["CloudFormation Stack Status Change"],
+                "detail": {
+                    "stack-id": [
+                        {
+                            "prefix": "arn:${PARTITION}:cloudformation:${REGION}:${ACCOUNT_ID}:stack/${STACK_NAME}/"
+                        }
+                    ],
+                    "status-details": {"status": list(_FAILED)},
+                },
+            },
+            {"stack": "$.detail.stack-id", "status": "$.detail.status-details.status", "when": "$.time"},
+            "A deployment failed: <stack> became <status> at <when>.",
+        ),
+    }
+    rules = {
+        name: {
+            "Type": "AWS::Events::Rule",
+            "Condition": "Alerts",
+            "Properties": {
+                "Description": description,
+                # to CloudTrail, taking a role changes nothing, and plain ENABLED leaves such events out
+                "State": "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"
+                if name == "RoleTakenOddly"
+                else "ENABLED",
+                "EventPattern": filled(pattern, {"SUBJECTS": subjects}),
+                "Targets": [
+                    {
+                        "Id": "mail",
+                        "Arn": {"Ref": "AlertTopic"},
+                        "InputTransformer": {"InputPathsMap": paths, "InputTemplate": f'"{message}"'},
+                    }
+                ],
+            },
+        }
+        for name, (description, pattern, paths, message) in patterns.items()
+    }
+    return {
+        "AlertTopic": {
+            "Type": "AWS::SNS::Topic",
+            "Condition": "Alerts",
+            "Properties": {"DisplayName": "pennyworth"},
+        },
+        "AlertSubscription": {
+            "Type": "AWS::SNS::Subscription",
+            "Condition": "Alerts",
+            "Properties": {
+                "TopicArn": {"Ref": "AlertTopic"},
+                "Protocol": "email",
+                "Endpoint": {"Ref": "AlertEmail"},
+            },
+        },
+        "AlertTopicPolicy": {
+            "Type": "AWS::SNS::TopicPolicy",
+            "Condition": "Alerts",
+            "Properties": {
+                "Topics": [{"Ref": "AlertTopic"}],
+                "PolicyDocument": {
+                    "Version": "2012-10-17",
+                    "Statement": [
+                        {
+                            "Sid": "RulesMayPublish",
+                            "Effect": "Allow",
+                            "Principal": {"Service": "events.amazonaws.com"},
+                            "Action": "sns:Publish",
+                            "Resource": {"Ref": "AlertTopic"},
+                        }
+                    ],
+                },
+            },
+        },
+        **rules,
+    }

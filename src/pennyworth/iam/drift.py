@@ -1,0 +1,154 @@
+"""The roles and their policies as they are in the account, held against the documents that they were made from."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pennyworth.aws.account import Account, absent_as_none
+from pennyworth.iam.bootstrap_template.template import ATTACHED, FIRST, VIEW
+from pennyworth.iam.passrole.document import ACTION, SERVICE_KEY, SID, Document, difference, same, text
+from pennyworth.iam.passrole.versions import ManagedPolicy
+from pennyworth.iam.policy.documents import DEPLOY_ROLE, MANAGED_POLICIES, VIEW_ROLE, filled
+from pennyworth.iam.settings import Settings
+
+_OWN = re.compile(rf"{SID}\d*")
+"""The statements that `tighten-passrole` writes, by their names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """Something that is not as it was made."""
+
+    what: str
+    detail: str
+    mend: Callable[[], object] | None
+    """Puts it back; None where only the stack can."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A role as it was made."""
+
+    name: str
+    subjects: list[str]
+    boundary: str
+    documents: list[str]
+
+
+def _roles(settings: Settings) -> Iterator[_Made]:
+    attached = [document for document in _present(settings) if document in ATTACHED]
+    yield _Made(DEPLOY_ROLE, settings.subjects(), "deploy-boundary", attached)
+    if settings.views:
+        yield _Made(VIEW_ROLE, settings.view_subjects(), VIEW, [VIEW])
+
+
+def drifts(account: Account, settings: Settings) -> Iterator[Drift]:
+    """Whatever of the roles, their trust, their policies and boundaries is not as the documents say.
+
+    A PassRole statement that names the stack's own roles, as `tighten-passrole` writes it, is as it must be.
+    """
+    for made in _roles(settings):
+        role = absent_as_none(account.client("iam").get_role, RoleName=made.name)
+        if role is None:
+            yield Drift(f"role {made.name}", "it is not there", None)
+        else:
+            yield from _of_role(account, settings, made, role["Role"])
+    for document in _present(settings):
+        yield from _of_policy(account, settings, document)
+
+
+def trust(account: Account, settings: Settings, subjects: list[str] | None = None) -> Document:
+    """The trust policy that a role must have: the deploy role, unless other subjects are given."""
+    values = settings.values(account.number, account.partition)
+    return filled("trust", values | ({"SUBJECTS": subjects} if subjects else {}))
+
+
+def narrowed(document: Mapping[str, Any], stack: str) -> list[dict[str, Any]]:
+    """A policy's PassRole statements, where they name roles of the stack one by one; else none."""
+    own = [one for one in document["Statement"] if _OWN.fullmatch(one.get("Sid", ""))]
+    named = re.compile(rf"arn:[\w-]+:iam::\d+:role/{re.escape(stack)}-[A-Za-z0-9]+-(\w+|\*)")
+    for statement in own:
+        services = statement.get("Condition", {}).get("StringEquals", {}).get(SERVICE_KEY, "*")
+        if (
+            statement["Effect"] != "Allow"
+            or _listed(statement["Action"]) != [ACTION]
+            or not all(named.fullmatch(arn) for arn in _listed(statement.get("Resource", "*")))
+            or any("*" in service for service in _listed(services))
+        ):
+            return []
+    return own
+
+
+def kept(document: Document, statements: list[dict[str, Any]]) -> Document:
+    """A document with these PassRole statements in place of its own; itself where there are none."""
+    if not statements:
+        return document
+    place = next(place for place, one in enumerate(document["Statement"]) if one.get("Sid") == SID)
+    others = [one for one in document["Statement"] if not _OWN.fullmatch(one.get("Sid", ""))]
+    return {**document, "Statement": [*others[:place], *statements, *others[place:]]}
+
+
+def _present(settings: Settings) -> list[str]:
+    """The documents that are managed policies in this account."""
+    absent = {FIRST: settings["FirstDeployment"] == "no", VIEW: not settings.views}
+    return [name for name in MANAGED_POLICIES if not absent.get(name)]
+
+
+def _of_role(account: Account, settings: Settings, made: _Made, role: Mapping[str, Any]) -> Iterator[Drift]:
+    iam = account.client("iam")
+    which = "" if made.name == DEPLOY_ROLE else f" of {made.name}"
+    expected = trust(account, settings, made.subjects)
+    if not same(role["AssumeRolePolicyDocument"], expected):
+        yield Drift(
+            f"trust policy{which}",
+            difference(role["AssumeRolePolicyDocument"], expected),
+            lambda: iam.update_assume_role_policy(RoleName=made.name, PolicyDocument=text(expected)),
+        )
+    boundary = account.arn(f"policy/{MANAGED_POLICIES[made.boundary]}")
+    if role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn") != boundary:
+        yield Drift(
+            f"role's boundary{which}",
+            f"it is not {MANAGED_POLICIES[made.boundary]}",
+            lambda: iam.put_role_permissions_boundary(RoleName=made.name, PermissionsBoundary=boundary),
+        )
+    wanted = {account.arn(f"policy/{MANAGED_POLICIES[name]}") for name in made.documents}
+    pages = iam.get_paginator("list_attached_role_policies").paginate(RoleName=made.name)
+    attached = {policy["PolicyArn"] for page in pages for policy in page["AttachedPolicies"]}
+    for arn in sorted(wanted - attached):
+        yield Drift(
+            f"role's policies{which}",
+            f"{arn.rpartition('/')[2]} is not attached",
+            lambda arn=arn: iam.attach_role_policy(RoleName=made.name, PolicyArn=arn),  # type: ignore[misc]
+        )
+    for arn in sorted(attached - wanted):
+        yield Drift(
+            f"role's policies{which}",
+            f"{arn} is attached, which nobody needs",
+            lambda arn=arn: iam.detach_role_policy(RoleName=made.name, PolicyArn=arn),  # type: ignore[misc]
+        )
+    for name in iam.list_role_policies(RoleName=made.name)["PolicyNames"]:
+        yield Drift(
+            f"role's policies{which}",
+            f"it has a policy of its own, {name}, which nobody needs",
+            lambda name=name: iam.delete_role_policy(RoleName=made.name, PolicyName=name),  # type: ignore[misc]
+        )
+
+
+def _of_policy(account: Account, settings: Settings, document: str) -> Iterator[Drift]:
+    name = MANAGED_POLICIES[document]
+    arn = account.arn(f"policy/{name}")
+    if absent_as_none(account.client("iam").get_policy, PolicyArn=arn) is None:
+        yield Drift(f"policy {name}", "it is not there", None)
+        return
+    policy = ManagedPolicy(arn, account.client("iam"))
+    _, actual = policy.current()
+    expected = filled(document, settings.values(account.number, account.partition))
+    if document == "deployment":
+        expected = kept(expected, narrowed(actual, settings["StackName"]))
+    if not same(actual, expected):
+        yield Drift(f"policy {name}", difference(actual, expected), lambda: policy.put(expected))
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]

@@ -1,0 +1,210 @@
+"""The three changes that a policy's PassRole statement is put through, and the proof that each did what it should."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import boto3
+from botocore.exceptions import ClientError, NoCredentialsError
+
+from pennyworth.aws.account_id import Account
+from pennyworth.aws.stack import Stack
+from pennyworth.host.errors import OperationFailed
+from pennyworth.iam.passrole import document as documents
+from pennyworth.iam.passrole import roles as found
+from pennyworth.iam.passrole.document import Document
+from pennyworth.iam.passrole.roles import Role
+from pennyworth.iam.passrole.simulation import Finding, Simulation
+from pennyworth.iam.passrole.versions import ManagedPolicy, Version
+from pennyworth.iam.policy.documents import DEPLOY_ROLE, MANAGED_POLICIES
+
+POLICY = MANAGED_POLICIES["deployment"]
+
+_SETTLED_SECONDS = 30.0
+"""IAM tells of a change everywhere within seconds:
+https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency"""
+_PAUSE_SECONDS = 2.0
+
+_Seen = TypeVar("_Seen")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of the policy."""
+
+    version: str
+    """The version that applies now."""
+    difference: str
+    """What changed in it, as a unified diff; empty where nothing did."""
+    roles: tuple[Role, ...] = ()
+    """The roles that may be handed on, and to which services; none after a restoration."""
+    wider: tuple[Finding, ...] = ()
+    """What can be handed on although this policy does not say so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Whose PassRole it is about."""
+
+    stack: str
+    region: str
+    policy: str = POLICY
+    """The managed policy with the PassRole statement, by name or ARN."""
+    role: str = DEPLOY_ROLE
+    """The deploy role that has it, by name or ARN."""
+
+
+def tighten(target: Target, *, dry_run: bool = False) -> Outcome:
+    """Have PassRole name exactly the roles that the stack has.
+
+    Args:
+        target: whose PassRole.
+        dry_run: only tell what would change.
+    Raises:
+        OperationFailed: it can't be, and why; or it does not prove true.
+    """
+    with _refusals():
+        at = _At(target)
+        roles = tuple(sorted(found.of_stack(at.stack, at.account, at.iam).values()))
+        if not roles:
+            raise OperationFailed(
+                f"The stack {target.stack} has no roles",
+                f"No role of it in {target.region} is for a service. Look at the stack's name and region, and deploy"
+                " it first.",
+            )
+        return at.name(roles, dry_run=dry_run)
+
+
+def prepare(target: Target, template: Path, *, dry_run: bool = False) -> Outcome:
+    """Have PassRole name the roles that the stack has, and those that a template is about to create.
+
+    Args:
+        target: whose PassRole.
+        template: the path of the template, built or not.
+        dry_run: only tell what would change.
+    Raises:
+        OperationFailed: it can't be, and why; or it does not prove true.
+    """
+    with _refusals():
+        at = _At(target)
+        now = found.of_stack(at.stack, at.account, at.iam)
+        then = found.of_template(template, target.stack, at.account, target.region, now)
+        services: dict[str, set[str]] = {}
+        for role in (*now.values(), *then.values()):
+            services.setdefault(role.arn, set()).update(role.services)
+        if not services:
+            raise OperationFailed(
+                "The template makes no roles",
+                f"No role in {template.name} is for a service, so there is nothing to hand on. Is it the stack's?",
+            )
+        roles = tuple(Role(arn, tuple(sorted(names))) for arn, names in sorted(services.items()))
+        return at.name(roles, dry_run=dry_run)
+
+
+def restore(target: Target, *, dry_run: bool = False) -> Outcome:
+    """Put the policy's former version back, whatever it says.
+
+    Args:
+        target: whose policy.
+        dry_run: only tell what would change.
+    Raises:
+        OperationFailed: there is none.
+    """
+    with _refusals():
+        at = _At(target)
+        version, before = at.policy.current()
+        former, after = at.policy.former()
+        if not dry_run:
+            at.policy.apply(former)
+            version = former
+            at.read_back(after)
+        return Outcome(version.id, documents.difference(before, after))
+
+
+class _At:
+    """A target's account, with clients for it."""
+
+    def __init__(self, target: Target) -> None:
+        self.account = Account.of_caller(target.region)
+        self.iam: Any = boto3.client("iam", region_name=target.region)
+        self.stack = Stack(target.stack, target.region)
+        self.policy = ManagedPolicy(self.account.policy(target.policy), self.iam)
+        self._role = self.account.role(target.role)
+
+    def name(self, roles: tuple[Role, ...], *, dry_run: bool) -> Outcome:
+        """Have the policy name these roles, and prove it."""
+        version, before = self.policy.current()
+        after = documents.rewritten(before, roles)
+        difference = documents.difference(before, after)
+        if dry_run:
+            return Outcome(version.id, difference, roles)
+        if difference:
+            self.policy.put(after)
+            version = self.read_back(after)
+        patience = _SETTLED_SECONDS if difference else 0.0
+        return Outcome(version.id, difference, roles, self._proven(roles, patience))
+
+    def read_back(self, meant: Document) -> Version:
+        """See that what applies is what was meant; the version that does."""
+        version, read = _settled(
+            self.policy.current, lambda current: documents.same(current[1], meant), _SETTLED_SECONDS
+        )
+        if not documents.same(read, meant):
+            raise OperationFailed(
+                "The policy is not what it was made to be",
+                "Somebody or something else changed it at the same time. See to it that only one deployment runs, and"
+                " run this again.",
+                documents.difference(meant, read),
+            )
+        return version
+
+    def _proven(self, roles: tuple[Role, ...], patience: float) -> tuple[Finding, ...]:
+        """See by simulation that the deploy role can hand on what it needs to; what it could beyond that."""
+        simulation = Simulation(self._role, self.iam)
+        prefix = self.account.role(f"{self.stack.name}-")
+        findings = _settled(
+            lambda: simulation.of(roles, prefix),
+            lambda result: not (result.refused or result.allowed),
+            patience,
+        )
+        if findings.refused:
+            raise OperationFailed(
+                "The deploy role can't hand on every role",
+                f"The policy names them, but IAM refuses. Is the policy attached to {self._role}, and does the"
+                " role's permissions boundary allow the service? The next deployment would fail.",
+                "\n".join(f"{one.arn} to {one.service}: {one.because}" for one in findings.refused),
+            )
+        return tuple(findings.allowed)
+
+
+def _settled(look: Callable[[], _Seen], right: Callable[[_Seen], bool], seconds: float) -> _Seen:
+    """What is seen, once it is right or the time is over."""
+    until = time.monotonic() + seconds
+    while not right(seen := look()) and time.monotonic() < until:
+        time.sleep(_PAUSE_SECONDS)
+    return seen
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Turn AWS's refusals into words that say what to do."""
+    try:
+        yield
+    except NoCredentialsError as failure:
+        raise OperationFailed(
+            "There are no AWS credentials",
+            "Take the deploy role before this step, or give credentials of your own, such as a profile in AWS_PROFILE.",
+        ) from failure
+    except ClientError as failure:
+        told: Mapping[str, str] = failure.response["Error"]
+        if told["Code"] not in {"AccessDenied", "AccessDeniedException"}:
+            raise
+        raise OperationFailed(
+            f"AWS does not allow {failure.operation_name}",
+            "These credentials lack a right that policies/deployment.json has. Lay that document over the policy with"
+            " `pennyworth bootstrap`, with your own rights. Then run this again.",
+            told["Message"],
+        ) from failure

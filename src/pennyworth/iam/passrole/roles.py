@@ -1,0 +1,193 @@
+"""Which roles a stack hands to which services: those that it has, and those that a template is about to create."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from pennyworth.aws.account_id import Account
+from pennyworth.aws.stack import Stack
+from pennyworth.host.errors import OperationFailed
+from pennyworth.iam.policy.template import TemplateRefused, transformed
+
+KIND = "AWS::IAM::Role"
+
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+_ROLE_NAME_CHARACTERS = 64
+_RANDOM_CHARACTERS = 13
+"""What CloudFormation puts behind STACK-LOGICALID-, at most."""
+
+_ROLE_ARN = re.compile(r"arn:[\w-]+:iam::\d{12}:role/\S+")
+_SERVICE = re.compile(r"[a-z0-9.-]+\.amazonaws\.com(\.cn)?")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Role:
+    """A role that a service may be handed."""
+
+    arn: str
+    """Of one that is not there yet, * stands for the random end of its name."""
+    services: tuple[str, ...]
+    """The services that its trust policy names, such as lambda.amazonaws.com."""
+
+
+def of_stack(stack: Stack, account: Account, iam: Any) -> dict[str, Role]:
+    """The roles that a stack has, by logical id; none where there is no such stack.
+
+    Raises:
+        OperationFailed: one lies outside of what the deploy role may hand on, or an output names a role of others.
+    """
+    roles = {}
+    own = set()
+    for logical_id, name in stack.physical_ids(KIND).items():
+        _within(account.role(name), stack.name, account)  # of no other may the deploy role ask
+        try:
+            role = iam.get_role(RoleName=name)["Role"]
+        except ClientError as failure:
+            if failure.response["Error"]["Code"] != "NoSuchEntity":
+                raise
+            raise OperationFailed(
+                f"The stack's role {logical_id} is gone",
+                f"Somebody deleted the role {name}. Have the stack make a new one: deploy once without it, then with"
+                " it.",
+            ) from failure
+        _within(role["Arn"], stack.name, account)
+        own.add(role["Arn"])
+        if services := _services(role["AssumeRolePolicyDocument"]):
+            roles[logical_id] = Role(role["Arn"], services)
+    for output, value in stack.outputs().items():
+        if _ROLE_ARN.fullmatch(value) and value not in own:
+            raise OperationFailed(
+                f"The output {output} names a role that is none of the stack's",
+                f"{value} was not made by the stack {stack.name}, which hands on its own roles only. Have the template"
+                " make the role, or take the output out of it.",
+            )
+    return roles
+
+
+def of_template(
+    path: Path, stack: str, account: Account, region: str, existing: Mapping[str, Role]
+) -> dict[str, Role]:
+    """The roles that the stack will have once a template is deployed, by logical id.
+
+    A role under a condition counts as one that will be created.
+
+    Args:
+        path: a CloudFormation or SAM template, built or not.
+        stack: the stack's name.
+        account: the stack's account.
+        region: the stack's region.
+        existing: the roles that it has.
+    Raises:
+        OperationFailed: a role's name or trust can't be told before the deployment, or lies outside of what the deploy
+            role may hand on.
+    """
+    known = {
+        "AWS::StackName": stack,
+        "AWS::Region": region,
+        "AWS::Partition": account.partition,
+        "AWS::AccountId": account.id,
+        "AWS::URLSuffix": "amazonaws.com.cn" if account.partition == "aws-cn" else "amazonaws.com",
+    }
+    try:
+        resources = transformed(path, known)["Resources"]
+    except TemplateRefused as refused:
+        raise OperationFailed("The template can't be read", str(refused)) from refused
+    roles = {}
+    for logical_id, resource in resources.items():
+        if resource["Type"] != KIND:
+            continue
+        properties = _resolved(resource.get("Properties", {}), known)
+        try:
+            services = _services(properties["AssumeRolePolicyDocument"])
+            arn = _arn(logical_id, properties, stack, account, existing.get(logical_id))
+        except (_Unknown, KeyError) as unknown:
+            raise OperationFailed(
+                f"The role {logical_id} can't be foreseen",
+                f"{unknown} in its RoleName, Path or AssumeRolePolicyDocument is only known once it is deployed. Write"
+                " the value itself there.",
+            ) from unknown
+        if services:
+            _within(arn, stack, account)
+            roles[logical_id] = Role(arn, services)
+    return roles
+
+
+def _arn(
+    logical_id: str, properties: Mapping[str, Any], stack: str, account: Account, existing: Role | None
+) -> str:
+    """The ARN that a template's role has or will have."""
+    path = _text(properties.get("Path", "/"))
+    if "RoleName" in properties:
+        return account.role(f"{path.strip('/')}/{_text(properties['RoleName'])}".lstrip("/"))
+    prefix = account.role(f"{path.strip('/')}/{stack}-{logical_id}-".lstrip("/"))
+    if existing and existing.arn.startswith(prefix):
+        return existing.arn
+    if len(f"{stack}-{logical_id}-") + _RANDOM_CHARACTERS > _ROLE_NAME_CHARACTERS:
+        room = _ROLE_NAME_CHARACTERS - _RANDOM_CHARACTERS - len(f"{stack}--")
+        raise OperationFailed(
+            f"The role {logical_id} has too long a name",
+            "CloudFormation would shorten it, in a way that no policy can foresee. Shorten its logical id to"
+            f" {room} characters.",
+        )
+    return f"{prefix}*"
+
+
+def _within(arn: str, stack: str, account: Account) -> None:
+    """See that a role's name begins with the stack's: no other may the deploy role create or hand on."""
+    if not arn.startswith(account.role(f"{stack}-")):
+        raise OperationFailed(
+            "A role lies outside the stack's prefix",
+            f"{arn} does not begin with {account.role(f'{stack}-')}, and only such roles may be handed to a service."
+            " Leave RoleName and Path out of the template, or begin the name with the stack's.",
+        )
+
+
+def _services(trust: Mapping[str, Any]) -> tuple[str, ...]:
+    """The services that a trust policy lets take the role."""
+    found: set[str] = set()
+    for statement in _listed(trust["Statement"]):
+        principal = statement.get("Principal", {})
+        if statement["Effect"] == "Allow" and isinstance(principal, Mapping):
+            found |= {_text(service) for service in _listed(principal.get("Service", []))}
+    for service in found:
+        if not _SERVICE.fullmatch(service):
+            raise OperationFailed(
+                "A role trusts no service by name",
+                f"{service!r} is not a service such as lambda.amazonaws.com.",
+            )
+    return tuple(sorted(found))
+
+
+class _Unknown(Exception):
+    """A value that only the deployment will tell."""
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    raise _Unknown(json.dumps(value, default=str))
+
+
+def _listed(value: Any) -> Iterable[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _resolved(value: Any, known: Mapping[str, str]) -> Any:
+    """A value with what is known already in place of Ref and Fn::Sub."""
+    if isinstance(value, list):
+        return [_resolved(one, known) for one in value]
+    if not isinstance(value, dict):
+        return value
+    if value.keys() == {"Ref"} and value["Ref"] in known:
+        return known[value["Ref"]]
+    if value.keys() == {"Fn::Sub"} and isinstance(value["Fn::Sub"], str):
+        text = value["Fn::Sub"]
+        for name, replacement in known.items():
+            text = text.replace(f"${{{name}}}", replacement)
+        return {"Fn::Sub": text} if "${" in text else text
+    return {name: _resolved(one, known) for name, one in value.items()}

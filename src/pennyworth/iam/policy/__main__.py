@@ -1,0 +1,67 @@
+"""`python -m pennyworth.iam.policy`, in the environment `tools`: what `pennyworth policy` runs."""
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+
+from pennyworth.iam.policy import check, documents, readme
+from pennyworth.iam.policy.derivation import Need, needs
+from pennyworth.iam.policy.options import arguments
+from pennyworth.iam.policy.rules import rules
+from pennyworth.iam.policy.statements import Document, documents_for
+from pennyworth.iam.policy.template import Template, TemplateRefused
+
+
+def main() -> int:
+    """Derive, then print, check or write."""
+    parser = argparse.ArgumentParser(prog="pennyworth policy")
+    arguments(parser)
+    options = parser.parse_args()
+    try:
+        template = Template(options.template, rules())
+        found = needs(template, rules())
+    except TemplateRefused as refused:
+        print(refused, file=sys.stderr)
+        return 1
+    wanted = documents_for(found, rules())
+    problems = [
+        *check.too_long(wanted),
+        *check.outside_boundary(found),
+        *check.roles_outside_boundary(template),
+    ]
+    tables = readme.tables(wanted, rules())
+    if options.check:
+        problems += check.stale(rules())
+        problems += map(str, check.differences(wanted, found, rules()))
+        problems += readme.differences(tables)
+        if not problems:
+            print("The documents hold what the template needs, and nothing else.")
+    elif options.write:
+        _write(wanted)
+        readme.write(tables)
+    else:
+        print(json.dumps(_needs(found) if options.needs else wanted, indent=2))
+    for problem in dict.fromkeys(problems):
+        print(problem, file=sys.stderr)
+    return 1 if problems else 0
+
+
+def _needs(found: list[Need]) -> list[dict[str, object]]:
+    return [asdict(need) for need in found]
+
+
+def _write(wanted: dict[str, Document]) -> None:
+    for name, document in wanted.items():
+        path = documents.POLICIES / f"{name}.json"
+        text = json.dumps(document, indent=2) + "\n"
+        if not path.exists() or path.read_text() != text:
+            path.write_text(text)
+            print(f"policies/{path.name} is new")
+    for name in set(documents.DEPLOYMENT) - set(wanted):
+        (documents.POLICIES / f"{name}.json").unlink()
+        print(f"policies/{name}.json is gone: the template needs nothing of it")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

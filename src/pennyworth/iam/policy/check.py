@@ -1,0 +1,169 @@
+"""What the checked-in documents lack for a template or hold needlessly, who asks for it, and what the boundaries
+would have to admit."""
+
+import fnmatch
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pennyworth.iam.policy import documents
+from pennyworth.iam.policy.derivation import Need, permissions, properties
+from pennyworth.iam.policy.rules import DEPLOY, Rules
+from pennyworth.iam.policy.statements import Document, Grant, admits, grants, listed
+from pennyworth.iam.policy.template import Template
+
+_LONGEST = {
+    # names that are as long as they get, to see that a document still fits
+    "ACCOUNT_ID": "123456789012",
+    "REGION": "ap-southeast-2",
+    "STACK_NAME": "a-name-of-24-characters-",
+    "BASE_DOMAIN": "a-rather-long.subdomain.example.co.uk",
+    "HOSTED_ZONE_ID": "Z0123456789ABCDEFGHIJ",
+    "PARTITION": "aws-us-gov",
+    "SUBJECTS": ["repo:owner@123456789/repository@1234567890:ref:refs/heads/main"],
+}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What a document lacks or holds needlessly in one of its statements."""
+
+    document: str
+    statement: str
+    lacks: bool
+    """False: it holds it needlessly."""
+    actions: list[str]
+    resources: list[str]
+    condition: str
+    by: list[str]
+    """Who asks for it."""
+
+    def __str__(self) -> str:
+        what = "lacks" if self.lacks else "holds needlessly"
+        condition = f" if {self.condition}" if self.condition else ""
+        by = f", for {'; '.join(self.by)}" if self.by else ""
+        return (
+            f"policies/{self.document}.json {what} in {self.statement}: {', '.join(self.actions)}"
+            f" on {', '.join(self.resources)}{condition}{by}"
+        )
+
+
+def differences(wanted: Mapping[str, Document], needs: Iterable[Need], rules: Rules) -> Iterator[Difference]:
+    """Between what is wanted and what is checked in.
+
+    Args:
+        wanted: the documents as they must be, by name.
+        needs: what they were made of.
+        rules: the scopes of the needs.
+    """
+    needs = list(needs)
+    for name in dict.fromkeys((*documents.DEPLOYMENT, "first-deployment", *wanted)):
+        held = grants(documents.read(name)) if name in documents.NAMES else set()
+        meant = grants(wanted[name]) if name in wanted else set()
+        yield from _differences(name, meant - held, True, needs, rules)
+        yield from _differences(name, held - meant, False, needs, rules)
+
+
+def too_long(wanted: Mapping[str, Document]) -> Iterator[str]:
+    """Those documents that IAM would not take with long names in them."""
+    for name, document in wanted.items():
+        characters = documents.characters(documents.fill(document, _LONGEST))
+        if characters > documents.MANAGED_POLICY_CHARACTERS:
+            yield (
+                f"policies/{name}.json would have {characters} characters with long names in it, and IAM takes"
+                f" {documents.MANAGED_POLICY_CHARACTERS}: move a statement into another document, in scopes.toml"
+            )
+
+
+def stale(rules: Rules) -> Iterator[str]:
+    """What the rules say of actions and properties that a resource type no longer has, and statements for nobody."""
+    for entry in rules.left_out:
+        listed_by = permissions(entry.type)
+        for pattern in entry.actions:
+            if not fnmatch.filter(listed_by, pattern):
+                yield f"left_out.toml: no handler of {entry.type} asks for {pattern}"
+        for name in set(entry.unless) - properties(entry.type):
+            yield f"left_out.toml: {entry.type} has no property {name}"
+    for kind, known in rules.types.items():
+        for pattern in known.actions:
+            if not fnmatch.filter(permissions(kind), pattern):
+                yield f"scopes.toml: no handler of {kind} asks for {pattern}"
+        named = {*known.refers.values(), *known.must, *([known.name] if known.name else [])}
+        for name in named - properties(kind):
+            yield f"scopes.toml: {kind} has no property {name}"
+    used = {
+        *(call.scope for call in rules.calls),
+        *(scope for made in rules.makes for scope in (made.scope, *made.actions.values())),
+        *(scope for known in rules.types.values() for scope in (known.scope, *known.actions.values())),
+        *(known.tags for known in rules.types.values()),
+        *(scope for known in rules.scopes.values() for scope in known.looks_in.values()),
+    }
+    for scope in rules.scopes.keys() - used:
+        yield f"scopes.toml: nothing belongs into {scope}"
+
+
+def outside_boundary(needs: Iterable[Need]) -> Iterator[str]:
+    """What the deploy role would need and its boundary does not admit."""
+    boundary = documents.read("deploy-boundary")
+    keep = {name: f"${{{name}}}" for name in documents.PLACEHOLDERS if name not in documents.DEFAULTS}
+    for need in (one for one in needs if DEPLOY in one.roles):
+        for resource in documents.fill(need.resources, {**keep, "PARTITION": "${PARTITION}"}):
+            if not admits(boundary, need.action, resource):
+                yield f"policies/deploy-boundary.json does not admit {need.action} on {resource}, for {need.by}"
+
+
+def roles_outside_boundary(template: Template) -> Iterator[str]:
+    """What the stack's roles are given and their boundary does not admit."""
+    boundary = documents.read("stack-boundary")
+    for logical_id in sorted(template.resources):
+        if template.type(logical_id) != "AWS::IAM::Role":
+            continue
+        for action, resource in _given(template.properties(logical_id).get("Policies", []), template):
+            if not admits(boundary, action, resource):
+                yield (
+                    f"policies/stack-boundary.json does not admit {action} on {resource}, which {logical_id} is given"
+                )
+
+
+def _given(policies: Any, template: Template) -> Iterator[tuple[str, str]]:
+    """The actions and resources of a role's inline policies, whatever the template's conditions say."""
+    if isinstance(policies, Mapping):
+        for branch in policies.get("Fn::If", [])[1:]:
+            yield from _given(branch, template)
+        statements = policies.get("PolicyDocument", {}).get("Statement", [])
+        for statement in statements if isinstance(statements, list) else [statements]:
+            for action in listed(statement["Action"]):
+                for resource in sorted(template.values(statement["Resource"])):
+                    yield action, resource
+    elif isinstance(policies, list):
+        for policy in policies:
+            yield from _given(policy, template)
+
+
+def _differences(
+    document: str, found: set[Grant], lacks: bool, needs: list[Need], rules: Rules
+) -> Iterator[Difference]:
+    """Gathered by statement, and by what asks for it."""
+    gathered: dict[tuple[str, str, tuple[str, ...]], list[Grant]] = {}
+    for grant in sorted(found):
+        asking = tuple(
+            dict.fromkeys(
+                need.by
+                for need in needs
+                if lacks
+                and grant.statement in (need.scope, *rules.scopes[need.scope].looks_in.values())
+                and fnmatch.fnmatchcase(need.action, grant.action)
+                and grant.resource in need.resources
+            )
+        )
+        gathered.setdefault((grant.statement, grant.condition, asking), []).append(grant)
+    for (statement, condition, asking), grouped in gathered.items():
+        yield Difference(
+            document,
+            statement,
+            lacks,
+            list(dict.fromkeys(grant.action for grant in grouped)),
+            list(dict.fromkeys(grant.resource for grant in grouped)),
+            condition,
+            list(asking),
+        )

@@ -1,0 +1,53 @@
+"""The tables of policies/README.md: what each statement is for, in the words of scopes.toml."""
+
+import re
+from collections.abc import Iterator, Mapping
+
+from pennyworth.iam.policy.documents import POLICIES
+from pennyworth.iam.policy.rules import Rules
+from pennyworth.iam.policy.statements import Document
+
+README = POLICIES / "README.md"
+
+_TABLE = re.compile(
+    r"(?<=^<!-- statements of )(\S+)\.json -->\n.*?(?=^<!-- end -->$)", re.MULTILINE | re.DOTALL
+)
+
+
+def tables(wanted: Mapping[str, Document], rules: Rules) -> dict[str, str]:
+    """A table for each document, by its name."""
+    return {
+        name: "\n".join(
+            (
+                "| statement | what for |",
+                "|---|---|",
+                *(f"| `{one['Sid']}` | {_why(name, one['Sid'], rules)} |" for one in document["Statement"]),
+            )
+        )
+        for name, document in wanted.items()
+    }
+
+
+def _why(document: str, statement: str, rules: Rules) -> str:
+    scope = rules.scopes[statement]
+    return scope.looks or scope.why if document == "view" else scope.why
+
+
+def differences(tables: Mapping[str, str]) -> Iterator[str]:
+    """Whether the file holds other tables, or not all of them."""
+    text = README.read_text()
+    if _with(tables, text) != text:
+        yield "policies/README.md tells of other statements: `pennyworth policy --write` writes its tables"
+    for name in tables.keys() - {found[1] for found in _TABLE.finditer(text)}:
+        yield f"policies/README.md has no place for the statements of {name}.json"
+
+
+def write(tables: Mapping[str, str]) -> None:
+    """Put the tables into their places."""
+    README.write_text(_with(tables, README.read_text()))
+
+
+def _with(tables: Mapping[str, str], text: str) -> str:
+    return _TABLE.sub(
+        lambda found: f"{found[1]}.json -->\n{tables[found[1]]}\n" if found[1] in tables else found[0], text
+    )

@@ -1,0 +1,130 @@
+"""Policy documents made of what is needed, and what one document lacks or holds needlessly beside another."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from typing import Any
+
+from pennyworth.iam.policy.derivation import Need
+from pennyworth.iam.policy.rules import DEPLOY, VIEW, Rules
+
+Document = dict[str, Any]
+
+
+def documents_for(needs: Iterable[Need], rules: Rules) -> dict[str, Document]:
+    """The documents that follow from what is needed, by name.
+
+    One for each that a scope names and that is not empty, which together allow exactly what a deployment needs;
+    `first-deployment`: all of some services, on what is the stack's; and `view`: what whoever only looks needs.
+    """
+    by_document: dict[str, list[Need]] = {}
+    broad: list[Need] = []
+    look: list[Need] = []
+    for need in needs:
+        scope = rules.scopes[need.scope]
+        if VIEW in need.roles:
+            look.append(_looking(need, rules))
+        if DEPLOY in need.roles:
+            by_document.setdefault(scope.document, []).append(need)
+            broad += [replace(need, action=action) for action in scope.first]
+    by_document |= {"first-deployment": broad, "view": look}
+    return {name: _document(found, rules) for name, found in by_document.items()}
+
+
+def _looking(need: Need, rules: Rules) -> Need:
+    """What is needed, as the document of the role that only looks has it."""
+    scopes = rules.scopes
+    other = next(
+        (to for one, to in scopes[need.scope].looks_in.items() if fnmatchcase(need.action, one)), None
+    )
+    if other:
+        need = replace(need, scope=other, condition=scopes[other].condition)
+    pattern = next((one for one in scopes[need.scope].reads if fnmatchcase(need.action, one)), need.action)
+    return replace(need, action=pattern)
+
+
+def _document(needs: Iterable[Need], rules: Rules) -> Document:
+    by_scope: dict[str, list[Need]] = {}
+    for need in needs:
+        by_scope.setdefault(need.scope, []).append(need)
+    return {
+        "Version": "2012-10-17",
+        "Statement": [_statement(name, by_scope[name]) for name in rules.scopes if name in by_scope],
+    }
+
+
+def _statement(name: str, needs: list[Need]) -> dict[str, Any]:
+    statement: dict[str, Any] = {
+        "Sid": name,
+        "Effect": "Allow",
+        "Action": _short({need.action for need in needs}),
+        "Resource": _short({resource for need in needs for resource in need.resources}),
+    }
+    if needs[0].condition:
+        statement["Condition"] = {
+            operator: {key: _merged(need.condition[operator][key] for need in needs) for key in keys}
+            for operator, keys in needs[0].condition.items()
+        }
+    return statement
+
+
+def _merged(values: Iterable[Any]) -> Any:
+    merged: set[str] = set()
+    for value in values:
+        merged |= set(listed(value))
+    return _short(merged)
+
+
+def _short(values: set[str]) -> str | list[str]:
+    ordered = sorted(values)
+    return ordered[0] if len(ordered) == 1 else ordered
+
+
+@dataclass(frozen=True, order=True)
+class Grant:
+    """An action on a resource, in a statement with its conditions."""
+
+    statement: str
+    action: str
+    resource: str
+    condition: str
+
+
+def grants(document: Mapping[str, Any]) -> set[Grant]:
+    """What a document allows, one by one."""
+    return {
+        Grant(statement["Sid"], action, resource, _canonical(statement.get("Condition", {})))
+        for statement in document["Statement"]
+        for action in listed(statement["Action"])
+        for resource in listed(statement["Resource"])
+    }
+
+
+def admits(document: Mapping[str, Any], action: str, resource: str) -> bool:
+    """Whether some statement of a document allows an action on a resource, which may itself hold wildcards.
+
+    Conditions are not looked at, nor what the document denies: it tells what is missing, not what is safe.
+    """
+    return any(
+        statement["Effect"] == "Allow"
+        and any(fnmatchcase(action.lower(), pattern.lower()) for pattern in listed(statement["Action"]))
+        and any(_fits(resource, pattern) for pattern in listed(statement["Resource"]))
+        for statement in document["Statement"]
+    )
+
+
+def listed(value: str | list[str]) -> list[str]:
+    """A statement's value as a list."""
+    return [value] if isinstance(value, str) else value
+
+
+def _fits(resource: str, pattern: str) -> bool:
+    return fnmatchcase(resource, pattern.replace("[", "[[]"))
+
+
+def _canonical(condition: Mapping[str, Any]) -> str:
+    return "; ".join(
+        f"{operator} {key} {' '.join(sorted(listed(value)))}"
+        for operator, keys in sorted(condition.items())
+        for key, value in sorted(keys.items())
+    )

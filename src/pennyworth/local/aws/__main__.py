@@ -1,0 +1,82 @@
+"""AWS on this machine: `python -m pennyworth.local.aws FOLDER`, in the environment `localaws`.
+
+Listens on 127.0.0.1, writes its port to FOLDER/port, and serves until it is ended. Everything that it and the
+functions write goes below FOLDER, or below --state what is to outlive it. `pennyworth.local.aws.server.LocalAws` is the
+way to start it.
+"""
+
+import argparse
+import asyncio
+import os
+import signal
+import socket
+from pathlib import Path
+
+from pennyworth.local.aws.server import ACCOUNT
+
+
+def main() -> None:
+    """Start MiniStack with our parts in it, and serve."""
+    parser = argparse.ArgumentParser(prog="python -m pennyworth.local.aws", description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--port", type=int, default=0, help="where to listen; 0 takes a free one")
+    parser.add_argument("--auth", action="store_true", help="judge signatures, IAM policies and OIDC trust")
+    parser.add_argument("--state", type=Path, help="keep what is deployed in this folder")
+    parser.add_argument("--record", type=Path, help="write the calls that IAM judges to this file")
+    options = parser.parse_args()
+
+    listener = socket.create_server(("127.0.0.1", options.port))
+    endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    os.environ.update(_settings(options.folder, endpoint, auth=options.auth, state=options.state))
+    port = options.folder / "port"
+    port.with_suffix(".new").write_text(endpoint.rpartition(":")[2])
+    port.with_suffix(".new").rename(port)
+    asyncio.run(_serve(listener, options.folder, endpoint, options.record))
+
+
+def _settings(folder: Path, endpoint: str, *, auth: bool, state: Path | None) -> dict[str, str]:
+    """MiniStack's own environment variables. Some are read on import."""
+    scratch = folder / "tmp"
+    scratch.mkdir(parents=True, exist_ok=True)
+    kept = (
+        {"PERSIST_STATE": "1", "STATE_DIR": str(state), "S3_PERSIST": "1", "S3_DATA_DIR": str(state / "s3")}
+        if state
+        else {"PERSIST_STATE": "0", "S3_DATA_DIR": str(scratch / "s3")}
+    )
+    return {
+        "TMPDIR": str(scratch),
+        "BIND_HOST": "127.0.0.1",
+        "GATEWAY_PORT": endpoint.rpartition(":")[2],
+        "AWS_ENDPOINT_URL": endpoint,
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        "MINISTACK_ACCOUNT_ID": ACCOUNT,  # whose domains are served by Host header
+        "AUTH": str(auth).lower(),
+        **kept,
+    }
+
+
+async def _serve(listener: socket.socket, folder: Path, endpoint: str, record: Path | None) -> None:
+    # imported here: MiniStack reads its settings when it is imported
+    from hypercorn.asyncio import serve
+    from hypercorn.config import Config
+    from ministack.app import app
+
+    from pennyworth.local.aws import emulator
+    from pennyworth.local.aws.functions import Functions
+
+    emulator.apply(Functions(folder / "functions"), endpoint, record)
+    ended = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    config = Config()
+    config.bind = [f"fd://{listener.detach()}"]
+    config.loglevel = "WARNING"
+    config.graceful_timeout = 0.2
+    config.h11_max_incomplete_size = 128 * 1024
+    await serve(app, config, shutdown_trigger=ended.wait)
+    os._exit(0)  # functions' threads may still wait for their ends; their processes go when this one does
+
+
+if __name__ == "__main__":
+    main()

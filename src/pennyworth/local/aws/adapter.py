@@ -1,0 +1,85 @@
+"""What stands between Lambda and the app: the real Web Adapter where it is at hand, else our stand-in.
+
+https://github.com/aws/aws-lambda-web-adapter
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from pennyworth.host.errors import OperationFailed
+from pennyworth.host.places import made, work_dir
+from pennyworth.host.processes import Child
+from pennyworth.host.progress import say, step
+from pennyworth.local.aws import standin
+
+VERSION = "1.0.0-rc1"
+"""The newest on crates.io."""
+PROGRAM = "lambda-adapter"
+VARIABLE = "PENNYWORTH_LAMBDA_ADAPTER"
+STAND_IN = "stand-in"
+_PROGRESS_SECONDS = 15.0
+
+
+class AdapterUnavailable(OperationFailed):
+    """The real Web Adapter could not be built; the message says what to do next."""
+
+
+def real() -> Path | None:
+    """The real Web Adapter's program: named by PENNYWORTH_LAMBDA_ADAPTER, built here, or on PATH."""
+    named = os.environ.get(VARIABLE)
+    if named and named != STAND_IN:
+        return Path(named)
+    built = work_dir() / "adapter" / "bin" / PROGRAM
+    found = built if os.access(built, os.X_OK) else shutil.which(PROGRAM)
+    return Path(found) if found else None
+
+
+def command() -> list[str]:
+    """What runs beside a function: the real one where it is at hand, unless the variable says `stand-in`."""
+    program = None if os.environ.get(VARIABLE) == STAND_IN else real()
+    return [str(program)] if program else [sys.executable, "-I", "-S", standin.__file__]
+
+
+def build() -> Path:
+    """Build the real one with cargo, into the project's folder.
+
+    Returns:
+        the program.
+    Raises:
+        AdapterUnavailable: there is no cargo, or it failed.
+    """
+    cargo = shutil.which("cargo")
+    if cargo is None:
+        raise AdapterUnavailable(
+            "cargo is not on PATH: install Rust (https://rustup.rs), or do without (see --help)"
+        )
+    root = made("adapter")
+    install = [cargo, "install", "lambda_web_adapter", "--version", VERSION, "--locked", "--root", str(root)]
+    with (
+        tempfile.TemporaryDirectory(prefix="cargo-", dir=made("tmp")) as target,
+        step(f"building the Lambda Web Adapter {VERSION} (first time only)") as detail,
+        Child(
+            install,
+            log=made("logs") / "adapter.log",
+            env={**os.environ, "CARGO_TARGET_DIR": target, "CARGO_TERM_COLOR": "never"},
+        ) as child,
+    ):
+        while True:
+            try:
+                status = child.wait(_PROGRESS_SECONDS)
+                break
+            except subprocess.TimeoutExpired:
+                say(f"  · {_compiled(child)} packages compiled")
+        detail(f"{_compiled(child)} packages")
+        program = root / "bin" / PROGRAM
+        if status or not program.exists():
+            raise AdapterUnavailable(f"cargo could not build the Web Adapter:\n{child.tail()}")
+    return program
+
+
+def _compiled(child: Child) -> int:
+    return child.tail(sys.maxsize).count("Compiling ")

@@ -1,0 +1,47 @@
+"""Lambda's Python runtimes: the interpreter that a function names, with nothing but itself on its path."""
+
+import fcntl
+import subprocess
+import sys
+from pathlib import Path
+
+from pennyworth.host.errors import OperationFailed
+from pennyworth.host.interpreters import interpreter
+from pennyworth.host.places import made
+
+
+class RuntimeMissing(OperationFailed):
+    """No such Python is at hand; the message names it."""
+
+
+def programs(runtime: str) -> Path:
+    """A folder whose `python3` and `python` are the runtime's interpreter, to put first on PATH.
+
+    It is a virtual environment without packages, so that what this machine happens to have installed can't stand in
+    for what the package lacks.
+
+    Args:
+        runtime: Lambda's name, such as python3.13.
+    Raises:
+        RuntimeMissing: this machine does not have that Python.
+    """
+    home = made("runtimes") / runtime
+    with home.with_suffix(f"{home.suffix}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (home / "bin" / "python3").exists():
+            _make(runtime, home)
+    return home / "bin"
+
+
+def _make(runtime: str, home: Path) -> None:
+    found = interpreter(runtime.removeprefix("python"))
+    if found is None:
+        here = f"python{sys.version_info.major}.{sys.version_info.minor}"
+        raise RuntimeMissing(
+            f"the function wants {runtime}, which is not on this machine. Install it, or deploy for the Python at hand"
+            f" ({here})."
+        )
+    command = [found.path, "-m", "venv", "--without-pip", "--clear", str(home)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    if done.returncode:
+        raise RuntimeMissing(f"{found.path} can't make a virtual environment: {done.stderr.strip()}")

@@ -1,0 +1,113 @@
+"""The demo's stack: `sam build` and an unmodified `sam deploy` onto a local AWS, with a custom domain."""
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from pennyworth.host.environments import clean_environ, environment
+from pennyworth.host.errors import OperationFailed
+from pennyworth.host.places import made
+from pennyworth.host.processes import Child
+from pennyworth.local.aws.server import LocalAws
+from pennyworth.pipeline.deploy.parameter_file import parameter_file
+
+STACK = "pennyworth-demo"
+DOMAIN = "pennyworth.localhost"
+"""What many systems resolve to loopback by themselves: https://www.rfc-editor.org/rfc/rfc6761#section-6.3"""
+
+_DEPLOY_SECONDS = 300.0
+
+
+class DeployFailed(OperationFailed):
+    """The stack could not be deployed; the message holds sam's own words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where the deployed API answers on this machine. Both are OpenAI base URLs, ending in /v1."""
+
+    url: str
+    """The plain API URL, as the local AWS has it."""
+    domain_url: str
+    """The same at the custom domain, which not every system resolves."""
+    host: str
+    port: int
+    """What to connect to for either."""
+    log_group: str
+    """Where the function logs."""
+
+    @property
+    def domain(self) -> str:
+        """The custom domain's name."""
+        return str(urlsplit(self.domain_url).hostname)
+
+
+def deploy(aws: LocalAws, template: Path, parameters: Mapping[str, str]) -> Endpoint:
+    """Deploy the stack.
+
+    Args:
+        aws: where to.
+        template: the built template.
+        parameters: its parameters, but those of the domain.
+    Returns:
+        where it answers.
+    Raises:
+        DeployFailed: sam's own words say why.
+    """
+    zone = _ask(aws, "zone", DOMAIN)
+    parameters = {**parameters, "BaseDomain": DOMAIN, "Route53HostedZoneId": zone}
+    log = made("logs") / f"sam-deploy-{os.getpid()}.log"
+    try:
+        with parameter_file(parameters, made("demo")) as file:
+            command: list[str | Path] = [
+                *(environment("tools") / "sam", "deploy", "--template-file", template),
+                *("--stack-name", STACK, "--parameter-overrides", file, "--capabilities", "CAPABILITY_IAM"),
+                *("--resolve-s3", "--no-confirm-changeset", "--no-progressbar"),
+            ]
+            with Child(command, log=log, env=_environ(aws), cwd=template.parent) as sam:
+                try:
+                    status = sam.wait(_DEPLOY_SECONDS)
+                except subprocess.TimeoutExpired:
+                    status = None
+                if status != 0:
+                    raise DeployFailed(f"sam deploy failed:\n{sam.tail(30)}")
+    finally:
+        log.unlink(missing_ok=True)
+    outputs = _ask(aws, "outputs", STACK)
+    here = urlsplit(aws.endpoint)
+    api = str(urlsplit(outputs["ApiUrl"]).hostname).partition(".")[0]
+    domain = urlsplit(outputs["CustomDomainUrl"])
+    return Endpoint(
+        url=f"{aws.endpoint}/_aws/execute-api/{api}/v1",
+        domain_url=f"http://{domain.hostname}:{here.port}{domain.path}",
+        host=str(here.hostname),
+        port=int(here.port or 80),
+        log_group=outputs["LogGroupName"],
+    )
+
+
+def function_log(aws: LocalAws, endpoint: Endpoint) -> str:
+    """The last lines that the function logged."""
+    return str(_ask(aws, "log", endpoint.log_group))
+
+
+def _ask(aws: LocalAws, *words: str) -> Any:
+    """An answer of the local AWS, by way of aws.py."""
+    command: list[str | Path] = [environment("tools") / "python", Path(__file__).with_name("aws.py"), *words]
+    log = made("logs") / f"aws-{os.getpid()}.log"
+    try:
+        with Child(command, log=log, env=_environ(aws)) as asked:
+            if asked.wait():
+                raise DeployFailed(f"the local AWS refused:\n{asked.tail()}")
+            return json.loads(asked.tail(1))
+    finally:
+        log.unlink(missing_ok=True)
+
+
+def _environ(aws: LocalAws) -> dict[str, str]:
+    return {**clean_environ(), **aws.environ(), "TMPDIR": str(made("tmp"))}

@@ -1,0 +1,85 @@
+"""What a workflow's jobs may do, by their `permissions:`.
+
+https://docs.github.com/actions/reference/workflows-and-actions/workflow-syntax#permissions
+"""
+
+import json
+import re
+import subprocess
+from collections.abc import Mapping
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+from pennyworth.host.environments import environment
+from pennyworth.local.rehearsal.act import ActFailed
+
+_LEVELS = ("none", "read", "write")
+_ALL = (
+    *("actions", "attestations", "checks", "contents", "deployments", "discussions", "id-token"),
+    *("issues", "packages", "pages", "pull-requests", "security-events", "statuses"),
+)
+_DEFAULT = {"contents": "read", "packages": "read"}  # where neither job nor workflow says anything
+_CALLED = re.compile(
+    r"(?P<repository>[\w.-]+/[\w.-]+)/(?P<path>\.github/workflows/[\w.-]+)@(?P<ref>[\w./-]+)"
+)
+
+# PyYAML is a library of the tools: a bare Python may run the rehearsal. Its `on:` would be True; nobody reads it here.
+_AS_JSON = "import json, sys, yaml; print(json.dumps(yaml.safe_load(sys.stdin), default=str, skipkeys=True))"
+
+
+def granted(tree: Path, workflow: str, repositories: Mapping[str, Path]) -> dict[str, str]:
+    """What any of a workflow's jobs may do: act hands all of them one token.
+
+    Args:
+        tree: the repository's files.
+        workflow: the workflow file's path in it.
+        repositories: folders that stand for other repositories, each OWNER/NAME@REF.
+    Raises:
+        ActFailed: a called workflow asks for more than its caller grants.
+    """
+    read = _read(tree / workflow)
+    return reduce(_either, (_of(job, read, tree, repositories) for job in read["jobs"].values()), {})
+
+
+def _of(
+    job: Mapping[str, Any], workflow: Mapping[str, Any], tree: Path, repositories: Mapping[str, Path]
+) -> dict[str, str]:
+    own = _stated(job.get("permissions", workflow.get("permissions", _DEFAULT)))
+    called = str(job.get("uses", ""))
+    if found := _CALLED.fullmatch(called):
+        tree, path = repositories[f"{found['repository']}@{found['ref']}"], found["path"]
+    elif called.startswith("./"):
+        path = called
+    else:
+        return own
+    theirs = granted(tree, path, repositories)
+    for name, level in theirs.items():
+        if _LEVELS.index(level) > _LEVELS.index(own.get(name, "none")):
+            raise ActFailed(
+                f"GitHub would not start it: {path} asks for {name}: {level}, its caller allows {own.get(name, 'none')}"
+            )
+    return theirs
+
+
+def _stated(permissions: Any) -> dict[str, str]:
+    if isinstance(permissions, str):  # read-all, write-all
+        return dict.fromkeys(_ALL, permissions.removesuffix("-all"))
+    return dict(permissions or {})
+
+
+def _either(one: dict[str, str], other: dict[str, str]) -> dict[str, str]:
+    return {
+        name: max(one.get(name, "none"), other.get(name, "none"), key=_LEVELS.index) for name in one | other
+    }
+
+
+def _read(file: Path) -> dict[str, Any]:
+    told = subprocess.run(
+        [environment("tools") / "python", "-c", _AS_JSON],
+        input=file.read_bytes(),
+        capture_output=True,
+        check=True,
+    )
+    read: dict[str, Any] = json.loads(told.stdout)
+    return read

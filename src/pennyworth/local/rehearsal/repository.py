@@ -1,0 +1,425 @@
+"""A repository on GitHub as a workflow's run sees it, and the AWS account that it deploys to, on this machine.
+
+    with LocalAws(auth=True) as aws, Repository(aws) as repository:
+        deployed = repository.run()                                          # a push to main, by deploy.yml
+        repository.write("config.yaml", "model_list: []")
+        repository.run("preview.yml", event="pull_request", pull_request=PullRequest(7))
+        repository.github.bodies(7)                                          # what was said to GitHub
+        repository.upstream.answer = Answer(status=500)                      # what answers behind the endpoint
+        repository.run("health-check.yml", event="schedule")
+
+The account is made ready by policies/bootstrap.yaml, with the very command of policies/README.md, and keeps its state
+from run to run. The workflows are the real ones, and so are the template, `sam deploy` and the function; behind it
+answers a scripted upstream. GitHub's API is a fake that holds each run to the workflow's `permissions:`.
+"""
+
+import json
+import re
+import secrets
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal
+
+from pennyworth.host.environments import clean_environ, environment
+from pennyworth.host.errors import OperationFailed
+from pennyworth.host.places import ROOT, made
+from pennyworth.host.scratch import scratch
+from pennyworth.iam.policy.documents import DEPLOY_ROLE, MANAGED_POLICIES
+from pennyworth.local.aws.server import ACCOUNT, LocalAws
+from pennyworth.local.github import FakeGitHub
+from pennyworth.local.llm.scripted import Answer, ScriptedUpstream
+from pennyworth.local.rehearsal import act
+from pennyworth.local.rehearsal.issuer import PullRequest, Run, TokenIssuer
+from pennyworth.local.rehearsal.permissions import granted
+from pennyworth.local.rehearsal.tree import rewritten, rewritten_tree
+from pennyworth.pipeline.build import Target
+
+WORKFLOWS = ".github/workflows"
+WORKFLOW = f"{WORKFLOWS}/deploy.yml"
+CALLER = f"{WORKFLOWS}/pennyworth.yml"
+REPOSITORY = "example/pennyworth"
+CALLED = "elsewhere/endpoint@v1"
+BRANCH = "main"
+REGION = "us-west-2"
+STACK = "pennyworth-rehearsal"
+DOMAIN = "rehearsal.example.com"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/{DEPLOY_ROLE}"
+VIEW_ROLE = "pennyworth-github-view-role"
+
+Event = Literal["push", "workflow_dispatch", "schedule", "pull_request"]
+
+_UPSTREAM_KEY = "REHEARSAL_UPSTREAM_KEY"
+_PACE_SECONDS = 0.03  # so that a stream can be seen to be one
+_CRON = "17 */6 * * *"
+_LOGS_KEPT = 40
+_COMMANDS = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_CALLS = re.compile(r"^\s+uses:\s*([\w.-]+/[\w.-]+/\.github/workflows/[\w.-]+@[\w./-]+)", re.MULTILINE)
+
+
+class Unprepared(OperationFailed):
+    """The local account could not be made ready; the message says what refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """How a run went."""
+
+    job: act.Job
+    trusted: str
+    """The `sub` that the role trusts."""
+    presented: str
+    """The `sub` of the run's token."""
+    secrets: Mapping[str, str]
+    """The repository's secrets, as they were made up for it."""
+    log: Path
+    """act's log, a JSON object a line."""
+
+    @property
+    def summary(self) -> str:
+        """The job's summary as GitHub would show it: with its secrets masked."""
+        text = self.job.summary
+        for value in sorted(filter(None, self.secrets.values()), key=len, reverse=True):
+            text = text.replace(value, "***")
+        return text
+
+    @property
+    def shown(self) -> str:
+        """All that the log shows, what the job's summary is made of included."""
+        lines = self.log.read_text(errors="replace").splitlines()
+        return "\n".join(json.loads(line)["msg"] for line in lines if line.startswith("{"))
+
+
+class Repository:
+    """The repository and its account, from `with` to the end of it. Runs are made one after another."""
+
+    def __init__(
+        self,
+        aws: LocalAws | None,
+        *,
+        immutable: bool = False,
+        credentials: Literal["role", "keys", "both"] = "role",
+        environment: str = "",
+        called: bool = False,
+        ready: bool = True,
+    ) -> None:
+        """
+        Args:
+            aws: the local AWS, with auth. Its deploy role will trust REPOSITORY's branch BRANCH. None, for workflows
+                that have nothing to do with AWS: there is no account then, and no secret.
+            immutable: whether GitHub's ids stand in `sub`, on both sides.
+            credentials: what the repository's secrets hold: the deploy role's ARN, a user's static keys, or both.
+            environment: a GitHub environment that the deploy role trusts, too.
+            called: let this project lie in another repository, CALLED, and this one hold what `pennyworth init`
+                writes: a workflow that calls it, CALLER, and a configuration.
+            ready: make the account ready, and the repository's secrets with it. Else both are the caller's to do.
+        """
+        self._aws = aws
+        self._immutable = immutable
+        self._credentials = credentials
+        self._environment = environment
+        self._called = called
+        self._ready = ready
+        self._within = ExitStack()
+        self._runs = 0
+
+    def __enter__(self) -> "Repository":
+        """Write its files and make the account ready.
+
+        Raises:
+            Unprepared: the account could not be made ready.
+        """
+        with ExitStack() as within:
+            self._folder = within.enter_context(scratch("rehearsal"))
+            key = f"sk-upstream-{secrets.token_hex(16)}"
+            self.provider_credentials = f"# for the rehearsal\n{_UPSTREAM_KEY}={key}\n"
+            """What the upstream's key is handed over as."""
+            self.upstream = within.enter_context(ScriptedUpstream(Answer(pace=_PACE_SECONDS), key=key))
+            """What answers behind the endpoint. Told to fail, it does: `upstream.answer`, `upstream.then`."""
+            self.github = within.enter_context(FakeGitHub(REPOSITORY, self._folder / "github.git"))
+            """GitHub's API: what it was told, and what people do there."""
+            self.tree = self._folder / "tree"
+            """The repository's files, as the next run finds them. See `write`."""
+            self._repositories: dict[str, Path] = {}
+            if self._called:
+                self._init()
+                self._repositories[CALLED] = rewritten_tree(self._folder / "called", called=CALLED)
+            else:
+                rewritten_tree(self.tree)
+            self.write("config.yaml", _configuration(self.upstream))
+            act.commit(self.tree, REPOSITORY, BRANCH)
+            self.github.commits.receive(self.tree, BRANCH)
+            target = Target.here()
+            self.variables = {
+                "PYTHON_RUNTIME": f"python{target.python}",
+                "ARCHITECTURE": target.architecture,
+            }
+            """The repository's variables; change them between runs."""
+            self.secrets = self._prepare(self._aws) if self._aws and self._ready else {}
+            """The repository's secrets; change or remove them between runs."""
+            self._within = within.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._within.close()
+
+    def write(self, path: str, text: str) -> None:
+        """Write one of the repository's files, for the runs to come. A workflow or an action may say `uses: $/`."""
+        file = self.tree / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(rewritten(text) if file.suffix == ".yml" else text)
+
+    def run(
+        self,
+        workflow: str = "",
+        *,
+        event: Event = "push",
+        inputs: Mapping[str, str] = MappingProxyType({}),
+        branch: str = BRANCH,
+        repository: str = REPOSITORY,
+        environment: str = "",
+        pull_request: PullRequest | None = None,
+        online: bool = False,
+        masked: bool = True,
+        report: Callable[[act.Step], None] = lambda _: None,
+    ) -> Rehearsal:
+        """Run one of the repository's workflows.
+
+        Args:
+            workflow: the workflow file's name in .github/workflows, such as health-check.yml. By default the one that
+                deploys.
+            event: what starts it. A schedule's runs are always BRANCH's.
+            inputs: a dispatch's.
+            branch: the branch that the run's token is for; a pull request's own is in `pull_request`.
+            repository: OWNER/NAME of the repository that the token is for.
+            environment: the GitHub environment that the job will name. By default the input of that name.
+            pull_request: which one the event pull_request is of; by default one from this repository.
+            online: fetch the actions of others instead of using stand-ins.
+            masked: replace secrets by *** in the log, as GitHub does.
+            report: is told of each step as it ends.
+        Raises:
+            act.ActFailed: the workflow could not be run.
+        """
+        self._runs += 1
+        name = f"{WORKFLOWS}/{workflow}" if workflow else CALLER if self._called else WORKFLOW
+        asked = (pull_request or PullRequest()) if event == "pull_request" else None
+        calls = _CALLS.findall((self.tree / name).read_text())
+        run = Run(
+            repository,
+            branch,
+            event,
+            name,
+            act.commit(self.tree, repository, asked.branch if asked else branch),
+            environment or inputs.get("environment", ""),
+            asked,
+            calls[0] if calls else "",
+        )
+        foreign = bool(asked and asked.fork)  # GitHub trusts such a run with nothing
+        permissions = granted(self.tree, name, self._repositories)
+        if foreign:
+            permissions = dict.fromkeys(permissions, "read")
+        self.github.commits.receive(self.tree, asked.branch if asked else branch)
+        if asked:
+            self.github.open_pull_request(asked.number)
+        token = self.github.grant(permissions)
+        folder = self._folder / f"run-{self._runs}"
+        with TokenIssuer(run, immutable=self._immutable) as issuer:
+            job = act.run(
+                self.tree,
+                name,
+                _payload(run, inputs, self.github.commits.head(BRANCH) or run.sha),
+                name=event,
+                folder=folder,
+                environ={
+                    **(_reach(self._aws) if self._aws else {}),
+                    **(issuer.environ if permissions.get("id-token") == "write" else {}),
+                    "GITHUB_API_URL": self.github.api_url,
+                    "GITHUB_RUN_ID": str(self._runs),
+                    "GITHUB_RUN_NUMBER": str(self._runs),
+                    "REHEARSAL_CACHE": str(self._folder / "cache"),
+                    "PENNYWORTH_WORK_DIR": str(made().resolve()),
+                    "PENNYWORTH_TARGET_SYSTEM": Target.here().system,
+                    "SAM_CLI_POLL_DELAY": "0.5",  # nobody here throttles it
+                },
+                secrets={**({} if foreign else self.secrets), "GITHUB_TOKEN": token},
+                variables={} if foreign else self.variables,
+                repositories=self._repositories,
+                online=online,
+                masked=masked,
+                report=report,
+            )
+        self.github.revoke(token)
+        if not asked and self.github.commits.head(branch) != run.sha:
+            act.pull(self.tree, self.github.commits.folder, branch)  # what the run committed
+        log = _kept(folder / "act.jsonl", f"{self._folder.name}-{self._runs}")
+        shutil.rmtree(folder, ignore_errors=True)
+        trusted = Run(REPOSITORY, BRANCH, event, WORKFLOW, run.sha)
+        trusts, presents = (one.subject(immutable=self._immutable) for one in (trusted, run))
+        return Rehearsal(job, trusts, presents, dict(self.secrets), log)
+
+    def _init(self) -> None:
+        """Let `pennyworth init` write the repository."""
+        called, _, ref = CALLED.partition("@")
+        said = f"--provider openai --domain {DOMAIN} --branch {BRANCH} --from {called} --ref {ref}".split()
+        self.tree.mkdir()
+        for command in (["git", "init", "--quiet"], [sys.executable, "-m", "pennyworth.cli", "init", *said]):
+            subprocess.run(
+                command,
+                cwd=self.tree,
+                env=clean_environ() | {"PYTHONPATH": str(ROOT / "src")},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                check=True,
+            )
+
+    def _prepare(self, aws: LocalAws) -> dict[str, str]:
+        """Make the account ready with the command of policies/README.md; the repository's secrets."""
+        trusted = Run(REPOSITORY, BRANCH, "push", WORKFLOW, "")
+        zone = _call(
+            aws,
+            'aws route53 create-hosted-zone --name "$DOMAIN" --caller-reference "$DOMAIN"'
+            " --query HostedZone.Id --output text",
+            DOMAIN=DOMAIN,
+        ).rpartition("/")[2]
+        (command,) = _COMMANDS.findall((ROOT / "policies" / "README.md").read_text())
+        owner_id, repository_id = trusted.numbers if self._immutable else ("", "")
+        _call(
+            aws,
+            f'{command.rstrip()} "Environment=$ENVIRONMENT"',
+            REPOSITORY=trusted.repository,
+            OWNER_ID=owner_id,
+            REPOSITORY_ID=repository_id,
+            REGION=REGION,
+            STACK_NAME=STACK,
+            BASE_DOMAIN=DOMAIN,
+            HOSTED_ZONE_ID=zone,
+            ENVIRONMENT=self._environment,
+        )
+        view_role = _call(
+            aws, f"aws iam list-roles --query \"Roles[?RoleName=='{VIEW_ROLE}'].Arn\" --output text"
+        )
+        return {
+            **({} if self._credentials == "keys" else {"AWS_DEPLOY_ROLE_ARN": ROLE}),
+            **({} if self._credentials == "role" else _static_keys(aws)),
+            **({"AWS_VIEW_ROLE_ARN": view_role} if view_role else {}),
+            "AWS_REGION": REGION,
+            "STACK_NAME": STACK,
+            "BASE_DOMAIN": DOMAIN,
+            "ROUTE53_HOSTED_ZONE_ID": zone,
+            "LITELLM_API_KEYS": f"sk-first-{secrets.token_hex(16)},sk-second-{secrets.token_hex(16)}",
+            "PROVIDER_CREDENTIALS": self.provider_credentials,
+        }
+
+
+def _static_keys(aws: LocalAws) -> dict[str, str]:
+    """The keys of a user with the deploy role's policies and boundary, as accounts had them before OIDC."""
+    told = _call(
+        aws,
+        "aws iam create-user --user-name deployer --permissions-boundary $BOUNDARY >&2\n"
+        "aws iam list-attached-role-policies --role-name $ROLE --query AttachedPolicies[].PolicyArn --output text"
+        " | xargs -n 1 aws iam attach-user-policy --user-name deployer --policy-arn\n"
+        "aws iam create-access-key --user-name deployer"
+        " --query AccessKey.[AccessKeyId,SecretAccessKey] --output text",
+        ROLE=DEPLOY_ROLE,
+        BOUNDARY=f"arn:aws:iam::{ACCOUNT}:policy/{MANAGED_POLICIES['deploy-boundary']}",
+    )
+    return dict(zip(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), told.split(), strict=True))
+
+
+def _call(aws: LocalAws, script: str, **variables: str) -> str:
+    """Run shell commands with the account's own rights; what they print."""
+    environ = clean_environ() | aws.environ(REGION)
+    environ["PATH"] = f"{environment('rehearsal')}:{environ['PATH']}"
+    done = subprocess.run(
+        ["/bin/sh", "-euc", script],
+        cwd=ROOT,
+        env=environ | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    if done.returncode:
+        raise Unprepared(f"the local account can't be made ready:\n{done.stderr.strip()}")
+    return done.stdout.strip()
+
+
+def _reach(aws: LocalAws) -> dict[str, str]:
+    """What leads a job to the local AWS, without the keys to it: those it must earn."""
+    keys = {
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "AWS_REGION",
+        "AWS_DEFAULT_REGION",
+    }
+    return {name: value for name, value in aws.environ(REGION).items() if name not in keys}
+
+
+def _configuration(upstream: ScriptedUpstream) -> str:
+    """A config.yaml with one model; JSON is YAML."""
+    parameters = {
+        "model": f"openai/{upstream.name}",
+        "api_base": upstream.base_url,
+        "api_key": f"os.environ/{_UPSTREAM_KEY}",
+    }
+    return json.dumps({"model_list": [{"model_name": upstream.name, "litellm_params": parameters}]})
+
+
+def _kept(log: Path, name: str) -> Path:
+    """Put a run's log where it outlives its repository; the oldest ones go."""
+    folder = made("logs", "rehearsals")
+    path = folder / f"{name}.jsonl"
+    shutil.copyfile(log, path)
+    for old in sorted(folder.glob("*.jsonl"), key=lambda file: file.stat().st_mtime)[:-_LOGS_KEPT]:
+        old.unlink(missing_ok=True)
+    return path
+
+
+def _payload(run: Run, inputs: Mapping[str, str], base: str) -> dict[str, Any]:
+    """GitHub's description of the event, as far as a workflow reads it.
+
+    https://docs.github.com/webhooks/webhook-events-and-payloads
+
+    Args:
+        run: the run.
+        inputs: a dispatch's.
+        base: the commit that a pull request is to be merged onto.
+    """
+    event: dict[str, Any] = {"repository": _repository(run.repository), "sender": {"login": "somebody"}}
+    if run.event == "push":
+        return event | {"ref": run.ref, "after": run.sha}
+    if run.event == "workflow_dispatch":
+        return event | {"ref": run.ref, "workflow": run.workflow, "inputs": dict(inputs)}
+    if run.event == "schedule":
+        return event | {"schedule": _CRON, "workflow": run.workflow}
+    asked = run.pull_request or PullRequest()
+    head = _repository(asked.fork or run.repository) | {"fork": bool(asked.fork)}
+    pull_request = {
+        "number": asked.number,
+        "state": "open",
+        "draft": False,
+        "merged": False,
+        "title": "A change",
+        "body": "",
+        "user": {"login": (asked.fork or run.repository).split("/")[0], "type": "User"},
+        "head": {"ref": asked.branch, "sha": run.sha, "repo": head},
+        "base": {"ref": run.branch, "sha": base, "repo": event["repository"]},
+    }
+    return event | {"action": "synchronize", "number": asked.number, "pull_request": pull_request}
+
+
+def _repository(full_name: str) -> dict[str, Any]:
+    owner, name = full_name.split("/")
+    return {
+        "name": name,
+        "full_name": full_name,
+        "default_branch": BRANCH,
+        "fork": False,
+        "owner": {"login": owner, "name": owner},
+    }

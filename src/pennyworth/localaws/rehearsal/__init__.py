@@ -1,5 +1,0 @@
-"""The rehearsal: the deployment workflow itself, run on this machine against the local AWS."""
-
-from pennyworth.localaws.rehearsal.tree import rewritten_tree
-
-__all__ = ["rewritten_tree"]

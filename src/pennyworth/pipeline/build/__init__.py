@@ -1,0 +1,7 @@
+"""The function's package: built by `sam build` for any target, on any machine, the same each time."""
+
+from pennyworth.pipeline.build.sam import FUNCTION, sam_build
+from pennyworth.pipeline.build.target import Target
+from pennyworth.pipeline.build.tools import BuildFailed
+
+__all__ = ["FUNCTION", "BuildFailed", "Target", "sam_build"]

@@ -1,0 +1,41 @@
+"""What `make` runs for `sam build`: the function's package, into a folder.
+
+    python3 -m pennyworth.pipeline.build FOLDER
+
+PENNYWORTH_TARGET_PYTHON, PENNYWORTH_TARGET_ARCHITECTURE and PENNYWORTH_TARGET_SYSTEM say what for (the template's
+defaults); PENNYWORTH_CONFIG names a LiteLLM config file to pack; PENNYWORTH_LITELLM says whether LiteLLM comes along
+(auto, yes or no).
+"""
+
+import os
+import sys
+from pathlib import Path
+
+from pennyworth.host.environments import EnvironmentUnavailable
+from pennyworth.host.processes import raise_on_signals
+from pennyworth.pipeline.build.build import Choice, build
+from pennyworth.pipeline.build.configuration import configuration
+from pennyworth.pipeline.build.target import Target
+from pennyworth.pipeline.build.tools import BuildFailed
+
+
+def main() -> int:
+    """Build as the environment says."""
+    if len(sys.argv) != 2:
+        print(__doc__, file=sys.stderr)
+        return 2
+    raise_on_signals()
+    environ = os.environ
+    try:
+        config = environ.get("PENNYWORTH_CONFIG")
+        choice = Choice(environ.get("PENNYWORTH_LITELLM") or "auto")
+        settings = configuration(Path(config) if config else None, environ.get("LITELLM_MODEL_PROVIDER", ""))
+        build(Path(sys.argv[1]), Target.from_environ(environ), settings, choice)
+    except (BuildFailed, EnvironmentUnavailable, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

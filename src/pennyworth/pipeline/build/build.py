@@ -1,0 +1,101 @@
+"""The function's package: the gateway, its packages, its configuration, and how to start it.
+
+Byte for byte the same for the same inputs: fixed dates and modes, nothing that tells where or when it was made.
+"""
+
+import json
+import os
+import shutil
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+
+from pennyworth import __version__
+from pennyworth.host.interpreters import interpreter
+from pennyworth.host.places import ROOT, made
+from pennyworth.host.progress import say, step
+from pennyworth.pipeline.build.bytecode import compile_all
+from pennyworth.pipeline.build.configuration import Configuration
+from pennyworth.pipeline.build.dependencies import dependencies, size
+from pennyworth.pipeline.build.target import Target
+
+SOURCES = ROOT / "src"
+ENTRY = SOURCES / "run.sh"
+
+_EPOCH = 315_532_800  # 1980-01-01, the first day that a zip file knows
+
+
+class Choice(StrEnum):
+    """Whether LiteLLM is packed."""
+
+    AUTO = "auto"
+    YES = "yes"
+    NO = "no"
+
+
+def build(
+    root: Path, target: Target, settings: Configuration, litellm: Choice, kept: Path | None = None
+) -> None:
+    """Make the package.
+
+    Args:
+        root: the folder that becomes it.
+        target: what it is for.
+        settings: its configuration.
+        litellm: whether it can serve models that need LiteLLM; AUTO follows the configuration.
+        kept: where finished trees of packages are kept for the next time; a place in the project's folder by default.
+    Raises:
+        BuildFailed: see the message.
+        EnvironmentUnavailable: see the message.
+    """
+    packed = settings.needs_litellm if litellm is Choice.AUTO else litellm is Choice.YES
+    if settings.needs_litellm and settings.document and not packed:
+        say(
+            "  ! the configuration names models that need LiteLLM; without it, they will answer with an error"
+        )
+    compiler = interpreter(target.python)
+    if not compiler:
+        say(
+            f"  ! no Python {target.python} on this machine: the package holds no bytecode, and each cold start takes"
+            f" about twice as long. Install python{target.python} (or `uv python install {target.python}`) and build"
+            " again."
+        )
+    tree = dependencies(
+        target, "litellm" if packed else "gateway", compiler, kept or made("cache", "packages")
+    )
+    with step(f"packing the gateway for {target}, {'with' if packed else 'without'} LiteLLM") as detail:
+        root.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(tree, root, dirs_exist_ok=True, symlinks=True)
+        package = root / "pennyworth"
+        shutil.copytree(SOURCES / "pennyworth" / "gateway", package / "gateway", ignore=_only_sources)
+        shutil.copy(SOURCES / "pennyworth" / "__init__.py", package)
+        shutil.copy(ENTRY, root)
+        if settings.document is not None:
+            (root / "config.json").write_text(settings.document, encoding="utf-8")
+        manifest = {
+            "pennyworth": __version__,
+            "target": asdict(target),
+            "bytecode": compiler.version if compiler else None,
+            "lanes": ["direct", "litellm"] if packed else ["direct"],
+        }
+        (root / "build.json").write_text(json.dumps(manifest, indent=1) + "\n")
+        if compiler:
+            compile_all(package, root, compiler)
+        _settle(root)
+        detail(size(root))
+
+
+def _only_sources(folder: str, names: list[str]) -> set[str]:
+    """What shutil.copytree leaves behind: bytecode of whatever Python ran here last."""
+    return {name for name in names if name == "__pycache__" or name.startswith(".")}
+
+
+def _settle(root: Path) -> None:
+    """Fixed modes and dates, whatever this machine's umask and clock say."""
+    for folder, _folders, files in os.walk(root, topdown=False):
+        for path in (Path(folder, name) for name in files):
+            if not path.is_symlink():
+                path.chmod(0o755 if path.parent == root and path.name == ENTRY.name else 0o644)
+                os.utime(path, (_EPOCH, _EPOCH))
+        Path(folder).chmod(0o755)
+        os.utime(folder, (_EPOCH, _EPOCH))

@@ -1,0 +1,61 @@
+"""A LiteLLM config file as a package holds it, and whether it needs the LiteLLM lane.
+
+The gateway itself decides that, in an environment of its own, because the build runs where no YAML reader is.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from pennyworth.host.environments import clean_environ, environment
+from pennyworth.host.places import ROOT
+from pennyworth.pipeline.build.tools import output
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """What a package is configured with."""
+
+    document: str | None
+    """config.json's text, references such as `os.environ/NAME` unresolved; None without a file."""
+    needs_litellm: bool
+    """Whether any of its models needs LiteLLM. True without a file and provider: any may follow at deployment."""
+
+
+def configuration(path: Path | None, provider: str) -> Configuration:
+    """Read a config file, or see what a provider needs.
+
+    Args:
+        path: a LiteLLM config file.
+        provider: without a file, LiteLLM's name of the provider that serves all models; may be empty.
+    Raises:
+        BuildFailed: the gateway would refuse it.
+    """
+    if not path and not provider:
+        return Configuration(None, True)
+    said = output(
+        [environment("gateway") / "python", "-c", _READ, path or ""],
+        "The configuration can't be used.",
+        {**clean_environ(), "PYTHONPATH": str(ROOT / "src"), "LITELLM_MODEL_PROVIDER": provider},
+    )
+    answer = json.loads(said)
+    document = answer["document"]
+    text = (
+        None
+        if document is None
+        else json.dumps(document, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+    )
+    return Configuration(text, answer["needs_litellm"])
+
+
+_READ = """
+import json, os, sys
+from pathlib import Path
+from pennyworth.gateway.config import ConfigError, load, read
+path = Path(sys.argv[1]) if sys.argv[1] else None
+try:
+    document, config = path and read(path), load(path, os.environ)
+except ConfigError as error:
+    sys.exit(str(error))
+print(json.dumps({"document": document, "needs_litellm": config.needs_litellm()}))
+"""

@@ -1,0 +1,99 @@
+"""The third-party packages of a function package: installed for the target, trimmed, compiled, and kept.
+
+A finished tree is kept by the hash of all that it is made from, so a change of the gateway alone builds quickly.
+"""
+
+import hashlib
+import shutil
+import tempfile
+from pathlib import Path
+
+from pennyworth.host.environments import LOCKS, clean_environ, locked, uv
+from pennyworth.host.interpreters import Interpreter
+from pennyworth.host.progress import step
+from pennyworth.pipeline.build.bytecode import compile_all
+from pennyworth.pipeline.build.target import Target
+from pennyworth.pipeline.build.tools import output
+from pennyworth.pipeline.build.trim import entries, trim
+
+_SOURCES = ("bytecode.py", "dependencies.py", "target.py", "trim.py", "trim.toml")
+
+
+def dependencies(target: Target, lock: str, compiler: Interpreter | None, kept: Path) -> Path:
+    """The folder that holds the packages of a lock as a function needs them.
+
+    Args:
+        target: what they are for.
+        lock: `gateway` or `litellm`.
+        compiler: what makes the bytecode; without one there is none.
+        kept: the folder for finished trees.
+    Returns:
+        the kept tree, to be copied, never written to.
+    Raises:
+        BuildFailed: a package can't be had, or the list of what to leave out does not fit it.
+    """
+    tree = kept / f"{lock}-{target.python}-{target.architecture}-{target.system}-{_key(lock, compiler)}"
+    if tree.exists():
+        return tree
+    with locked(kept / f"{lock} packages.lock"):
+        if not tree.exists():
+            with tempfile.TemporaryDirectory(dir=kept) as scratch:
+                root = Path(scratch, "root")
+                _make(root, target, lock, compiler)
+                root.rename(tree)
+            for old in kept.glob(f"{tree.name.rpartition('-')[0]}-*"):
+                if old != tree:
+                    shutil.rmtree(old, ignore_errors=True)
+    return tree
+
+
+def size(root: Path) -> str:
+    """A folder's size as text, of the files' bytes as Lambda counts them."""
+    return f"{sum(path.stat().st_size for path in root.rglob('*') if path.is_file()) / 2**20:.1f} MiB"
+
+
+def _make(root: Path, target: Target, lock: str, compiler: Interpreter | None) -> None:
+    requirements = LOCKS / f"{lock}.txt"
+    with step(f"installing requirements/{lock}.txt for {target}") as detail:
+        wheels = [
+            "--only-binary",
+            ":all:",
+            "--python-platform",
+            target.wheels,
+            "--python-version",
+            target.python,
+        ]
+        into: list[str | Path] = ["--link-mode", "copy", "--target", root]
+        output(
+            [
+                uv(),
+                "pip",
+                "install",
+                "--quiet",
+                "--no-config",
+                "--require-hashes",
+                *wheels,
+                *into,
+                "-r",
+                requirements,
+            ],
+            f"The packages of requirements/{lock}.txt can't be had for {target}. Behind a proxy, set HTTPS_PROXY;"
+            " with a package index of your own, UV_DEFAULT_INDEX.",
+            clean_environ(),
+        )
+        detail(size(root))
+    with step("leaving out what the function never uses") as detail:
+        trim(root, entries(lock))
+        detail(size(root))
+    if compiler:
+        with step(f"compiling with Python {compiler.version}") as detail:
+            compile_all(root, root, compiler)
+            detail(size(root))
+
+
+def _key(lock: str, compiler: Interpreter | None) -> str:
+    here = Path(__file__).parent
+    digest = hashlib.sha256((compiler.version if compiler else "no bytecode").encode())
+    for path in (LOCKS / f"{lock}.txt", LOCKS / "uv.txt", *(here / name for name in _SOURCES)):
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:12]

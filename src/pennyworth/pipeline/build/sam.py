@@ -1,0 +1,105 @@
+"""`sam build`, run as anybody would run it, for a target and with everything it writes in the project's folder."""
+
+import hashlib
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from pennyworth.host.environments import LOCKS, clean_environ, environment, locked
+from pennyworth.host.interpreters import interpreter
+from pennyworth.host.places import ROOT, made
+from pennyworth.host.processes import Child
+from pennyworth.host.progress import say, step
+from pennyworth.pipeline.build.build import ENTRY, SOURCES, Choice
+from pennyworth.pipeline.build.target import TEMPLATE, Target
+from pennyworth.pipeline.build.tools import BuildFailed
+
+FUNCTION = "Function"
+"""The template's name of the function; its package is the folder of that name beside the built template."""
+
+_OURS = ("  · ", "  ✓ ", "  ✗ ", "  ! ")
+
+
+def sam_build(target: Target, *, config: Path | None, litellm: bool | None, out: Path) -> Path:
+    """Build the function with `sam build`. Nothing is done where nothing has changed since the last time.
+
+    Args:
+        target: what the package is for; deploy it with `target.parameters()`.
+        config: a LiteLLM config file to pack.
+        litellm: whether the package holds LiteLLM; None for what the configuration asks for.
+        out: a folder of its own for the build and what sam keeps beside it.
+    Returns:
+        the built template's path.
+    Raises:
+        BuildFailed: the build's own words say why.
+    """
+    out = out.resolve()
+    choice = Choice.AUTO if litellm is None else Choice.YES if litellm else Choice.NO
+    provider = os.environ.get("LITELLM_MODEL_PROVIDER", "")
+    key = _key(target, config, choice, provider)
+    inputs, built = out / "inputs", out / "build" / "template.yaml"
+    out.mkdir(parents=True, exist_ok=True)
+    with locked(out / "package.lock"):
+        if built.exists() and inputs.exists() and inputs.read_text() == key:
+            say(f"  ✓ the package for {target} is up to date")
+            return built
+        inputs.unlink(missing_ok=True)
+        environ = {
+            **clean_environ(),
+            **target.environ(),
+            "PENNYWORTH_CONFIG": str(config.resolve()) if config else "",
+            "PENNYWORTH_LITELLM": choice,
+            "PYTHON": sys.executable,
+            "SAM_CLI_TELEMETRY": "0",
+            "__SAM_CLI_APP_DIR": str(made("sam")),
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "TMPDIR": str(made("tmp")),
+        }
+        with (
+            step(f"sam build for {target}"),
+            Child(_command(target, built.parent), log=out / "log", env=environ, cwd=ROOT) as child,
+        ):
+            for line in _lines(child):
+                if line.startswith(_OURS):
+                    say(f"  {line}")
+            if child.wait():
+                raise BuildFailed(f"sam build failed:\n{child.tail(30)}")
+        inputs.write_text(key)
+    return built
+
+
+def _command(target: Target, folder: Path) -> list[str | Path]:
+    places: list[str | Path] = ["--template-file", TEMPLATE, "--build-dir", folder]
+    places += ["--cache-dir", made("cache", "sam")]
+    overrides = [f"{name}={value}" for name, value in target.parameters().items()]
+    return [environment("tools") / "sam", "build", *places, "--parameter-overrides", *overrides]
+
+
+def _lines(child: Child) -> Iterator[str]:
+    """What a program writes, line by line, while it runs."""
+    with child.log.open(encoding="utf-8", errors="replace") as log:
+        rest = ""
+        while True:
+            over = not child.running()  # asked before the last reading, so that nothing is missed
+            *lines, rest = (rest + log.read()).split("\n")
+            yield from lines
+            if over:
+                return
+            time.sleep(0.1)
+
+
+def _key(target: Target, config: Path | None, choice: Choice, provider: str) -> str:
+    """A hash of all that a build is made from."""
+    digest = hashlib.sha256(f"{target} {choice} {provider} {interpreter(target.python)}".encode())
+    folders = (SOURCES / "pennyworth" / "gateway", Path(__file__).parent)
+    sources = [
+        path for folder in folders for path in sorted(folder.rglob("*")) if "__pycache__" not in path.parts
+    ]
+    locks = [LOCKS / f"{name}.txt" for name in ("gateway", "litellm", "uv", "tools")]
+    single = [TEMPLATE, ENTRY, SOURCES / "Makefile", SOURCES / "pennyworth" / "__init__.py"]
+    for path in (*sources, *locks, *single, *([config] if config else [])):
+        if path.is_file():
+            digest.update(f"{path}\n".encode() + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""A stack's parameters, as a deployment sets them."""

@@ -1,0 +1,59 @@
+"""Runs a step in the environment that it needs, times it, and reports it on the run's page."""
+
+import importlib
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from pennyworth.github import actions, timings
+from pennyworth.host.environments import environment
+from pennyworth.host.errors import OperationFailed
+
+_REFUSED = (
+    "AWS refuses a call",
+    "Where it says AccessDenied, `pennyworth bootstrap` brings the role what policies/ has; else run this again.",
+)
+
+
+def run_step(package: str, name: str) -> int:
+    """Run a step.
+
+    Args:
+        package: what was started with `python -m`, such as `pennyworth.pipeline.steps`.
+        name: of the step's module in it, with hyphens for underscores.
+    Returns:
+        the exit status.
+    """
+    tools = environment("tools")
+    if Path(sys.prefix).resolve() != tools.parent.resolve():
+        python = tools / "python"
+        # the same program again, where its libraries are
+        os.execv(python, [str(python), "-m", package, name])  # noqa: S606
+    from botocore.exceptions import BotoCoreError, ClientError  # a library of that environment
+
+    step = importlib.import_module(f"{package}.{name.replace('-', '_')}")
+    run: Callable[[dict[str, str]], str] = step.run
+    began = time.monotonic()
+    try:
+        # what led to these modules is not for the programs that a step runs
+        report = run({name: value for name, value in os.environ.items() if name != "PYTHONPATH"})
+        mark, status = "✅", 0
+    except OperationFailed as failure:
+        report, mark, status = _failed(failure), "❌", 1
+    except (ClientError, BotoCoreError) as failure:
+        report, mark, status = _failed(OperationFailed(*_REFUSED, str(failure))), "❌", 1
+    seconds = time.monotonic() - began
+    if report:
+        actions.summary(f"### {mark} {step.TITLE} ({actions.duration(seconds)})\n\n{report}")
+        timings.note(f"{mark} {step.TITLE}", seconds)
+    return status
+
+
+def _failed(failure: OperationFailed) -> str:
+    actions.error(failure.title, f"{failure.message}\n{failure.detail}".strip())
+    if failure.report:
+        return failure.report
+    detail = f"\n\n```text\n{failure.detail}\n```" if failure.detail else ""
+    return f"**{failure.title}.** {failure.message}{detail}"

@@ -1,0 +1,418 @@
+"""`pennyworth config check`: every finding, with its line; nothing found where nothing is wrong."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pennyworth.checks.config import Report, Severity, StackSettings, catalogue, check, render
+from pennyworth.gateway.config import load
+from pennyworth.gateway.lanes.direct import PARAMETERS
+from pennyworth.gateway.providers import PROVIDERS
+from pennyworth.host.environments import environment
+from pennyworth.host.places import ROOT
+
+# what LiteLLM's own documentation shows its users, and what they make of it
+CONFIG = """\
+model_list:
+  - model_name: gpt-4o
+    litellm_params:
+      model: azure/gpt-4o-eu
+      api_base: os.environ/AZURE_API_BASE
+      api_key: "os.environ/AZURE_API_KEY"
+      api_version: "2024-10-21"
+      rpm: 6
+  - model_name: gpt-4o
+    litellm_params: {model: gpt-4o, api_key: os.environ/OPENAI_API_KEY, weight: 3}
+  - model_name: claude
+    litellm_params:
+      model: anthropic/claude-sonnet-4-5
+    model_info: {mode: chat}
+litellm_settings:
+  drop_params: true
+  success_callback: [langfuse]
+router_settings: {model_group_alias: {gpt-4: gpt-4o}, routing_strategy: simple-shuffle}
+general_settings: {master_key: os.environ/MASTER}
+environment_variables: {REGION: eu}
+"""
+
+COMPLETE = {
+    "AZURE_API_BASE": "https://x.openai.azure.com",
+    "AZURE_API_KEY": "value-of-azure-key",
+    "OPENAI_API_KEY": "value-of-openai-key",
+    "ANTHROPIC_API_KEY": "value-of-anthropic-key",
+    "MASTER": "value-of-master-key",
+}
+
+
+def checked(
+    folder: Path, text: str, environ: dict[str, str] | None = None, stack: StackSettings | None = None
+) -> Report:
+    path = folder / "config.yaml"
+    path.write_text(text)
+    return check(path, environ or {}, stack)
+
+
+def one_model(**params: Any) -> str:
+    return json.dumps({"model_list": [{"model_name": "m", "litellm_params": params}]})
+
+
+def said(report: Report, severity: Severity) -> list[tuple[int | None, str, str]]:
+    return [(f.line, f.place, f.message) for f in report.findings if f.severity is severity]
+
+
+def found(report: Report, fragment: str) -> tuple[Severity, int | None]:
+    (finding,) = [finding for finding in report.findings if fragment in finding.message]
+    return finding.severity, finding.line
+
+
+def test_each_model_is_told_its_lane_why_and_what_it_needs(tmp_path: Path) -> None:
+    report = checked(tmp_path, CONFIG, {"OPENAI_API_KEY": "x"})
+    azure, openai, claude = report.models
+    assert [(m.line, m.provider, m.lane) for m in report.models] == [
+        (2, "azure", "litellm"),
+        (9, "openai", "direct"),
+        (11, "anthropic", "litellm"),
+    ]
+    assert "dated" in azure.reason and "OpenAI's API" in openai.reason and "translates" in claude.reason
+    needed = {(need.variables[0], need.met) for model in report.models for need in model.needs}
+    assert needed == {
+        ("AZURE_API_BASE", False),
+        ("AZURE_API_KEY", False),
+        ("OPENAI_API_KEY", True),
+        ("ANTHROPIC_API_KEY", False),
+    }
+    assert report.litellm and "190 MiB" in report.package()
+    lanes = [deployment.lane for deployment in load(tmp_path / "config.yaml", {}).deployments]
+    assert [model.lane for model in report.models] == lanes
+
+
+def test_what_has_no_effect_is_said_with_its_line(tmp_path: Path) -> None:
+    report = checked(tmp_path, CONFIG, COMPLETE)
+    assert {(s.line, s.place) for s in report.settings if not s.honoured} == {
+        (8, "model_list[0].litellm_params.rpm"),
+        (14, "model_list[2].model_info.mode"),
+        (17, "litellm_settings.success_callback"),
+        (18, "router_settings.routing_strategy"),
+    }
+    assert {(s.line, s.place) for s in report.settings if s.honoured} >= {
+        (10, "model_list[1].litellm_params.weight"),
+        (16, "litellm_settings.drop_params"),
+        (18, "router_settings.model_group_alias"),
+        (19, "general_settings.master_key"),
+    }
+    assert [(line, place) for line, place, _ in said(report, Severity.WARNING)] == [
+        (8, "model_list[0].litellm_params.rpm"),
+        (17, "litellm_settings.success_callback"),
+        (18, "router_settings.routing_strategy"),
+    ]
+    assert not report.failed() and report.failed(strict=True)
+
+
+def test_the_gateway_names_the_same_settings_as_ignored(tmp_path: Path) -> None:
+    report = checked(tmp_path, CONFIG)
+    ignored = set(load(tmp_path / "config.yaml", {}).ignored)
+    outside = {s.place for s in report.settings if not s.honoured and not s.place.startswith("model_list")}
+    assert outside == ignored
+
+
+def test_a_file_with_nothing_wrong_has_no_findings(tmp_path: Path) -> None:
+    report = checked(tmp_path, one_model(model="openai/gpt-4o", api_key="os.environ/K"), {"K": "x"})
+    assert report.findings == ()
+    assert not report.litellm and "4 MiB" in report.package()
+    assert not report.failed(strict=True)
+
+
+def test_everything_that_the_gateway_refuses_is_named_at_once(tmp_path: Path) -> None:
+    text = """\
+model_list:
+  - model_name: a
+    litellm_params: {model: openai/x, timeout: soon}
+  - litellm_params: {model: openai/x}
+  - model_name: c
+    litellm_params: {model: unheard-of}
+  - model_name: d
+    litellm_params: {model: openai/x}
+    model_info:
+      lane: fast
+  - model_name: e
+    litellm_params: {model: openai/x, api_key: os.environ/K}
+litellm_settings:
+  request_timeout: -1
+router_settings: []
+general_settings: [no]
+"""
+    report = checked(tmp_path, text, {"K": "x"})
+    assert [(line, place) for line, place, _ in said(report, Severity.ERROR)] == [
+        (3, "model_list[0].litellm_params.timeout"),
+        (4, "model_list[1].model_name"),
+        (6, "model_list[2].litellm_params.model"),
+        (10, "model_list[3].model_info.lane"),
+        (14, "litellm_settings.request_timeout"),
+        (16, "general_settings"),
+    ]
+    assert [model.name for model in report.models] == ["e"]
+    assert report.failed()
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        ("model_list:\n  - a: [\n", 3, "not valid YAML"),
+        ("model_list:\n\t- a\n", 2, "not valid YAML"),
+        ("model_list: []\n", 1, "at least one model"),
+        ("- a\n", None, "a mapping with model_list"),
+        ("", None, "a mapping with model_list"),
+        ("litellm_settings: {}\n", 1, "at least one model"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_one_error(
+    tmp_path: Path, text: str, line: int | None, message: str
+) -> None:
+    report = checked(tmp_path, text)
+    (finding,) = report.findings
+    assert (finding.severity, finding.line) == (Severity.ERROR, line)
+    assert message in finding.message
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    (finding,) = check(tmp_path / "none.yaml", {}).findings
+    assert "No such file" in finding.message
+
+
+def test_keys_that_stand_twice_and_keys_merged_in(tmp_path: Path) -> None:
+    text = """\
+defaults: &defaults {model: openai/a, api_key: os.environ/K, timeout: soon}
+model_list:
+  - model_name: m
+    litellm_params:
+      <<: *defaults
+      model: openai/b
+      model: openai/c
+"""
+    report = checked(tmp_path, text, {"K": "x"})
+    assert found(report, "stands on line 6 already") == (Severity.WARNING, 7)
+    assert found(report, "a number is expected") == (Severity.ERROR, 1)
+
+
+@pytest.mark.parametrize(
+    ("params", "severity", "message"),
+    [
+        ({"model": "opnai/x"}, Severity.ERROR, "Is 'openai' meant?"),
+        ({"model": "a-server-of-mine/x"}, Severity.ERROR, "write openai/MODEL and its api_base"),
+        ({"model": "openai/*"}, Severity.ERROR, "Write a * in both"),
+        ({"model": "hosted_vllm/x"}, Severity.WARNING, "HOSTED_VLLM_API_BASE is not set"),
+        ({"model": "ollama/x"}, Severity.WARNING, "looked for at localhost"),
+        ({"model": "openai/x", "api_base": "http://127.0.0.1:1/v1"}, Severity.WARNING, "at 127.0.0.1"),
+        ({"model": "openai/x", "api_bse": "https://e.com"}, Severity.WARNING, "Is api_base meant?"),
+        ({"model": "sagemaker/x"}, Severity.WARNING, "may not call sagemaker"),
+        ({"model": "bedrock/x", "aws_role_name": "y"}, Severity.WARNING, "may not assume another"),
+        ({"model": "vertex_ai/x"}, Severity.WARNING, "VERTEXAI_PROJECT"),
+        ({"model": "gemini/x"}, Severity.WARNING, "GEMINI_API_KEY, GOOGLE_API_KEY"),
+        ({"model": "anthropic/x", "num_retries": 3}, Severity.WARNING, "on the litellm lane"),
+        ({"model": "anthropic/claude-sonet-4-5"}, Severity.NOTE, "it has 'claude-sonnet-4-5'"),
+    ],
+)
+def test_a_model_that_will_not_work_as_it_stands(
+    tmp_path: Path, params: dict[str, Any], severity: Severity, message: str
+) -> None:
+    assert found(checked(tmp_path, one_model(**params)), message) == (severity, 1)
+
+
+@pytest.mark.parametrize("provider", [*PROVIDERS, "anthropic", "bedrock", "veniceai", "cohere_chat"])
+def test_no_known_provider_is_called_unknown(tmp_path: Path, provider: str) -> None:
+    report = checked(tmp_path, one_model(model=f"{provider}/x", api_base="https://example.com"))
+    assert not said(report, Severity.ERROR)
+
+
+def test_a_provider_of_ones_own_may_be_forced_to_the_direct_lane(tmp_path: Path) -> None:
+    entry = {
+        "model_name": "m",
+        "litellm_params": {"model": "mine/x", "api_base": "https://e.com/v1"},
+        "model_info": {"lane": "direct"},
+    }
+    report = checked(tmp_path, json.dumps({"model_list": [entry]}))
+    assert report.findings == ()
+    assert report.models[0].reason == "model_info.lane says so"
+
+
+def test_names_that_are_shared_repeated_hidden_or_lead_nowhere(tmp_path: Path) -> None:
+    text = """\
+model_list:
+  - {model_name: a, litellm_params: {model: groq/x, api_key: os.environ/K}}
+  - {model_name: a, litellm_params: {model: groq/y, api_key: os.environ/K}}
+  - {model_name: a, litellm_params: {model: groq/x, api_key: os.environ/K}}
+  - {model_name: "b-*-*", litellm_params: {model: "groq/*", api_key: os.environ/K}}
+router_settings:
+  model_group_alias:
+    a: b-x
+    c: nowhere
+    d: a
+    "e*": a
+"""
+    report = checked(tmp_path, text, {"K": "x"})
+    assert found(report, "share its requests") == (Severity.NOTE, 3)
+    assert found(report, "the very same parameters") == (Severity.WARNING, 4)
+    assert found(report, "no model's name ever matches") == (Severity.WARNING, 5)
+    assert found(report, "hides the model") == (Severity.WARNING, 8)
+    assert found(report, "no model 'nowhere'") == (Severity.ERROR, 9)
+    assert found(report, "matches nothing but itself") == (Severity.WARNING, 11)
+
+
+def test_missing_variables_are_named_once_each_with_where_to_set_them(tmp_path: Path) -> None:
+    entries = [{"model_name": n, "litellm_params": {"model": f"groq/{n}"}} for n in ("a", "b", "c")]
+    (finding,) = checked(tmp_path, json.dumps({"model_list": entries})).findings
+    assert finding.message == (
+        "GROQ_API_KEY is not set; needed by the model 'a', as its provider's key (and 2 more)."
+        " Set it in PROVIDER_CREDENTIALS, one NAME=value a line, or in the stack's Parameter Store"
+    )
+    master = {"model_list": entries, "general_settings": {"master_key": "os.environ/MASTER"}}
+    report = checked(tmp_path, json.dumps(master), {"GROQ_API_KEY": "x"})
+    assert found(report, "MASTER is not set") == (Severity.WARNING, 1)
+    given = master | {"environment_variables": {"MASTER": "os.environ/AWS_REGION"}}
+    assert checked(tmp_path, json.dumps(given), {"GROQ_API_KEY": "x"}).findings == ()
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        {"litellm_params": {"api_key": "a-secret-of-mine"}},
+        {"litellm_params": {"extra_headers": {"authorization": "a-secret-of-mine"}}},
+        {"litellm_params": {"aws_secret_access_key": "a-secret-of-mine"}},
+        {"litellm_params": {"api_base": "https://user:a-secret-of-mine@example.com"}},
+        {"litellm_params": {"user": "sk-a-secret-of-mine-1234"}},
+        {"general_settings": {"master_key": "a-secret-of-mine"}},
+        {"environment_variables": {"OPENAI_API_KEY": "a-secret-of-mine"}},
+    ],
+    ids=lambda hidden: ".".join((*hidden, *next(iter(hidden.values())))),
+)
+def test_a_secret_in_the_file_is_pointed_at_and_never_repeated(
+    tmp_path: Path, hidden: dict[str, Any]
+) -> None:
+    params = {"model": "groq/x", "api_key": "os.environ/K", **hidden.get("litellm_params", {})}
+    rest = {name: value for name, value in hidden.items() if name != "litellm_params"}
+    entry = {"model_name": "m", "litellm_params": params}
+    report = checked(tmp_path, json.dumps({"model_list": [entry], **rest}), {"K": "x"})
+    assert found(report, "a secret stands here")[0] is Severity.WARNING
+    for form in (render.as_text, render.as_json, render.as_markdown):
+        assert "a-secret-of-mine" not in form(report)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"api_key": "none"},
+        {"api_key": "not-needed"},
+        {"max_tokens": "100000"},
+        {"prompt_cache_key": "of-all-users"},
+        {"api_key": "os.environ/SOME_KEY"},
+    ],
+)
+def test_what_only_sounds_like_a_secret_is_none(tmp_path: Path, params: dict[str, Any]) -> None:
+    report = checked(tmp_path, one_model(model="groq/x", **params))
+    assert not [finding for finding in report.findings if "a secret stands here" in finding.message]
+
+
+def test_where_not_all_variables_are_known_none_is_missed(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(CONFIG)
+    assert "is not set" in render.as_text(check(path, {})) and "(not set)" in render.as_text(check(path, {}))
+    report = check(path, {}, complete=False)
+    assert "not set" not in render.as_text(report)
+    assert report.findings  # the others stay
+    assert all(need.met for model in report.models for need in model.needs)
+
+
+def test_values_of_variables_are_never_shown(tmp_path: Path) -> None:
+    report = checked(tmp_path, CONFIG, COMPLETE)
+    for form in (render.as_text, render.as_json, render.as_markdown):
+        shown = form(report)
+        assert not [value for value in COMPLETE.values() if value in shown]
+
+
+@pytest.mark.parametrize(
+    ("stack", "environ", "asked"),
+    [
+        (StackSettings(), {}, True),
+        (StackSettings(bedrock_access="no"), {}, True),
+        (StackSettings(bedrock_access="automatic", model_provider="openai"), {}, True),
+        (StackSettings(bedrock_access="automatic", model_provider="bedrock"), {}, False),
+        (StackSettings(bedrock_access="yes"), {}, False),
+        (StackSettings(), {"AWS_BEARER_TOKEN_BEDROCK": "x"}, False),
+    ],
+)
+def test_bedrock_asks_for_its_stack_parameter(
+    tmp_path: Path, stack: StackSettings, environ: dict[str, str], asked: bool
+) -> None:
+    report = checked(tmp_path, one_model(model="bedrock/converse/anthropic.claude"), environ, stack)
+    assert any("BedrockAccess" in finding.message for finding in report.findings) is asked
+    assert report.parameters == ({} if environ else {"BedrockAccess": "yes"})
+
+
+def test_what_litellm_needs_of_the_stack(tmp_path: Path) -> None:
+    text = one_model(model="anthropic/claude", api_key="os.environ/K")
+
+    def with_stack(**given: str) -> Report:
+        return checked(tmp_path, text, {"K": "x"}, StackSettings(**given))
+
+    assert found(with_stack(python_runtime="python3.11"), "too old")[0] is Severity.ERROR
+    assert found(with_stack(memory_size="256"), "512 MiB")[0] is Severity.WARNING
+    assert found(with_stack(litellm="no"), "LITELLM_LANE is no")[0] is Severity.WARNING
+    assert not with_stack(litellm="no").litellm
+    fine = with_stack(python_runtime="python3.13", memory_size="512", litellm="auto")
+    assert fine.findings == () and fine.litellm
+
+
+def test_without_a_file_the_provider_is_checked(tmp_path: Path) -> None:
+    assert found(check(None, {}), "OPENAI_API_KEY is not set") == (Severity.WARNING, None)
+    report = check(None, {"ANTHROPIC_API_KEY": "x"}, StackSettings(model_provider="anthropic"))
+    assert report.findings == () and report.litellm
+    unknown = check(None, {}, StackSettings(model_provider="antropic"))
+    assert found(unknown, "Is 'anthropic' meant?")[0] is Severity.ERROR
+
+
+def test_the_list_of_providers_is_that_of_the_locked_litellm() -> None:
+    (litellm,) = environment("litellm").parent.glob("lib/python*/site-packages/litellm")
+    fresh = {name: tuple(variables) for name, variables in catalogue.read(litellm).items()}
+    assert fresh == catalogue.key_variables(), f"make it anew: {catalogue.__doc__}"
+    assert fresh["anthropic"] == ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN")
+
+
+def test_the_direct_lanes_parameters_are_all_that_the_gateway_reads() -> None:
+    gateway = ROOT / "src" / "pennyworth" / "gateway"
+    read = {
+        name
+        for path in (gateway / "app.py", gateway / "config.py", gateway / "lanes" / "direct.py")
+        for name in re.findall(r'params(?:\.get\(|\[)"(\w+)"', path.read_text())
+    }
+    assert "api_base" in read and "timeout" in read
+    assert read <= PARAMETERS
+
+
+def run(*words: str | Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    own = {"PYTHONPATH": str(ROOT / "src"), "PATH": "/usr/bin:/bin", **environ}
+    command = [sys.executable, "-m", "pennyworth.cli", "config", "check", *map(str, words)]
+    return subprocess.run(command, env=own, capture_output=True, text=True, check=False, timeout=120)
+
+
+def test_the_command(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(CONFIG)
+    credentials = tmp_path / "credentials.env"
+    credentials.write_text("".join(f"{name}={value}\n" for name, value in COMPLETE.items()))
+    done = run(path, "--credentials", credentials)
+    assert done.returncode == 0, done.stderr
+    assert f"{path}: 3 models, with LiteLLM" in done.stdout
+    assert "warning: line 8, model_list[0].litellm_params.rpm: has no effect" in done.stdout
+    assert "not set" not in done.stdout
+    assert run(path, "--credentials", credentials, "--strict").returncode == 1
+    document = json.loads(run(path, "--json", OPENAI_API_KEY="x").stdout)
+    assert (document["errors"], document["models"][1]["needs"][0]["met"]) == (0, True)
+    assert run(path, "--markdown", OPENAI_API_KEY="x").stdout.count("\n| ⚠️ |") == document["warnings"]
+    path.write_text(one_model(model="opnai/x"))
+    assert run(path).returncode == 1
+    assert run(path, "--credentials", tmp_path / "none").returncode == 2

@@ -1,0 +1,136 @@
+"""Every call that a deployment makes: those that were recorded, and those that follow from the template."""
+
+import json
+import re
+import subprocess
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pennyworth.host.environments import environment
+from pennyworth.host.places import ROOT
+from pennyworth.iam.policy.documents import fill
+
+from .account import Role, arn
+from .evaluator import Decision, Document
+from .lifecycle import LOOKING, Recorded
+
+REQUESTS: list[dict[str, Any]] = tomllib.loads((Path(__file__).parent / "requests.toml").read_text())[
+    "request"
+]
+
+BY_TEMPLATE = {
+    "aws:CalledVia": ["cloudformation.amazonaws.com"],
+    "aws:ViaAWSService": "true",
+}
+"""What AWS tells of calls that CloudFormation makes for whoever deploys."""
+
+_OF_THE_REGION = {
+    "cloudwatch:DescribeAlarms": arn("cloudwatch", "alarm:payroll"),
+    "cloudwatch:GetMetricData": arn("cloudwatch", "dataset/default"),
+}
+"""What is asked of a whole region, as the evaluator wants it told: others' things among it."""
+
+_NEEDS = """
+import dataclasses, json, sys
+from pathlib import Path
+from pennyworth.iam.policy.derivation import needs
+from pennyworth.iam.policy.rules import rules
+from pennyworth.iam.policy.template import Template
+found = needs(Template(Path(sys.argv[1]), rules()), rules())
+print(json.dumps([dataclasses.asdict(need) for need in found]))
+"""
+
+
+@dataclass(frozen=True)
+class Call:
+    """What IAM is asked."""
+
+    by: str
+    action: str
+    resource: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    agreed: bool = False
+    """Whether the resource is another account's, whose own policy agrees."""
+    first: bool = False
+    """Whether only a very first deployment makes it."""
+
+    def __str__(self) -> str:
+        return f"{self.by}: {self.action} on {self.resource} {dict(self.facts)}"
+
+    def judged(self, role: Role) -> Decision:
+        more: dict[str, Document] = {}
+        if self.agreed:
+            statement = {
+                "Effect": "Allow",
+                "Principal": "*",
+                "Action": self.action,
+                "Resource": self.resource,
+            }
+            more["resource_policy"] = {"Version": "2012-10-17", "Statement": [statement]}
+        return role.decide(self.action, self.resource, facts=self.facts, **more)
+
+
+def derived(values: Mapping[str, str | Sequence[str]], role: str = "deploy") -> Iterator[Call]:
+    """The calls that follow from the template, and those of tools that are known.
+
+    Args:
+        values: the account's names.
+        role: by whose rights they are made: deploy, or view.
+    """
+    for need in (one for one in _needs() if role in one["roles"]):
+        kind = re.search(r"\((AWS::\w+::\w+)\)$", need["by"])
+        request = _request(kind[1] if kind else need["by"], need["action"], need["scope"])
+        facts = {**(BY_TEMPLATE if kind else {}), **fill(request.get("context", {}), values)}
+        for resource in fill(request["resources"], values):
+            agreed = request.get("agreed", False)
+            yield Call(need["by"], need["action"], resource, facts, agreed=agreed)
+
+
+def recorded(calls: Recorded, role: str = "deploy") -> Iterator[Call]:
+    """The calls that were recorded by whoever does a role's work, each once."""
+    seen = set()
+    for what, made in calls.calls.items():
+        if (what in LOOKING) is (role == "deploy"):
+            continue
+        for call in made:
+            # AWS asks about the stack's id, which the emulator leaves open
+            resource = re.sub(r"(:stack/[^/]+)/\*$", r"\1/1", call["resource"])
+            if resource == "*":
+                resource = _OF_THE_REGION.get(call["action"], resource)
+            key = (what, call["action"], resource, json.dumps(call["context"]))
+            if key not in seen:
+                seen.add(key)
+                facts = {**call["context"], "aws:RequestedRegion": call["region"]}
+                # the first deployment makes the stack with sam's bucket
+                first = what == "create" and ":stack/aws-sam-cli-managed-default/" in resource
+                yield Call(what, call["action"], resource, facts, first=first)
+
+
+@cache
+def _needs() -> list[dict[str, Any]]:
+    """What is derived, by the environment that can."""
+    told = subprocess.run(
+        [environment("tools") / "python", "-c", _NEEDS, ROOT / "template.yaml"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PYTHONPATH": str(ROOT / "src")},
+    )
+    found: list[dict[str, Any]] = json.loads(told.stdout)
+    return found
+
+
+def _request(of: str, action: str, scope: str) -> dict[str, Any]:
+    for request in REQUESTS:
+        if (
+            fnmatchcase(of, request["of"])
+            and any(fnmatchcase(action, pattern) for pattern in request["actions"])
+            and request.get("scope", scope) == scope
+        ):
+            return request
+    raise LookupError(f"{of} calls {action}: say in tests/iam/requests.toml what AWS asks IAM then")

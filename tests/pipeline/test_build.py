@@ -1,0 +1,317 @@
+"""The function's package: what is in it, what is not, and that the same inputs make the same bytes."""
+
+import hashlib
+import http.client
+import json
+import os
+import shutil
+import socket
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pennyworth.host.interpreters import interpreter
+from pennyworth.host.places import ROOT
+from pennyworth.pipeline.build import FUNCTION, BuildFailed, Target, sam_build
+from pennyworth.pipeline.build.build import Choice, build
+from pennyworth.pipeline.build.configuration import Configuration, configuration
+from pennyworth.pipeline.build.dependencies import dependencies
+from pennyworth.pipeline.build.trim import Entry, entries, trim
+
+MIB = 2**20
+MACHINES = {"arm64": 0xB7, "x86_64": 0x3E}  # e_machine: https://man7.org/linux/man-pages/man5/elf.5.html
+
+Packaged = Callable[[str, Choice], Path]
+
+
+@pytest.fixture(scope="module")
+def packaged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Packaged]:
+    """Makes the package for Lambda's Python 3.13 on an architecture, once."""
+    root = tmp_path_factory.mktemp("packages")
+
+    def make(architecture: str, litellm: Choice) -> Path:
+        folder = root / f"{architecture}-{litellm}"
+        if not folder.exists():
+            build(folder, Target("3.13", architecture), Configuration(None, True), litellm)
+        return folder
+
+    yield make
+    shutil.rmtree(root)  # too large for pytest to keep
+
+
+def fingerprint(root: Path) -> dict[str, tuple[str, int, float]]:
+    """Each file's content, mode and date."""
+    return {
+        str(path.relative_to(root)): (
+            hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "",
+            path.stat().st_mode,
+            path.stat().st_mtime,
+        )
+        for path in root.rglob("*")
+    }
+
+
+def size(root: Path) -> int:
+    return sum(path.stat().st_size for path in root.rglob("*") if path.is_file())
+
+
+@pytest.fixture
+def another_umask() -> Iterator[None]:
+    before = os.umask(0o077)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("another_umask")
+@pytest.mark.parametrize("architecture", MACHINES)
+def test_the_same_inputs_make_the_same_bytes_modes_and_dates(
+    packaged: Packaged, architecture: str, tmp_path: Path
+) -> None:
+    target, settings = Target("3.13", architecture), Configuration(None, False)
+    build(tmp_path / "package", target, settings, Choice.NO, kept=tmp_path)  # where nothing is kept yet
+    assert fingerprint(tmp_path / "package") == fingerprint(packaged(architecture, Choice.NO))
+
+
+@pytest.mark.usefixtures("another_umask")
+def test_the_same_locks_make_the_same_bytes_with_litellm_too(packaged: Packaged, tmp_path: Path) -> None:
+    architecture = "arm64"  # one is enough: it takes a minute
+    first = packaged(architecture, Choice.YES)
+    try:
+        second = dependencies(Target("3.13", architecture), "litellm", interpreter("3.13"), kept=tmp_path)
+        contents = {name: content for name, (content, _, _) in fingerprint(second).items()}
+    finally:
+        shutil.rmtree(tmp_path)  # too large for pytest to keep
+    own = {"pennyworth", "run.sh", "build.json"}
+    assert contents == {
+        name: content
+        for name, (content, _, _) in fingerprint(first).items()
+        if Path(name).parts[0] not in own
+    }
+
+
+@pytest.mark.parametrize("architecture", MACHINES)
+@pytest.mark.parametrize(("litellm", "limit"), [(Choice.YES, 200), (Choice.NO, 15)])
+def test_a_package_is_small_enough(
+    packaged: Packaged, architecture: str, litellm: Choice, limit: int
+) -> None:
+    assert size(packaged(architecture, litellm)) < limit * MIB
+
+
+@pytest.mark.parametrize("architecture", MACHINES)
+def test_compiled_modules_are_the_targets(packaged: Packaged, architecture: str) -> None:
+    modules = list(packaged(architecture, Choice.YES).rglob("*.so"))
+    assert len(modules) > 10
+    for module in modules:
+        with module.open("rb") as handle:
+            header = handle.read(20)
+        assert header[:4] == b"\x7fELF", module
+        assert struct.unpack_from("<H", header, 18)[0] == MACHINES[architecture], module
+
+
+@pytest.mark.parametrize("litellm", [Choice.YES, Choice.NO])
+def test_a_package_holds_the_gateway_and_none_of_its_siblings(packaged: Packaged, litellm: Choice) -> None:
+    root = packaged("arm64", litellm)
+    assert {path.name for path in (root / "pennyworth").iterdir()} <= {
+        "__init__.py",
+        "__pycache__",
+        "gateway",
+    }
+    sources = {path.relative_to(ROOT / "src") for path in (ROOT / "src/pennyworth/gateway").rglob("*.py")}
+    assert sources
+    assert all((root / path).exists() for path in sources)
+    assert (root / "run.sh").stat().st_mode & 0o777 == 0o755
+    assert (root / "litellm").exists() == (litellm is Choice.YES)
+    assert not list(root.rglob("RECORD"))
+    assert not (root / "bin").exists()
+
+
+def test_bytecode_is_there_for_every_module_and_never_checked_against_its_source(packaged: Packaged) -> None:
+    root = packaged("arm64", Choice.YES)
+    compiler = interpreter("3.13")
+    assert json.loads((root / "build.json").read_text()) == {
+        "pennyworth": "0.1.0",
+        "target": {"python": "3.13", "architecture": "arm64", "system": "linux"},
+        "bytecode": compiler and compiler.version,
+        "lanes": ["direct", "litellm"],
+    }
+    compiled = set(root.rglob("*.pyc"))
+    assert bool(compiled) == bool(compiler)
+    for path in compiled:
+        with path.open("rb") as handle:
+            # hash-based, and not checked: https://peps.python.org/pep-0552/
+            assert struct.unpack_from("<I", handle.read(8), 4)[0] == 0b01, path
+    if compiler:
+        sources = set(root.rglob("*.py"))
+        assert {path.parent / "__pycache__" / f"{path.stem}.cpython-313.pyc" for path in sources} == compiled
+
+
+def test_without_a_python_of_that_version_there_is_a_notice_and_no_bytecode(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert interpreter("3.99") is None  # nobody has it
+    target = Target("3.99", "arm64")
+    with pytest.raises(BuildFailed, match=r"can't be had for Python 3\.99, arm64, linux"):
+        # PyYAML has no wheel for it either, which comes after the notice
+        build(tmp_path / "package", target, Configuration(None, False), Choice.NO)
+    assert "no Python 3.99 on this machine" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("lock", ["gateway", "litellm"])
+def test_every_omission_has_a_reason(lock: str) -> None:
+    listed = entries(lock)
+    assert listed
+    assert all(len(entry.reason.split()) > 2 and entry.paths for entry in listed)
+
+
+def test_an_omission_that_matches_nothing_fails_the_build(tmp_path: Path) -> None:
+    (tmp_path / "there.txt").touch()
+    trim(tmp_path, [Entry("stays", ("*.txt",), keep=("there.txt",))])
+    assert (tmp_path / "there.txt").exists()
+    for entry in (Entry("gone", ("missing/**",)), Entry("gone", ("*.txt",), keep=("missing.txt",))):
+        with pytest.raises(BuildFailed, match="nothing matches 'missing"):
+            trim(tmp_path, [entry])
+
+
+def test_omissions_leave_what_is_kept_and_the_way_to_it(tmp_path: Path) -> None:
+    for name in ("data/s3/1.json", "data/sts/1.json", "data/endpoints.json", "data/ec2/1.json"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    trim(tmp_path, [Entry("services", ("data/*",), keep=("data/*.json", "data/s3", "data/sts/1.json"))])
+    left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert left == {"data/s3/1.json", "data/sts/1.json", "data/endpoints.json"}
+
+
+def write_config(folder: Path, model: str) -> Path:
+    path = folder / "config.yaml"
+    path.write_text(
+        f"model_list:\n- model_name: some\n  litellm_params: {{model: {model}, api_key: os.environ/SOME_KEY}}\n"
+    )
+    return path
+
+
+@pytest.mark.parametrize(
+    ("model", "litellm"), [("openai/gpt-4o", False), ("anthropic/claude-sonnet-4-5", True)]
+)
+def test_a_configuration_is_packed_as_json_and_decides_about_litellm(
+    tmp_path: Path, model: str, litellm: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOME_KEY", "sk-never-in-a-package")
+    settings = configuration(write_config(tmp_path, model), "")
+    assert settings.needs_litellm is litellm
+    assert settings.document
+    assert (
+        json.loads(settings.document)["model_list"][0]["litellm_params"]["api_key"] == "os.environ/SOME_KEY"
+    )
+
+
+def test_a_provider_decides_where_there_is_no_configuration() -> None:
+    assert not configuration(None, "openai").needs_litellm
+    assert configuration(None, "anthropic").needs_litellm
+    assert configuration(None, "").needs_litellm  # any may follow at deployment
+
+
+def test_a_configuration_that_the_gateway_would_refuse_is_not_packed(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("model_list: nothing\n")
+    with pytest.raises(BuildFailed, match="model_list"):
+        configuration(path, "")
+
+
+@pytest.mark.parametrize(
+    ("environ", "target"),
+    [
+        ({"PENNYWORTH_TARGET_PYTHON": "python3.12"}, Target("3.12", "arm64")),
+        ({"PENNYWORTH_TARGET_ARCHITECTURE": "x86_64"}, Target("3.13", "x86_64")),
+        ({"PENNYWORTH_TARGET_SYSTEM": "macos"}, Target("3.13", "arm64", "macos")),
+    ],
+)
+def test_the_environment_names_the_target(environ: dict[str, str], target: Target) -> None:
+    assert Target.from_environ(environ) == target
+    assert Target.from_environ(target.environ()) == target
+
+
+@pytest.mark.parametrize("arguments", [("3", "arm64"), ("3.13", "riscv64"), ("3.13", "arm64", "plan9")])
+def test_targets_that_do_not_exist_are_refused(arguments: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError, match="no "):
+        Target(*arguments)
+
+
+def test_sam_builds_what_the_template_names_and_only_where_something_changed(tmp_path: Path) -> None:
+    config = write_config(tmp_path, "openai/gpt-4o")
+    out = tmp_path / "out"
+
+    def package() -> Path:
+        return sam_build(Target.here(), config=config, litellm=None, out=out).parent / FUNCTION
+
+    root = package()
+    assert json.loads((root / "build.json").read_text())["lanes"] == ["direct"]
+    assert json.loads((root / "config.json").read_text())["model_list"][0]["model_name"] == "some"
+    before = (out / "log").stat().st_mtime_ns
+    assert package() == root
+    assert (out / "log").stat().st_mtime_ns == before
+    config.write_text(config.read_text().replace("some", "another"))
+    assert json.loads((package() / "config.json").read_text())["model_list"][0]["model_name"] == "another"
+
+
+def test_a_failed_build_says_why_and_is_not_taken_for_a_finished_one(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("[")
+    for _ in range(2):
+        with pytest.raises(BuildFailed, match="not valid YAML"):
+            sam_build(Target.here(), config=config, litellm=False, out=tmp_path / "out")
+
+
+def test_a_package_starts_with_nothing_but_itself_and_its_own_configuration(
+    tmp_path: Path, free_port: int
+) -> None:
+    config = write_config(tmp_path, "openai/gpt-4o")
+    build(tmp_path / "package", Target.here(), configuration(config, ""), Choice.AUTO)
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "python3").symlink_to(getattr(sys, "_base_executable", sys.executable))
+    # as the Web Adapter starts it in Lambda
+    app = subprocess.Popen(
+        [tmp_path / "package" / "run.sh"],
+        cwd=tmp_path / "package",
+        env={
+            "PATH": f"{programs}{os.pathsep}{os.defpath}",
+            "HOME": str(tmp_path),
+            "PYTHONNOUSERSITE": "1",
+            "LAMBDA_TASK_ROOT": str(tmp_path / "package"),
+            "AWS_LWA_PORT": str(free_port),
+            "LITELLM_API_KEYS": "key",
+        },
+    )
+    try:
+        for _ in range(200):
+            try:
+                assert get(free_port, "/health")
+                break
+            except OSError:
+                assert app.poll() is None, "the app has ended"
+                time.sleep(0.05)
+        assert [model["id"] for model in get(free_port, "/v1/models")["data"]] == ["some"]
+    finally:
+        app.terminate()
+        app.wait(10)
+
+
+def get(port: int, path: str) -> Any:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    connection.request("GET", path, headers={"Authorization": "Bearer key"})
+    answer = json.load(connection.getresponse())
+    connection.close()
+    return answer
+
+
+@pytest.fixture
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

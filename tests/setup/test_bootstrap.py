@@ -1,0 +1,242 @@
+"""`pennyworth bootstrap` as a person runs it: what it makes, what it leaves alone, and how it is all taken back."""
+
+import json
+import re
+import time
+from typing import Any
+
+from tests.shell import DOMAIN, HOME, REGION, REPOSITORY, Shell
+
+from pennyworth.iam.passrole.document import SID
+from pennyworth.iam.policy.documents import DEPLOY_ROLE, VIEW_ROLE
+from pennyworth.local.aws.server import ACCOUNT
+
+STACK = "pennyworth-bootstrap"
+PROVIDER = f"arn:aws:iam::{ACCOUNT}:oidc-provider/token.actions.githubusercontent.com"
+NAMES = {
+    "AWS_DEPLOY_ROLE_ARN": f"arn:aws:iam::{ACCOUNT}:role/{DEPLOY_ROLE}",
+    "AWS_VIEW_ROLE_ARN": f"arn:aws:iam::{ACCOUNT}:role/{VIEW_ROLE}",
+    "AWS_REGION": REGION,
+    "STACK_NAME": "endpoint",
+    "BASE_DOMAIN": DOMAIN,
+}
+
+
+def certificates(shell: Shell) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = shell.client("acm").list_certificates()["CertificateSummaryList"]
+    return found
+
+
+def proofs(shell: Shell) -> list[str]:
+    records = shell.client("route53").list_resource_record_sets(HostedZoneId=shell.zone)["ResourceRecordSets"]
+    return [record["Name"] for record in records if record["Type"] == "CNAME"]
+
+
+def subjects(shell: Shell) -> list[str]:
+    (statement,) = shell.role()["AssumeRolePolicyDocument"]["Statement"]
+    found: list[str] = statement["Condition"]["StringEquals"]["token.actions.githubusercontent.com:sub"]
+    return found
+
+
+def versions(shell: Shell) -> int:
+    return len(shell.iam.list_policy_versions(PolicyArn=shell.arn("pennyworth-deployment"))["Versions"])
+
+
+def test_the_plan_is_shown_and_nothing_done(shell: Shell) -> None:
+    done = shell.pennyworth("bootstrap", "--domain", DOMAIN, "--dry-run")
+    assert not done.returncode, done.stderr
+    assert f"Repository = {REPOSITORY}" in done.stdout
+    assert f"+ certificate for api.{DOMAIN}" in done.stdout
+    assert f"HostedZoneId = {shell.zone}" in done.stdout
+    refused = shell.pennyworth("bootstrap", "--domain", DOMAIN)
+    assert refused.returncode == 1
+    assert "say --yes" in refused.stderr
+    assert not shell.stacks() and not certificates(shell) and not shell.secrets
+
+
+def test_it_makes_everything_and_a_second_run_changes_nothing(shell: Shell) -> None:
+    made = shell.bootstrap()
+    assert shell.stacks() == {STACK}
+    assert subjects(shell) == [
+        "repo:Octo/pennyworth:ref:refs/heads/main",
+        "repo:Octo@11/pennyworth@22:ref:refs/heads/main",
+    ]
+    (certificate,) = certificates(shell)
+    assert certificate["DomainName"] == f"api.{DOMAIN}"
+    assert len(proofs(shell)) == 1
+    assert shell.secrets == {
+        **NAMES,
+        "ROUTE53_HOSTED_ZONE_ID": shell.zone,
+        "ACM_CERTIFICATE_ARN": certificate["CertificateArn"],
+    }
+    assert f"gh secret set LITELLM_API_KEYS --repo {REPOSITORY}" in made
+    before = len(shell.calls)
+    again = shell.bootstrap()
+    assert re.findall(r"^\+ .*", again, re.MULTILINE) == []
+    assert not [words for words in shell.calls[before:] if words[:2] == ["secret", "set"]]
+    assert certificates(shell) == [certificate]
+    assert versions(shell) == 1
+
+
+def test_values_reach_gh_by_standard_input_alone(shell: Shell) -> None:
+    shown = shell.bootstrap("--new-api-key")
+    key = shell.secrets["LITELLM_API_KEYS"]
+    assert key.startswith("sk-") and len(key) > 40
+    assert shown.count(key) == 1
+    words = {word for call in shell.calls for word in call}
+    assert not words & set(shell.secrets.values())
+
+
+def test_without_gh_the_commands_are_printed(shell: Shell) -> None:
+    shell.log_out()
+    printed = shell.bootstrap("--repository", REPOSITORY, "--new-api-key")
+    arn = certificates(shell)[0]["CertificateArn"]
+    for name, value in {**NAMES, "ROUTE53_HOSTED_ZONE_ID": shell.zone, "ACM_CERTIFICATE_ARN": arn}.items():
+        assert f"gh secret set {name} --repo {REPOSITORY} --body {value}\n" in printed
+    assert re.search(r"^ +gh secret set LITELLM_API_KEYS --repo Octo/pennyworth$", printed, re.MULTILINE)
+    assert re.search(r"^ +sk-\S{40,}$", printed, re.MULTILINE)
+    assert not shell.secrets
+
+
+def test_what_is_told_later_changes_only_that(shell: Shell) -> None:
+    shell.bootstrap()
+    changed = shell.bootstrap("--branch", "main", "--branch", "next", "--environment", "production")
+    assert "SecondBranch: nothing becomes next" in changed
+    assert "= certificate" in changed
+    assert "repo:Octo/pennyworth:ref:refs/heads/next" in subjects(shell)
+    assert "repo:Octo@11/pennyworth@22:environment:production" in subjects(shell)
+    shell.bootstrap("--branch", "main", "--environment", "")
+    assert len(subjects(shell)) == 2
+
+
+def test_what_was_changed_by_hand_is_put_back(shell: Shell) -> None:
+    shell.bootstrap()
+    expected = shell.policy("pennyworth-deployment")
+    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    wide = json.dumps({**expected, "Statement": [*expected["Statement"], everything]})
+    shell.iam.create_policy_version(
+        PolicyArn=shell.arn("pennyworth-deployment"), PolicyDocument=wide, SetAsDefault=True
+    )
+    shell.iam.delete_role_permissions_boundary(RoleName=DEPLOY_ROLE)
+    trusting = json.dumps(shell.role()["AssumeRolePolicyDocument"]).replace("heads/main", "heads/other")
+    shell.iam.update_assume_role_policy(RoleName=DEPLOY_ROLE, PolicyDocument=trusting)
+    told = shell.bootstrap()
+    assert "+ the roles and their policies" in told
+    assert "put trust policy back" in told
+    assert shell.policy("pennyworth-deployment") == expected
+    assert shell.role()["PermissionsBoundary"]["PermissionsBoundaryArn"] == shell.arn(
+        "pennyworth-deploy-boundary"
+    )
+    assert subjects(shell)[0] == "repo:Octo/pennyworth:ref:refs/heads/main"
+
+
+def test_a_narrowed_pass_role_survives(shell: Shell) -> None:
+    shell.bootstrap()
+    role = f"arn:aws:iam::{ACCOUNT}:role/endpoint-FunctionRole-ABC123"
+    narrow = shell.policy("pennyworth-deployment")
+    (statement,) = (one for one in narrow["Statement"] if one["Sid"] == SID)
+    statement["Resource"] = role
+    shell.iam.create_policy_version(
+        PolicyArn=shell.arn("pennyworth-deployment"), PolicyDocument=json.dumps(narrow), SetAsDefault=True
+    )
+    assert "+ the roles and their policies" not in shell.bootstrap()  # as it must be
+    assert shell.policy("pennyworth-deployment") == narrow
+    # another zone makes CloudFormation write the policies anew
+    other = shell.client("route53").create_hosted_zone(Name=f"sub.{DOMAIN}", CallerReference="other")
+    zone = other["HostedZone"]["Id"].rpartition("/")[2]
+    shell.bootstrap("--domain", f"sub.{DOMAIN}", "--hosted-zone-id", zone)
+    (kept,) = (one for one in shell.policy("pennyworth-deployment")["Statement"] if one["Sid"] == SID)
+    assert kept["Resource"] == role
+
+
+def test_a_provider_that_is_there_is_taken_and_left(shell: Shell) -> None:
+    shell.iam.create_open_id_connect_provider(
+        Url="https://token.actions.githubusercontent.com", ClientIDList=["sts.amazonaws.com"]
+    )
+    shell.bootstrap()
+    shell.bootstrap()
+    done = shell.pennyworth("bootstrap", "--delete", "--yes")
+    assert not done.returncode, done.stderr
+    assert "which was there before" in done.stderr
+    assert shell.iam.list_open_id_connect_providers()["OpenIDConnectProviderList"] == [{"Arn": PROVIDER}]
+
+
+def test_alerts_are_made_where_iam_reports_too(shell: Shell) -> None:
+    shell.bootstrap("--alert-email", "me@example.com")
+    assert shell.stacks(HOME) == {STACK}
+    assert len(shell.client("events", HOME).list_rules()["Rules"]) == 3
+    assert "+" not in shell.bootstrap()
+    shell.bootstrap("--alert-email", "")
+    assert not shell.stacks(HOME)
+    assert not shell.client("events").list_rules()["Rules"]
+
+
+def test_it_is_taken_back(shell: Shell) -> None:
+    shell.bootstrap("--alert-email", "me@example.com", "--new-api-key")
+    refused = shell.pennyworth("bootstrap", "--delete")
+    assert refused.returncode == 1 and "say --yes" in refused.stderr
+    assert shell.stacks() == {STACK}
+    done = shell.pennyworth("bootstrap", "--delete", "--yes")
+    assert not done.returncode, done.stderr
+    assert not shell.stacks() and not shell.stacks(HOME)
+    assert not shell.iam.list_roles()["Roles"]
+    assert not shell.iam.list_policies(Scope="Local")["Policies"]
+    assert not shell.iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
+    assert not certificates(shell) and not proofs(shell)
+    assert set(shell.secrets) == {"LITELLM_API_KEYS"}
+
+
+def test_what_others_use_stays(shell: Shell) -> None:
+    arn = shell.client("acm").request_certificate(DomainName=f"*.{DOMAIN}", ValidationMethod="DNS")[
+        "CertificateArn"
+    ]
+    shell.bootstrap()
+    assert shell.secrets["ACM_CERTIFICATE_ARN"] == arn
+    trust = json.dumps(shell.role()["AssumeRolePolicyDocument"])
+    shell.iam.create_role(RoleName="others", AssumeRolePolicyDocument=trust)
+    done = shell.pennyworth("bootstrap", "--delete", "--yes")
+    assert not done.returncode, done.stderr
+    assert "these roles trust, too: others" in done.stderr
+    assert [one["CertificateArn"] for one in certificates(shell)] == [arn]
+    assert shell.iam.list_open_id_connect_providers()["OpenIDConnectProviderList"] == [{"Arn": PROVIDER}]
+
+
+def test_nothing_is_taken_back_under_a_living_endpoint(shell: Shell) -> None:
+    shell.bootstrap()
+    stacks = shell.client("cloudformation")
+    body = "Resources: {One: {Type: AWS::SNS::Topic}}"
+    stacks.create_stack(StackName="endpoint", TemplateBody=body)
+    stacks.get_waiter("stack_create_complete").wait(StackName="endpoint", WaiterConfig={"Delay": 1})
+    done = shell.pennyworth("bootstrap", "--delete", "--yes")
+    assert done.returncode == 1
+    assert "sam delete --stack-name endpoint" in done.stderr
+    assert STACK in shell.stacks()
+
+
+def test_what_is_missing_or_wrong_is_said_before_anything_is_done(shell: Shell) -> None:
+    cases = {
+        ("--domain", "elsewhere.org"): "No public hosted zone of this account holds elsewhere.org",
+        ("--branch", "release-*"): "without wildcards",
+        ("--stack-name", "a-name-of-25-characters-xx"): "at most 24",
+        ("--alert-email", "nobody"): "must be an e-mail address",
+    }
+    for words, message in cases.items():
+        done = shell.pennyworth("bootstrap", "--yes", *words)
+        assert done.returncode == 1
+        assert message in done.stderr
+    many = [word for name in "abcd" for word in ("--branch", name)]
+    assert shell.pennyworth("bootstrap", "--yes", *many).returncode == 2
+    unknown = shell.pennyworth("bootstrap", "--yes", AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="")
+    assert unknown.returncode == 1 and "AWS does not know you" in unknown.stderr
+    assert not shell.stacks()
+
+
+def test_an_interrupted_run_is_taken_up(shell: Shell) -> None:
+    arn = shell.client("acm").request_certificate(DomainName=f"api.{DOMAIN}", ValidationMethod="DNS")[
+        "CertificateArn"
+    ]
+    began = time.monotonic()
+    told = shell.bootstrap()
+    assert f"write its proof into {shell.zone}" in told
+    assert proofs(shell) and shell.secrets["ACM_CERTIFICATE_ARN"] == arn
+    assert time.monotonic() - began < 60

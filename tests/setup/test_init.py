@@ -1,0 +1,272 @@
+"""`pennyworth init`: what it writes works, what a person wrote stays, and it waits for nobody who is not there."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from tests.lint.actionlint import program
+
+from pennyworth.checks.config import Severity, catalogue, check
+from pennyworth.gateway.providers import PROVIDERS
+from pennyworth.host.environments import environment
+from pennyworth.host.places import ROOT
+from pennyworth.setup.init import (
+    CALLERS,
+    CONFIG,
+    Answers,
+    Caller,
+    Source,
+    Unknown,
+    config,
+    source,
+    workflow,
+    workflow_problems,
+)
+from pennyworth.setup.init.files import CALLED
+
+WORKFLOW = CALLERS[0].file
+HERE = Source("owner/project", "0123456789abcdef0123456789abcdef01234567", published=True)
+
+
+def git(folder: Path, *words: str) -> None:
+    own = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+    identity = ["-c", "user.name=a", "-c", "user.email=a@localhost", "-c", "commit.gpgSign=false"]
+    subprocess.run(["git", *identity, *words], cwd=folder, env=own, check=True, capture_output=True)
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    git(folder, "init", "--quiet", "--initial-branch", "trunk")
+    return folder
+
+
+def init(
+    folder: Path, *words: str, said: str | None = None, path: str = "/usr/bin:/bin"
+) -> subprocess.CompletedProcess[str]:
+    """Run the command without a terminal, as a script would."""
+    return subprocess.run(
+        [sys.executable, "-m", "pennyworth.cli", "init", *words],
+        cwd=folder,
+        # not the checkout that the tests' own folder may lie in
+        env={
+            "PYTHONPATH": str(ROOT / "src"),
+            "PATH": path,
+            "GIT_CEILING_DIRECTORIES": str(folder.parents[2]),
+        },
+        input=said,
+        stdin=subprocess.DEVNULL if said is None else None,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+SELDOM = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "ALARM_EMAIL"}
+"""Secrets that most have no use for, and the workflow's page tells of."""
+FROM = ("--from", "owner/project", "--ref", "v1")
+
+
+def test_it_writes_both_files_checks_them_and_says_what_is_left(repository: Path) -> None:
+    done = init(
+        repository, *FROM, "--provider", "anthropic", "--domain", "example.com", "--stack-name", "mine"
+    )
+    assert done.returncode == 0, done.stderr
+    called = yaml.safe_load((repository / WORKFLOW).read_text())
+    (job,) = called["jobs"].values()
+    assert called[True]["push"] == {"branches": ["trunk"]}
+    assert job["uses"] == "owner/project/.github/workflows/deploy.yml@v1"
+    assert "BASE_DOMAIN" in job["secrets"]
+    assert "example.com" not in (repository / WORKFLOW).read_text()  # where it runs is a secret
+    assert check(repository / CONFIG, {"ANTHROPIC_API_KEY": "x"}).findings == ()
+    assert "✓ config.yaml checked" in done.stderr
+    assert "✓ .github/workflows/pennyworth.yml checked" in done.stderr
+    assert (
+        "bootstrap" in done.stdout and "--stack-name mine --branch trunk --domain example.com" in done.stdout
+    )
+    assert "ANTHROPIC_API_KEY=..." in done.stdout
+
+
+def test_running_it_again_changes_nothing(repository: Path) -> None:
+    init(repository, *FROM)
+    before = {path: path.read_bytes() for path in (repository / CONFIG, repository / WORKFLOW)}
+    done = init(repository, *FROM)
+    assert done.returncode == 0
+    assert done.stderr.count("is there already\n") == 2
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_what_a_person_wrote_stays_and_is_shown_beside_the_new(repository: Path) -> None:
+    own = "model_list: [{model_name: m, litellm_params: {model: groq/m}}]\n"
+    (repository / CONFIG).write_text(own)
+    done = init(repository, *FROM)
+    assert done.returncode == 0, done.stderr
+    assert (repository / CONFIG).read_text() == own
+    assert "config.yaml is there already and stays as it is" in done.stderr
+    assert f"    -{own}" in done.stderr
+    assert '+  - model_name: "openai/*"' in done.stderr
+    assert "GROQ_API_KEY=..." in done.stdout  # what is left follows the file that is there
+
+
+def test_what_a_person_wrote_is_checked(repository: Path) -> None:
+    (repository / CONFIG).write_text("model_list: [{model_name: m, litellm_params: {model: opnai/m}}]\n")
+    done = init(repository, *FROM)
+    assert done.returncode == 1
+    assert "LiteLLM knows no provider 'opnai'" in done.stderr
+
+
+def test_it_works_from_a_folder_below(repository: Path) -> None:
+    (repository / "deep" / "down").mkdir(parents=True)
+    assert init(repository / "deep" / "down", *FROM).returncode == 0
+    assert (repository / CONFIG).exists() and (repository / WORKFLOW).exists()
+
+
+def test_without_a_terminal_answers_on_standard_input_are_not_waited_for(repository: Path) -> None:
+    assert init(repository, *FROM, said="anthropic\n").returncode == 0
+    assert "openai/*" in (repository / CONFIG).read_text()
+
+
+def test_at_a_terminal_it_asks_three_questions(repository: Path) -> None:
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "pennyworth.cli", "init", *FROM],
+        cwd=repository,
+        env={"PYTHONPATH": str(ROOT / "src"), "PATH": os.environ["PATH"], "TERM": "dumb"},
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        os.write(ours, b"groq, bedrock\nexample.com\neu-west-1 other\n")
+        out, errors = process.communicate(timeout=60)
+    os.close(ours)
+    os.close(theirs)
+    assert process.returncode == 0, errors
+    assert out.count("]: ") == 3
+    assert "--region eu-west-1 --stack-name other" in out and "--domain example.com" in out
+    text = (repository / CONFIG).read_text()
+    assert "groq/*" in text and "bedrock/*" in text
+    assert 'bedrock-access: "yes"' in (repository / WORKFLOW).read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ((*FROM, "--provider", "opnai"), "Is 'openai' meant?"),
+        (("--from", "no-owner"), "--from takes OWNER/NAME"),
+    ],
+)
+def test_what_it_cannot_do_is_said_and_nothing_is_written(
+    repository: Path, words: tuple[str, ...], message: str
+) -> None:
+    done = init(repository, *words)
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert {path.name for path in repository.iterdir()} == {".git"}
+
+
+def test_outside_of_a_repository_it_says_so(tmp_path: Path) -> None:
+    done = init(tmp_path, *FROM)
+    assert done.returncode == 1
+    assert "git init" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "remote",
+    [
+        "https://github.com/owner/project.git",
+        "https://github.com/owner/project",
+        "git@github.com:owner/project.git",
+        "ssh://git@github.com/owner/project",
+    ],
+)
+def test_the_workflow_to_call_is_this_projects_own_remote_and_commit(tmp_path: Path, remote: str) -> None:
+    git(tmp_path, "init", "--quiet")
+    with pytest.raises(Unknown, match="--from"):
+        source(checkout=tmp_path)
+    git(tmp_path, "remote", "add", "origin", remote)
+    with pytest.raises(Unknown, match="--ref"):
+        source(checkout=tmp_path)
+    git(tmp_path, "commit", "--quiet", "--allow-empty", "--message", "x")
+    found = source(checkout=tmp_path)
+    assert found.repository == "owner/project"
+    assert len(found.ref) == 40 and not found.published
+    git(tmp_path, "update-ref", "refs/remotes/origin/main", "HEAD")
+    assert source(checkout=tmp_path).published
+
+
+@pytest.mark.parametrize("provider", sorted({*PROVIDERS, *catalogue.key_variables()}))
+def test_every_providers_configuration_stands_the_check(tmp_path: Path, provider: str) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(config(Answers((provider, "openai"))))
+    every = {name: "x" for model in check(path, {}).models for need in model.needs for name in need.variables}
+    report = check(path, every)
+    assert [finding for finding in report.findings if finding.severity is Severity.ERROR] == []
+    assert not [finding for finding in report.findings if "is looked for at" in finding.message]
+    assert report.models[0].name == f"{provider}/*"
+
+
+def test_further_callers_are_written_where_they_are_asked_for(repository: Path) -> None:
+    done = init(repository, *FROM, "--with", "preview", "--with", "health-check")
+    assert done.returncode == 0, done.stderr
+    for caller in CALLERS:
+        (job,) = yaml.safe_load((repository / caller.file).read_text())["jobs"].values()
+        assert job["uses"] == f"owner/project/.github/workflows/{caller.name}.yml@v1"
+        assert f"✓ {caller.file} checked" in done.stderr
+        assert str(caller.file) in done.stdout
+
+
+@pytest.mark.parametrize("caller", CALLERS, ids=lambda caller: caller.name)
+@pytest.mark.parametrize("answers", [Answers(("openai",)), Answers(("bedrock",), domain="example.com")])
+def test_the_workflow_stands_the_linters(tmp_path: Path, answers: Answers, caller: Caller) -> None:
+    text = workflow(answers, HERE, caller)
+    assert workflow_problems(text, caller) == []
+    path = tmp_path / caller.file
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+    done = subprocess.run([program(), path], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    zizmor = [environment("lint") / "zizmor", "--offline", "--persona", "pedantic", "--format", "json", path]
+    findings = json.loads(subprocess.run(zizmor, capture_output=True, text=True, check=False).stdout)
+    assert {finding["ident"] for finding in findings} <= {
+        "concurrency-limits"
+    }  # the called workflow has them
+
+
+@pytest.mark.parametrize("caller", CALLERS, ids=lambda caller: caller.name)
+def test_a_caller_hands_over_every_secret_and_no_permission_too_many(caller: Caller) -> None:
+    called = yaml.safe_load((CALLED / f"{caller.name}.yml").read_text())
+    declared = called[True]["workflow_call"]["secrets"]
+    (job,) = yaml.safe_load(workflow(Answers(("openai",), domain="example.com"), HERE, caller))[
+        "jobs"
+    ].values()
+    another_role = {"AWS_DEPLOY_ROLE_ARN"} if caller.name == "health-check" else set()
+    assert set(declared) - set(job["secrets"]) <= SELDOM | another_role
+    needed = {name: access for one in called["jobs"].values() for name, access in one["permissions"].items()}
+    assert job["permissions"] == needed
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "problem"),
+    [
+        ("deploy.yml@", "deploy.yml", "no job of it calls"),
+        ("owner/project/", "project/", "is not OWNER/NAME"),
+        ("config: config.yaml", "confg: config.yaml", "with: there is no confg"),
+        ("AWS_REGION:", "REGION:", "secrets: there is no REGION"),
+        ("id-token: write", "id-token: none", "permissions: id-token: write is needed"),
+        ("jobs:", "job:", "it has no jobs"),
+        ("on:", "on: [", "it is no YAML"),
+    ],
+)
+def test_a_caller_that_cannot_work_is_told(before: str, after: str, problem: str) -> None:
+    text = workflow(Answers(("openai",)), HERE)
+    assert before in text
+    (found,) = workflow_problems(text.replace(before, after))
+    assert problem in found

@@ -1,0 +1,1 @@
+"""What serves this repository alone, and is in nobody's wheel."""

@@ -1,0 +1,8 @@
+"""`python -m tools.release prepare`, and `publishing` once it is attested."""
+
+import sys
+
+from pennyworth.pipeline.steps.runner import run_step
+
+if __name__ == "__main__":
+    sys.exit(run_step("tools.release", sys.argv[1]))
