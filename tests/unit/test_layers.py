@@ -11,7 +11,19 @@ import pytest
 from pennyworth.host.places import ROOT
 
 SOURCE = ROOT / "src"
-SIBLINGS = {"cli", "host", "localaws", "pipeline"}
+
+ORDER = (
+    {"gateway", "host"},
+    {"github"},
+    {"aws"},
+    {"iam"},
+    {"checks"},
+    {"pipeline"},
+    {"setup", "local"},
+    {"cli"},
+)
+"""Each part imports from those before it alone, and so no two from one another."""
+RANKS = {part: rank for rank, parts in enumerate(ORDER) for part in parts}
 
 
 def imported(module: Path) -> Iterator[str]:
@@ -29,10 +41,34 @@ def modules(part: str) -> list[Path]:
     return sorted((SOURCE / "pennyworth" / part).rglob("*.py"))
 
 
-@pytest.mark.parametrize("module", modules("gateway"), ids=lambda path: str(path.relative_to(SOURCE)))
-def test_the_gateway_imports_nothing_from_its_siblings(module: Path) -> None:
-    foreign = {name for name in imported(module) if name.split(".")[:1] == ["pennyworth"]}
-    assert {name for name in foreign if name.split(".")[1:2] and name.split(".")[1] in SIBLINGS} == set()
+def test_every_part_has_its_place_in_the_order() -> None:
+    assert {
+        path.name for path in (SOURCE / "pennyworth").iterdir() if (path / "__init__.py").exists()
+    } == set(RANKS)
+
+
+@pytest.mark.parametrize("part", RANKS)
+def test_imports_run_one_way(part: str) -> None:
+    wrong = [
+        f"{module.relative_to(SOURCE)} imports {name}"
+        for module in modules(part)
+        for name in imported(module)
+        if (words := name.split("."))[0] == "pennyworth"
+        and len(words) > 1
+        and words[1] in RANKS
+        and words[1] != part
+        and RANKS[words[1]] >= RANKS[part]
+    ]
+    assert not wrong
+
+
+@pytest.mark.parametrize(
+    "module",
+    [path for part in RANKS for path in modules(part)],
+    ids=lambda path: str(path.relative_to(SOURCE)),
+)
+def test_nobody_imports_what_serves_this_repository_alone(module: Path) -> None:
+    assert not [name for name in imported(module) if name.split(".")[0] in ("tools", "tests", "bench")]
 
 
 @pytest.mark.parametrize(
