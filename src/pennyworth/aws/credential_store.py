@@ -18,7 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from pennyworth.aws.stack import Stack
 from pennyworth.gateway.parameters import RESERVED
-from pennyworth.gateway.settings import spread
+from pennyworth.gateway.settings import expand_credentials
 from pennyworth.host.errors import OperationFailed
 
 API_KEYS = "LITELLM_API_KEYS"
@@ -223,7 +223,7 @@ def from_secrets(api_keys: str, provider_credentials: str) -> dict[str, str]:
         provider_credentials: PROVIDER_CREDENTIALS, dotenv text.
     """
     values = {API_KEYS: ",".join(_keys(api_keys)), "PROVIDER_CREDENTIALS": provider_credentials}
-    spread(values)
+    expand_credentials(values)
     return {name: value for name, value in values.items() if value}
 
 

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from pennyworth.checks.config import Report, Severity, StackSettings, check, render
-from pennyworth.gateway.settings import spread
+from pennyworth.gateway.settings import expand_credentials
 from pennyworth.github import actions
 from pennyworth.host.errors import OperationFailed
 from pennyworth.host.places import ROOT
@@ -43,7 +43,7 @@ def run(environ: dict[str, str]) -> str:
         OperationFailed: with what was found.
     """
     credentials = {"PROVIDER_CREDENTIALS": environ.pop("PROVIDER_CREDENTIALS", "")}
-    spread(credentials)
+    expand_credentials(credentials)
     report = check(
         configuration_file(environ),
         credentials,
