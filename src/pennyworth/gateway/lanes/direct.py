@@ -10,7 +10,7 @@ from typing import Any
 
 from pennyworth.gateway.config import Deployment
 from pennyworth.gateway.dialects import Dialect, dialect
-from pennyworth.gateway.endpoints import ENDPOINTS
+from pennyworth.gateway.endpoints import PRESETS
 from pennyworth.gateway.errors import ApiError, ClientDisconnected
 from pennyworth.gateway.http import client
 from pennyworth.gateway.http.errors import HttpError, TooLarge, Unreachable, Unsendable
@@ -59,7 +59,7 @@ _WITHHELD = frozenset(
     ]
 )
 
-PARAMETERS = frozenset().union(*(endpoint.presets for endpoint in ENDPOINTS)) | {
+PARAMETERS = PRESETS | {
     "api_base",
     "api_key",
     "api_version",

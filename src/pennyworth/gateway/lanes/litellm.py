@@ -21,7 +21,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pennyworth.gateway.endpoints import Endpoint
+from pennyworth.gateway.endpoints import PRESETS, Endpoint
 from pennyworth.gateway.errors import ApiError, ClientDisconnected
 from pennyworth.gateway.http.errors import Unreachable
 from pennyworth.gateway.lanes import Call
@@ -297,7 +297,11 @@ def _arguments(litellm: Any, call: Call, attempt: Attempt) -> dict[str, Any]:
         ApiError: 400 for any other field, unless drop_params is set, and for a request without content.
     """
     endpoint, deployment = call.endpoint, attempt.deployment
-    params = copy.deepcopy(dict(deployment.params))  # the SDK writes into what it is given
+    # the SDK writes into what it is given, and refuses what another endpoint's presets are
+    presets = {
+        name: value for name, value in deployment.params.items() if name not in PRESETS - endpoint.presets
+    }
+    params = copy.deepcopy(presets)
     given = {name: value for name, value in call.body.fields.items() if name not in _DROPPED_FIELDS}
     _require_content(endpoint, given)
     own = _openai_fields(endpoint.fields_type) | set(params.get("allowed_openai_params") or ()) | {"stream"}
@@ -380,9 +384,7 @@ def _stream(
     try:
         yield b""
         while chunk is not None:
-            if getattr(chunk, "usage", None):
-                chunk.choices = []  # as OpenAI's last chunk has it; LiteLLM leaves an empty choice there
-            yield b"data: %b\n\n" % chunk.model_dump_json(exclude_none=True, exclude_unset=True).encode()
+            yield _event(chunk)
             with scope:
                 chunk = next(answer, None)
         yield b"data: [DONE]\n\n"
@@ -393,6 +395,17 @@ def _stream(
         raise _failure(error, upstream) from error
     finally:
         scope.close()
+
+
+def _event(chunk: Any) -> bytes:
+    """A chunk of LiteLLM's as OpenAI's API has it."""
+    usage = getattr(chunk, "usage", None)
+    # LiteLLM gives each chunk of a completion a usage of nothing
+    without = {"usage"} if usage and not usage.total_tokens else None
+    if usage and not without:
+        chunk.choices = []  # as OpenAI's last chunk has it; LiteLLM leaves an empty choice there
+    content = chunk.model_dump_json(exclude_none=True, exclude_unset=True, exclude=without)
+    return b"data: %b\n\n" % content.encode()
 
 
 def _failure(error: Exception, upstream: Upstream) -> ApiError:
