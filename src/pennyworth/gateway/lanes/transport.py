@@ -16,7 +16,7 @@ import httpx
 
 from pennyworth.gateway.errors import ApiError
 from pennyworth.gateway.http import client
-from pennyworth.gateway.http.errors import HttpError, TooLarge, Unreachable, Unsendable
+from pennyworth.gateway.http.errors import HttpError, TooLarge, Truncated, Unreachable, Unsendable
 from pennyworth.gateway.lanes.limits import LARGEST_ANSWER_BYTES, LARGEST_ERROR_BYTES
 
 _DRAIN_SECONDS = 0.25
@@ -149,6 +149,8 @@ def _handle_request(self: Any, request: httpx.Request) -> httpx.Response:
 def _response(exchange: client.Exchange, request: httpx.Request, scope: CallScope | None) -> httpx.Response:
     """What httpx is given of an answer: whole, unless it is a stream that was asked for."""
     status = exchange.status
+    if scope and request.method == "POST" and 200 < status < 300:
+        raise Interrupted(scope.unusable(f"its status is {status}"))
     if 300 <= status < 400 and scope and not (request.method == "GET" and request.headers.keys() <= _PLAIN):
         raise Interrupted(scope.redirected(status, exchange.header("location") or ""))
     kind = (exchange.header("content-type") or "").partition(";")[0].strip().lower()
@@ -180,6 +182,8 @@ class _Stream(httpx.SyncByteStream):
                 if size > LARGEST_ANSWER_BYTES:
                     raise TooLarge(f"it has more than {LARGEST_ANSWER_BYTES} bytes")
                 yield data
+            if not size:
+                raise Truncated("it is empty")
         except (HttpError, OSError) as error:
             raise _translated(error, self._request) from error
 
