@@ -44,21 +44,31 @@ class Running:
     process: "subprocess.Popen[bytes]"
     port: int
 
-    def stop(self) -> int:
-        """End it; its peak memory in KiB."""
+    def peak(self) -> float:
+        """The most memory that it has held so far, in MiB.
+
+        Its own account of it: what wait4 tells of a child begins with the memory of whoever started it.
+        """
+        process = psutil.Process(self.process.pid)
+        if sys.platform == "linux":
+            pids = [process.pid, *(child.pid for child in process.children(recursive=True))]
+            return sum(_high_water_mark(pid) for pid in pids) / 1024
+        return float(process.memory_info().rss) / 1024**2  # elsewhere at least what it holds now
+
+    def stop(self) -> None:
+        """End it."""
         self.process.send_signal(signal.SIGTERM)
-        killer = time.monotonic() + 5
-        while True:
-            pid, _, usage = os.wait4(self.process.pid, os.WNOHANG)
-            if pid:
-                break
-            if time.monotonic() > killer:
-                self.process.kill()
-                killer = float("inf")
-            time.sleep(0.01)
-        self.process.returncode = 0
-        # kilobytes on Linux, bytes on macOS
-        return usage.ru_maxrss // (1024 if sys.platform == "darwin" else 1)
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+def _high_water_mark(pid: int) -> int:
+    """A process's peak resident memory in KiB: https://docs.kernel.org/filesystems/proc.html."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0])
 
 
 def contestants(upstream: str, folder: Path) -> list[Contestant]:
@@ -204,10 +214,9 @@ def measure(everyone: list[Contestant], runs: int, streams: int) -> Rows:
     for turn in range(runs + 1):
         for contestant in everyone:
             running, milliseconds = started(contestant)
-            peak = running.stop()
+            running.stop()
             if turn:  # the first fills the page cache
                 rows[contestant.name]["start"].append(milliseconds)
-                rows[contestant.name]["memory"].append(peak / 1024)
         progress(f"starts: {turn} of {runs}")
     with contextlib.ExitStack() as stack:
         running_ones = {}
@@ -228,6 +237,7 @@ def measure(everyone: list[Contestant], runs: int, streams: int) -> Rows:
                     for _ in range(count):
                         stream(running.port, model)
                     rows[name][model].append((cpu(process) - before) / count)
+                rows[name]["memory"].append(running.peak())
             progress(f"streams: {turn + 1} of {runs}")
     return rows
 
@@ -239,7 +249,7 @@ def progress(text: str) -> None:
 
 FIGURES = {
     "start": "start to first byte, ms",
-    "memory": "peak memory, MiB",
+    "memory": "peak memory after the streams, MiB",
     "burst": "CPU a stream, burst, ms",
     "paced": "CPU a stream, one chunk each 3 ms, ms",
 }
