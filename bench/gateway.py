@@ -71,7 +71,7 @@ def _high_water_mark(pid: int) -> int:
     return int(status.split("VmHWM:")[1].split()[0])
 
 
-def contestants(upstream: str, folder: Path) -> list[Contestant]:
+def contestants(upstream: str, folder: Path, packages: Mapping[str, str]) -> list[Contestant]:
     """Both lanes from the built packages, LiteLLM's proxy, and the least that can be done."""
     python = os.environ["BENCH_PYTHON"]
     base = {"PATH": f"{Path(python).parent}:{os.environ['PATH']}", "HOME": str(folder), "LANG": "C.UTF-8"}
@@ -81,12 +81,11 @@ def contestants(upstream: str, folder: Path) -> list[Contestant]:
     forced.write_text(json.dumps(_config(upstream, "litellm")))
     gateway = {**base, "LITELLM_API_KEYS": KEY}
 
-    def package(name: str, config: Path) -> Contestant:
-        root = os.environ[f"BENCH_{name.upper()}"]
-        plain = folder / f"{name}.json"
+    def package(name: str, root: str, config: Path) -> Contestant:
+        plain = folder / f"{name.replace(' ', '-')}.json"
         plain.write_text(config.read_text())
         return Contestant(
-            f"pennyworth, {name} lane",
+            name,
             lambda port: ["sh", "-c", f'AWS_LWA_PORT={port} exec "{root}/run.sh"'],
             {**gateway, "PENNYWORTH_CONFIG": str(plain), "LAMBDA_TASK_ROOT": root},
         )
@@ -103,8 +102,9 @@ def contestants(upstream: str, folder: Path) -> list[Contestant]:
         Contestant(
             "bare pass-through", lambda port: [python, HERE / "passthrough.py", str(port), upstream], base
         ),
-        package("direct", config),
-        package("litellm", forced),
+        package("pennyworth, direct lane", os.environ["BENCH_DIRECT"], config),
+        package("pennyworth, litellm lane", os.environ["BENCH_LITELLM"], forced),
+        *(package(name, str(Path(root).resolve()), config) for name, root in packages.items()),
         Contestant(
             "LiteLLM proxy",
             lambda port: [litellm, "--config", config, "--host", "127.0.0.1", "--port", str(port)],
@@ -281,14 +281,22 @@ def main() -> int:
         "--runs", type=int, default=5, help="counted runs of each figure (default: %(default)s)"
     )
     parser.add_argument("--streams", type=int, default=20, help="streams in each run (default: %(default)s)")
+    parser.add_argument(
+        "--package",
+        action="append",
+        default=[],
+        metavar="NAME=FOLDER",
+        help="measure a further package without LiteLLM, such as one that `pennyworth build` made of an earlier commit",
+    )
     options = parser.parse_args()
+    packages = dict(word.split("=", 1) for word in options.package)
     print(
         f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()};"
         f" {options.runs} runs, {options.streams} streams of 100 chunks in each; medians (least to most)",
         flush=True,
     )
     with upstream() as address, tempfile.TemporaryDirectory(dir=made("tmp")) as folder:
-        rows = measure(contestants(address, Path(folder)), options.runs, options.streams)
+        rows = measure(contestants(address, Path(folder), packages), options.runs, options.streams)
     print(table(rows))
     return 0
 
