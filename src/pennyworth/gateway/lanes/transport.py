@@ -164,6 +164,8 @@ def _response(exchange: client.Exchange, request: httpx.Request, scope: CallScop
         body = exchange.read(LARGEST_ANSWER_BYTES)
         if scope and request.method == "POST" and not _is_json(body):
             raise Interrupted(scope.unusable("it is no JSON"))
+        if scope and _asks_for_stream(request):
+            raise Interrupted(scope.unusable("it is one document where a stream was asked for"))
     else:
         body = exchange.read_beginning(LARGEST_ERROR_BYTES)
     exchange.close()
@@ -184,7 +186,7 @@ def _pieces(exchange: client.Exchange) -> Iterator[bytes]:
 
 def _events(exchange: client.Exchange) -> Iterator[bytes]:
     """Whole events that hold JSON. Comments and blank lines are left out: LiteLLM makes a chunk of each line."""
-    rest = b""
+    rest, empty = b"", True
     for data in _pieces(exchange):
         whole, rest = split_events(rest + data)
         if len(rest) > LARGEST_EVENT_BYTES:
@@ -195,10 +197,18 @@ def _events(exchange: client.Exchange) -> Iterator[bytes]:
             if line.startswith(b"data:") and content != b"[DONE]" and not _is_json(content):
                 raise Malformed("an event of it is no JSON")
         if kept:
+            empty = False
             # LiteLLM reads lines, and the SDK below it events: both are content with a line each
             yield b"".join(line + (b"\n\n" if line.startswith(b"data:") else b"\n") for line in kept)
     if rest.strip():
         raise Truncated("it ends in the middle of an event")
+    if empty:
+        raise Truncated("it holds no event")
+
+
+def _asks_for_stream(request: httpx.Request) -> bool:
+    """Whether a request of LiteLLM's is for a stream: it makes some streams itself, of whole answers."""
+    return "stream" in request.url.path.lower() or b'"stream":true' in request.read().replace(b" ", b"")
 
 
 class _Stream(httpx.SyncByteStream):
