@@ -222,12 +222,12 @@ def test_what_was_left_out_must_still_be_asked_for() -> None:
 
 
 def test_write_makes_the_documents_and_their_tables_anew(tmp_path: Path) -> None:
-    for name in ("policies", "src/pennyworth/pipeline/policy", "src/pennyworth/host"):
+    for name in ("policies", "src/pennyworth/iam/policy", "src/pennyworth/host"):
         target = tmp_path / name
         target.mkdir(parents=True)
         for file in (ROOT / name).glob("*.*"):
             (target / file.name).write_bytes(file.read_bytes())
-    for name in ("src/pennyworth", "src/pennyworth/pipeline"):
+    for name in ("src/pennyworth", "src/pennyworth/iam"):
         (tmp_path / name / "__init__.py").write_bytes((ROOT / name / "__init__.py").read_bytes())
     policies = tmp_path / "policies"
     before = {path.name: path.read_text() for path in policies.iterdir()}
