@@ -234,7 +234,7 @@ def _gateway(lane: str, url: str, folder: Path) -> Iterator[_Gateway]:
     config = folder / "config.json"
     models = [
         {"model_name": name, "litellm_params": {**_params(lane, url), "timeout": timeout}}
-        for name, timeout in {"patient": 30, "hasty": _HASTY_SECONDS}.items()
+        for name, timeout in {"patient": 20, "hasty": _HASTY_SECONDS}.items()
     ]
     config.write_text(json.dumps({"model_list": models}))
     serve = ["serve", "--config", str(config), "--port", "0", "--threads", str(_THREADS)]

@@ -1,13 +1,14 @@
 """A crowd of callers, in small: the module `soak` runs the same for as long as one likes."""
 
 import pytest
+from tests.gateway.oddities.caller import PATIENCE_SECONDS
 from tests.gateway.soak import MANNERS, Report, soak
 
 
 def holds(report: Report, requests: int) -> None:
     assert report.faults == []
     assert report.asked == requests
-    assert report.longest < 8
+    assert report.longest < PATIENCE_SECONDS
     assert report.connections < requests
     answered = sum(count for outcome, count in report.outcomes.items() if outcome.endswith(": the answer"))
     assert answered > requests * MANNERS["usual"] / sum(MANNERS.values()) / 2

@@ -19,8 +19,9 @@ from tests.gateway.oddities.table import DEADLINE_SECONDS, Oddity
 from tests.gateway.providers.wires import Anthropic, OpenAI
 
 _SIDE_BY_SIDE = 14
-_HUNG_BEFORE_GIVING_UP = 6
+_HUNG_BEFORE_GIVING_UP = 10
 _LATER_SECONDS = 0.4
+_PATIENT_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def played(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
             mine = {case: future for case, future in futures.items() if case.upstream == name}
             if mine:
                 stack.enter_context(_Theatre(upstream, mine, tmp_path_factory.mktemp(name)))
-        yield lambda case: futures[case].result(240)
+        yield lambda case: futures[case].result(280)
 
 
 class _Theatre:
@@ -112,7 +113,8 @@ class _Theatre:
             try:
                 stages = [stack.enter_context(Stage()) for _ in range(min(_SIDE_BY_SIDE, self._count))]
                 models = [
-                    {"model_name": f"stage-{number}", "litellm_params": self._params(stage)}
+                    {"model_name": f"{name}-{number}", "litellm_params": self._params(stage, seconds)}
+                    for name, seconds in {"patient": _PATIENT_SECONDS, "hasty": DEADLINE_SECONDS}.items()
                     for number, stage in enumerate(stages)
                 ]
                 gateway = RunningGateway(
@@ -134,9 +136,9 @@ class _Theatre:
             for player in players:
                 player.join()
 
-    def _params(self, stage: Stage) -> dict[str, Any]:
+    def _params(self, stage: Stage, seconds: float) -> dict[str, Any]:
         params = {name: value.replace("{url}", stage.url) for name, value in self._upstream.params.items()}
-        return {**params, "timeout": DEADLINE_SECONDS}
+        return {**params, "timeout": seconds}
 
     def _play_all(self, gateway: RunningGateway, number: int, stage: Stage) -> None:
         while not self._stopping.is_set():
@@ -148,29 +150,31 @@ class _Theatre:
                 future.set_result(["not tried: this gateway has left too many callers without an answer"])
                 continue
             try:
-                future.set_result(self._play(case, gateway.address, f"stage-{number}", stage))
+                future.set_result(self._play(case, gateway.address, number, stage))
             except BaseException as error:
                 future.set_exception(error)
 
-    def _play(self, case: Case, address: str, model: str, stage: Stage) -> list[str]:
+    def _play(self, case: Case, address: str, number: int, stage: Stage) -> list[str]:
         oddity = case.oddity
         scene = Scene(oddity, self._upstream.wire, case.streamed, new_mark())
         stage.begin(scene)
 
         def next_one() -> Heard:
-            return ask(address, model, new_mark(), case.streamed)
+            return ask(address, f"patient-{number}", new_mark(), case.streamed)
 
         hangs_up = oddity.hangs_up if case.hangs_up else None
         first = ask(
             address,
-            model,
+            # a deadline is one more way to fail
+            f"{'patient' if oddity.legal else 'hasty'}-{number}",
             scene.mark,
             case.streamed,
             hangs_up=hangs_up,
             begun=scene.begun,
             padding=oddity.padding,
         )
-        time.sleep(oddity.late)
+        if oddity.late:
+            scene.settle()
         others = [next_one()]
         time.sleep(_LATER_SECONDS)
         # at the same time, so that they take every connection that was kept
@@ -179,8 +183,8 @@ class _Theatre:
 
         found = strangers(first) if case.hangs_up else faults(first, may_fail=not oddity.legal)
         found = [f"the first caller: {fault}" for fault in found]
-        for number, heard in enumerate(others, 2):
-            found += [f"caller {number}: {fault}" for fault in faults(heard, may_fail=False)]
+        for place, heard in enumerate(others, 2):
+            found += [f"caller {place}: {fault}" for fault in faults(heard, may_fail=False)]
         self._hung += sum(not heard.status for heard in (*others, *([] if case.hangs_up else [first])))
         if not scene.begun.is_set():
             found.append("the upstream was never asked")
@@ -198,4 +202,4 @@ def _at_once(*calls: Callable[[], Heard]) -> list[Heard]:
 
     for call, future in zip(calls, futures, strict=True):
         threading.Thread(target=run, args=(call, future), daemon=True).start()
-    return [future.result(30) for future in futures]
+    return [future.result(60) for future in futures]

@@ -7,8 +7,8 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 
 from tests.gateway.oddities.due import Due, Speaks
 from tests.gateway.oddities.table import End, Oddity, Step
@@ -17,6 +17,8 @@ _MARK = re.compile(rb"mark-[0-9a-f]{10}")
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _PATIENCE_SECONDS = 20.0
 _SMALL_BUFFER_BYTES = 64 * 1024
+_LONGEST_ANSWER_SECONDS = 5.0
+_ARRIVING_SECONDS = 0.1
 _NORMAL_SECONDS = 0.03
 """What a normal answer takes, so that two at a time need two connections."""
 
@@ -43,11 +45,28 @@ class Scene:
         self.wire = wire
         self.streamed = streamed
         self.mark = mark
-        self.connections = 0
-        """How many were made to the upstream."""
         self.begun = threading.Event()
         """Set when the oddity is played."""
+        self._busy = 0
         self._lock = threading.Lock()
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """What is done within belongs to an answer."""
+        with self._lock:
+            self._busy += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._busy -= 1
+
+    def settle(self) -> None:
+        """Wait until no answer is under way, and what was sent last has arrived."""
+        until = time.monotonic() + _LONGEST_ANSWER_SECONDS
+        while self._busy and time.monotonic() < until:
+            time.sleep(0.01)
+        time.sleep(_ARRIVING_SECONDS)
 
     def steps(self, when: str, mark: str | None) -> Iterable[Step]:
         """What is to be played now, if anything is."""
@@ -117,7 +136,6 @@ class Stage:
                         connection.close()
                         continue
                     self._open.add(connection)
-                    scene.connections += 1
                 threading.Thread(target=self._serve, args=(connection, scene), daemon=True).start()
 
     def _serve(self, connection: socket.socket, scene: Scene) -> None:
@@ -141,25 +159,28 @@ class _Conversation:
 
     def run(self) -> None:
         """Answer until the other side closes."""
-        early = self._perform(self._scene.steps("accept", None))
-        swallows = early and self._scene.oddity.swallows
+        with self._scene.at_work():
+            early = self._perform(self._scene.steps("accept", None))
+        owes = not (early and self._scene.oddity.swallows)
         while True:
             length = self._read_head()
-            answered = self._perform(self._scene.steps("head", None))
-            body = self._read(length)
-            if answered:
-                continue
-            if swallows:
-                swallows = False
-                continue
-            found = _MARK.search(body)
-            if not found:
-                self._connection.sendall(b"HTTP/1.1 400 No mark\r\nContent-Length: 0\r\n\r\n")
-                raise _Ended
-            mark = found[0].decode()
-            if not self._perform(self._scene.steps("request", mark)):
-                time.sleep(_NORMAL_SECONDS)
-                self._connection.sendall(Due(mark, self._scene.wire, self._scene.streamed).usual())
+            with self._scene.at_work():
+                self._answer(length, owes)
+            owes = True
+
+    def _answer(self, length: int, owes: bool) -> None:
+        answered = self._perform(self._scene.steps("head", None))
+        body = self._read(length)
+        if answered or not owes:
+            return
+        found = _MARK.search(body)
+        if not found:
+            self._connection.sendall(b"HTTP/1.1 400 No mark\r\nContent-Length: 0\r\n\r\n")
+            raise _Ended
+        mark = found[0].decode()
+        if not self._perform(self._scene.steps("request", mark)):
+            time.sleep(_NORMAL_SECONDS)
+            self._connection.sendall(Due(mark, self._scene.wire, self._scene.streamed).usual())
 
     def _perform(self, steps: Iterable[Step]) -> bool:
         anything = False

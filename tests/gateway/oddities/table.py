@@ -23,7 +23,7 @@ Step = bytes | float | End
 """Bytes to send, seconds to wait, or the connection's end."""
 
 DEADLINE_SECONDS = 1.5
-"""The timeout that is configured for each model."""
+"""How long a model waits that may fail."""
 
 _PAST = DEADLINE_SECONDS + 0.2
 
@@ -36,8 +36,8 @@ class Oddity:
     play: Callable[[Due], Iterable[Step]]
     legal: bool = False
     """Whether HTTP allows it, so that the caller must get the answer."""
-    late: float = 0.0
-    """Seconds after the answer until the last of it has come: nobody could tell it from what is asked meanwhile."""
+    late: bool = False
+    """Whether more comes soon after the answer, which nobody could tell from an answer to what is asked meanwhile."""
     hangs_up: float | None = None
     """Seconds after which a caller may hang up in the middle; None: there is no middle."""
     when: Literal["request", "head", "accept"] = "request"
@@ -104,7 +104,7 @@ def _informational() -> Iterable[Oddity]:
         "an-informational-one-that-nobody-knows", lambda due: [b"HTTP/1.1 199 Odd\r\n\r\n", 0.1, due.usual()]
     )
     yield Oddity("early-hints-behind-the-answer", lambda due: [due.usual() + EARLY_HINTS])
-    yield Oddity("early-hints-soon-after-the-answer", lambda due: [due.usual(), 0.05, EARLY_HINTS], late=0.2)
+    yield Oddity("early-hints-soon-after-the-answer", lambda due: [due.usual(), 0.05, EARLY_HINTS], late=True)
     yield Oddity(
         "switching-protocols",
         lambda due: [
@@ -118,7 +118,7 @@ def _informational() -> Iterable[Oddity]:
 
 def _more_than_was_asked() -> Iterable[Oddity]:
     yield Oddity("a-second-answer-right-behind", lambda due: [due.usual() * 2])
-    yield Oddity("a-second-answer-soon-after", lambda due: [due.usual(), 0.05, due.usual()], late=0.2)
+    yield Oddity("a-second-answer-soon-after", lambda due: [due.usual(), 0.05, due.usual()], late=True)
     yield Oddity(
         "half-a-second-answer-right-behind",
         lambda due: [due.usual() + due.with_length()[:-20], 0.2, due.body[-20:]],
@@ -135,7 +135,7 @@ def _more_than_was_asked() -> Iterable[Oddity]:
                     more = rest.replace(b"%b", due.mark.encode())
                     return [answer + more] if moment == "right-behind" else [answer, 0.05, more]
 
-                late = 0.2 if moment == "soon-after" else 0.0
+                late = moment == "soon-after"
                 yield Oddity(f"{name}-{moment}-{framing}", play, late=late)
     yield Oddity("an-error-and-rubbish", lambda due: [due.failure("500 Odd") + due.mark.encode()])
     yield Oddity("an-error-and-a-second-answer", lambda due: [due.failure("429 Odd") + due.usual()])
@@ -398,7 +398,7 @@ def _breaks_and_timing() -> Iterable[Oddity]:
     )
     yield Oddity("an-answer-before-the-request", lambda due: [due.usual()], when="accept", swallows=True)
     yield Oddity(
-        "an-answer-before-the-request-and-after-it", lambda due: [due.usual()], when="accept", late=0.2
+        "an-answer-before-the-request-and-after-it", lambda due: [due.usual()], when="accept", late=True
     )
     yield Oddity(
         "an-answer-to-the-head-alone",
