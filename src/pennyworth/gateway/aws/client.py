@@ -29,9 +29,17 @@ _PAUSES_SECONDS = (0.1, 0.4)
 # https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
 _PASSING = frozenset(
     [
-        *("LimitExceededException", "PriorRequestNotComplete", "ProvisionedThroughputExceededException"),
-        *("RequestLimitExceeded", "RequestThrottled", "RequestThrottledException", "RequestTimeout"),
-        *("Throttling", "ThrottledException", "ThrottlingException", "TooManyRequestsException"),
+        "LimitExceededException",
+        "PriorRequestNotComplete",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "RequestTimeout",
+        "Throttling",
+        "ThrottledException",
+        "ThrottlingException",
+        "TooManyRequestsException",
         "TransactionInProgressException",
     ]
 )
@@ -39,7 +47,10 @@ _PASSING = frozenset(
 # What is said of a request whose time of signing is not the service's own, give or take five minutes.
 _UNTIMELY = frozenset(
     [
-        *("InvalidSignatureException", "RequestExpired", "RequestInTheFuture", "RequestTimeTooSkewed"),
+        "InvalidSignatureException",
+        "RequestExpired",
+        "RequestInTheFuture",
+        "RequestTimeTooSkewed",
         "SignatureDoesNotMatch",
     ]
 )

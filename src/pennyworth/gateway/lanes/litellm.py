@@ -61,18 +61,28 @@ _SETTINGS = {
 # Fields of request bodies that providers know beyond OpenAI's own. See `_fields`.
 _PROVIDER_FIELDS = frozenset(
     [
-        *("cached_content", "chat_template_kwargs", "citation_options", "context_management", "documents"),
-        *("enable_thinking", "guardrailConfig", "include_reasoning", "include_server_side_tool_invocations"),
-        *("min_p", "performanceConfig", "priority", "reasoning", "repetition_penalty", "requestMetadata"),
-        *(
-            "safety_mode",
-            "safety_settings",
-            "search_parameters",
-            "strict_tools",
-            "thinking",
-            "top_a",
-            "top_k",
-        ),
+        "cached_content",
+        "chat_template_kwargs",
+        "citation_options",
+        "context_management",
+        "documents",
+        "enable_thinking",
+        "guardrailConfig",
+        "include_reasoning",
+        "include_server_side_tool_invocations",
+        "min_p",
+        "performanceConfig",
+        "priority",
+        "reasoning",
+        "repetition_penalty",
+        "requestMetadata",
+        "safety_mode",
+        "safety_settings",
+        "search_parameters",
+        "strict_tools",
+        "thinking",
+        "top_a",
+        "top_k",
     ]
 )
 

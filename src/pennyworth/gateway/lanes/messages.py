@@ -140,8 +140,16 @@ _PARTS: dict[str, Shape] = {
 """Content parts, by their type."""
 
 _ASKED = (
-    *("text", "image_url", "input_audio", "file", "audio_url", "video_url", "document"),
-    *("guarded_text", "grounding_source", "query"),
+    "text",
+    "image_url",
+    "input_audio",
+    "file",
+    "audio_url",
+    "video_url",
+    "document",
+    "guarded_text",
+    "grounding_source",
+    "query",
 )
 _RETURNED = ("text", "image_url", "file", "image", "document", "tool_reference", "input_image", "input_file")
 
