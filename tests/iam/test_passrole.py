@@ -333,11 +333,11 @@ def test_whatever_a_run_was_cut_off_at_the_next_one_mends_it(
     (arn,) = house.deploy(ONE).values()
     for number in range(4):
         house.put(narrowed(house.document(), f"draft-{number}"))
-    make = boto3.client
+    make = boto3.Session.client
 
-    def client(service: str, **options: Any) -> Any:
+    def client(session: boto3.Session, service: str, **options: Any) -> Any:
         """A client whose process ends at one operation: before AWS has heard of it, or after AWS has done it."""
-        made = make(service, **options)
+        made = make(session, service, **options)
         if service == "iam":
             operation = getattr(made, at)
 
@@ -350,7 +350,7 @@ def test_whatever_a_run_was_cut_off_at_the_next_one_mends_it(
         return made
 
     with monkeypatch.context() as patch:
-        patch.setattr(boto3, "client", client)
+        patch.setattr(boto3.Session, "client", client)
         with pytest.raises(KeyboardInterrupt):
             step()
     step()

@@ -13,6 +13,7 @@ import pytest
 from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
 
+from pennyworth.aws.template_values import EvaluatedTemplate
 from pennyworth.host.environments import clean_environ, environment
 from pennyworth.host.places import made
 from pennyworth.pipeline.build.target import TEMPLATE, Target
@@ -62,7 +63,7 @@ def transformed(
         name: str(given.get("Default", "")) for name, given in document["Parameters"].items()
     } | parameters
     result = transform(copy.deepcopy(document), dict(values), NoManagedPolicies())
-    holds = {name: bool(evaluate(given, values, document)) for name, given in document["Conditions"].items()}
+    holds = {name: conditions(document, values).holds(name) for name in document["Conditions"]}
     for section in ("Resources", "Outputs"):
         result[section] = {
             name: item for name, item in result[section].items() if holds.get(item.get("Condition"), True)
@@ -70,22 +71,9 @@ def transformed(
     return resolve(result, holds)
 
 
-def evaluate(node: Any, values: Mapping[str, str], document: Document) -> Any:
-    """The value of a condition or a rule's assertion."""
-    if not isinstance(node, dict):
-        return node
-    (name, argument), *_ = node.items()
-    if name == "Ref":
-        return values[argument]
-    if name == "Condition":
-        return evaluate(document["Conditions"][argument], values, document)
-    arguments = [evaluate(item, values, document) for item in argument]
-    return {
-        "Fn::Equals": lambda: arguments[0] == arguments[1],
-        "Fn::And": lambda: all(arguments),
-        "Fn::Or": lambda: any(arguments),
-        "Fn::Not": lambda: not arguments[0],
-    }[name]()
+def conditions(document: Document, values: Mapping[str, str]) -> EvaluatedTemplate:
+    """What decides the template's conditions and its rules' assertions."""
+    return EvaluatedTemplate({"Conditions": document["Conditions"]}, values)
 
 
 def resolve(node: Any, holds: Mapping[str, bool]) -> Any:
@@ -213,9 +201,9 @@ def test_parameters_that_lack_another_are_refused_with_a_reason(
     said = [
         assertion["AssertDescription"]
         for rule in document["Rules"].values()
-        if evaluate(rule["RuleCondition"], values, document)
+        if conditions(document, values).holds(rule["RuleCondition"])
         for assertion in rule["Assertions"]
-        if not evaluate(assertion["Assert"], values, document)
+        if not conditions(document, values).holds(assertion["Assert"])
     ]
     assert len(said) == (1 if refused else 0)
     assert refused is None or said[0].startswith(refused)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pennyworth.cli.environment import go_on_in
+from pennyworth.host.lists import split_list
 from pennyworth.host.places import ROOT
 from pennyworth.host.progress import say
 
@@ -113,9 +114,7 @@ def _answers(options: argparse.Namespace, branch: str) -> "Answers":
     from pennyworth.setup.init import Answers
 
     asking = sys.stdin.isatty() and not options.yes
-    providers = options.provider or _asked(
-        asking, "Which providers answer? LiteLLM's names", _PROVIDER
-    ).split(",")
+    providers = options.provider or [_asked(asking, "Which providers answer? LiteLLM's names", _PROVIDER)]
     domain = options.domain
     if domain is None:
         domain = _asked(asking, "Below which domain of yours, as api.DOMAIN? Empty for none", "")
@@ -128,7 +127,7 @@ def _answers(options: argparse.Namespace, branch: str) -> "Answers":
         words = place.replace(",", " ").split()
         region = region or words[0]
         stack = stack or (words[1] if len(words) > 1 else _STACK_NAME)
-    named = tuple(dict.fromkeys(p.strip() for name in providers for p in name.split(",") if p.strip()))
+    named = tuple(dict.fromkeys(split_list(",".join(providers))))
     return Answers(
         named or (_PROVIDER,),
         domain.strip().removeprefix("api."),

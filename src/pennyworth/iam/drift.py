@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pennyworth.aws.account import Account, absent_as_none
+from pennyworth.aws.account import Account
+from pennyworth.aws.errors import get_or_none
+from pennyworth.host.lists import as_list
 from pennyworth.iam.bootstrap_template.template import ATTACHED, FIRST, VIEW
 from pennyworth.iam.passrole.document import ACTION, SERVICE_KEY, SID, Document, difference, same, text
 from pennyworth.iam.passrole.versions import ManagedPolicy
@@ -49,7 +51,7 @@ def drifts(account: Account, settings: Settings) -> Iterator[Drift]:
     A PassRole statement that names the stack's own roles, as `tighten-passrole` writes it, is as it must be.
     """
     for made in _roles(settings):
-        role = absent_as_none(account.client("iam").get_role, RoleName=made.name)
+        role = get_or_none(account.client("iam").get_role, RoleName=made.name)
         if role is None:
             yield Drift(f"role {made.name}", "it is not there", None)
         else:
@@ -60,7 +62,7 @@ def drifts(account: Account, settings: Settings) -> Iterator[Drift]:
 
 def trust(account: Account, settings: Settings, subjects: list[str] | None = None) -> Document:
     """The trust policy that a role must have: the deploy role, unless other subjects are given."""
-    values = settings.values(account.number, account.partition)
+    values = settings.values(account.id, account.partition)
     return filled("trust", values | ({"SUBJECTS": subjects} if subjects else {}))
 
 
@@ -72,9 +74,9 @@ def narrowed(document: Mapping[str, Any], stack: str) -> list[dict[str, Any]]:
         services = statement.get("Condition", {}).get("StringEquals", {}).get(SERVICE_KEY, "*")
         if (
             statement["Effect"] != "Allow"
-            or _listed(statement["Action"]) != [ACTION]
-            or not all(named.fullmatch(arn) for arn in _listed(statement.get("Resource", "*")))
-            or any("*" in service for service in _listed(services))
+            or as_list(statement["Action"]) != [ACTION]
+            or not all(named.fullmatch(arn) for arn in as_list(statement.get("Resource", "*")))
+            or any("*" in service for service in as_list(services))
         ):
             return []
     return own
@@ -105,14 +107,14 @@ def _of_role(account: Account, settings: Settings, made: _Made, role: Mapping[st
             difference(role["AssumeRolePolicyDocument"], expected),
             lambda: iam.update_assume_role_policy(RoleName=made.name, PolicyDocument=text(expected)),
         )
-    boundary = account.arn(f"policy/{MANAGED_POLICIES[made.boundary]}")
+    boundary = account.policy(MANAGED_POLICIES[made.boundary])
     if role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn") != boundary:
         yield Drift(
             f"role's boundary{which}",
             f"it is not {MANAGED_POLICIES[made.boundary]}",
             lambda: iam.put_role_permissions_boundary(RoleName=made.name, PermissionsBoundary=boundary),
         )
-    wanted = {account.arn(f"policy/{MANAGED_POLICIES[name]}") for name in made.documents}
+    wanted = {account.policy(MANAGED_POLICIES[name]) for name in made.documents}
     pages = iam.get_paginator("list_attached_role_policies").paginate(RoleName=made.name)
     attached = {policy["PolicyArn"] for page in pages for policy in page["AttachedPolicies"]}
     for arn in sorted(wanted - attached):
@@ -137,18 +139,14 @@ def _of_role(account: Account, settings: Settings, made: _Made, role: Mapping[st
 
 def _of_policy(account: Account, settings: Settings, document: str) -> Iterator[Drift]:
     name = MANAGED_POLICIES[document]
-    arn = account.arn(f"policy/{name}")
-    if absent_as_none(account.client("iam").get_policy, PolicyArn=arn) is None:
+    arn = account.policy(name)
+    if get_or_none(account.client("iam").get_policy, PolicyArn=arn) is None:
         yield Drift(f"policy {name}", "it is not there", None)
         return
     policy = ManagedPolicy(arn, account.client("iam"))
     _, actual = policy.current()
-    expected = filled(document, settings.values(account.number, account.partition))
+    expected = filled(document, settings.values(account.id, account.partition))
     if document == "deployment":
         expected = kept(expected, narrowed(actual, settings["StackName"]))
     if not same(actual, expected):
         yield Drift(f"policy {name}", difference(actual, expected), lambda: policy.put(expected))
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]

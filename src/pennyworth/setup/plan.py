@@ -13,7 +13,9 @@ from functools import partial
 from botocore.exceptions import ClientError
 
 from pennyworth.aws import certificates
-from pennyworth.aws.account import STACK, Account, Unprepared, absent_as_none, parameters
+from pennyworth.aws.account import STACK, Account, Unprepared
+from pennyworth.aws.errors import get_or_none
+from pennyworth.aws.snapshot import parameters_of
 from pennyworth.aws.stack import Stack
 from pennyworth.github import gh_cli
 from pennyworth.host.progress import say, step
@@ -109,12 +111,12 @@ class Plan:
     def secrets(self) -> dict[str, str | None]:
         """The repository's secrets; None for one whose value a person has to think of."""
         values: dict[str, str | None] = {
-            "AWS_DEPLOY_ROLE_ARN": self._account.arn(f"role/{DEPLOY_ROLE}"),
+            "AWS_DEPLOY_ROLE_ARN": self._account.role(DEPLOY_ROLE),
             "AWS_REGION": self._settings.region,
             "STACK_NAME": self._settings["StackName"],
         }
         if self._settings.views:
-            values["AWS_VIEW_ROLE_ARN"] = self._account.arn(f"role/{VIEW_ROLE}")
+            values["AWS_VIEW_ROLE_ARN"] = self._account.role(VIEW_ROLE)
         if self._settings.domain:
             values |= {
                 "BASE_DOMAIN": self._settings["BaseDomain"],
@@ -131,13 +133,13 @@ class Plan:
         if home != here:
             if alerts:
                 yield self._stack(home, Settings.of({**self._settings.parameters, "Part": "alerts"}))
-            elif parameters(self._account.stack(region=home)).get("Part") == "alerts":
+            elif parameters_of(self._account.stack(region=home)).get("Part") == "alerts":
                 what, why = f"stack {STACK} in {home}", "delete it: no alerts are wanted"
                 yield Step(what, (why,), partial(delete_stack, self._account, home))
 
     def _stack(self, region: str, settings: Settings) -> Step:
         there = self._account.stack(region=region)
-        before = parameters(there)
+        before = parameters_of(there)
         wanted = dict(settings.parameters)
         changes = []
         if there is None:
@@ -154,9 +156,8 @@ class Plan:
             ]
             if self._outdated(region):
                 changes.append("bring it up to this version of policies/bootstrap.yaml")
-            status = str(there["StackStatus"])
-            if not status.endswith("_COMPLETE") or status == "ROLLBACK_COMPLETE":
-                changes.append(f"try again: it is in {status}")
+            if not there.status.endswith("_COMPLETE") or there.status == "ROLLBACK_COMPLETE":
+                changes.append(f"try again: it is in {there.status}")
         return Step(
             f"stack {STACK} in {region}",
             tuple(changes),
@@ -164,9 +165,9 @@ class Plan:
         )
 
     def _deploy(self, region: str, wanted: Mapping[str, str]) -> None:
-        arn = self._account.arn(f"policy/{MANAGED_POLICIES['deployment']}")
+        arn = self._account.policy(MANAGED_POLICIES["deployment"])
         policy = ManagedPolicy(arn, self._account.client("iam"))
-        exists = absent_as_none(self._account.client("iam").get_policy, PolicyArn=arn) is not None
+        exists = get_or_none(self._account.client("iam").get_policy, PolicyArn=arn) is not None
         narrow = (
             narrowed(policy.current()[1], wanted["StackName"]) if exists and wanted["Part"] == "all" else []
         )
@@ -185,7 +186,7 @@ class Plan:
         stack = self._account.stack()
         if stack is None or self._outdated(self._settings.region):
             return  # `_deploy` looks once it is up to date
-        found = drifts(self._account, Settings.of(parameters(stack)))
+        found = drifts(self._account, Settings.of(stack.parameters))
         changes = tuple(f"put {drift.what} back: {drift.detail}" for drift in found if drift.mend)
         yield Step("the roles and their policies", changes, self._put_back)
 
@@ -232,8 +233,7 @@ class Plan:
         present = gh_cli.secrets(repository)
         # what GitHub keeps can't be read: a secret that is older than what it names is set again
         stack = None if changing else self._account.stack()
-        changed = stack.get("LastUpdatedTime", stack["CreationTime"]) if stack else None
-        since = changed.replace(microsecond=0) if changed else None  # GitHub tells whole seconds
+        since = stack.begun.replace(microsecond=0) if stack else None  # GitHub tells whole seconds
         wanted = [
             name
             for name, value in self.secrets().items()
@@ -265,12 +265,16 @@ def deploy_stack(account: Account, region: str, wanted: Mapping[str, str]) -> No
     """
     client = account.client("cloudformation", region)
     stack = Stack(STACK, region)
-    if stack.status() in {"ROLLBACK_COMPLETE", "REVIEW_IN_PROGRESS"}:  # holds nothing, and takes no update
+    there = stack.describe()
+    if there and there.status in {
+        "ROLLBACK_COMPLETE",
+        "REVIEW_IN_PROGRESS",
+    }:  # holds nothing, takes no update
         delete_stack(account, region)
-    exists = stack.status() is not None
+        there = None
     marker = stack.last_event()
     try:
-        (client.update_stack if exists else client.create_stack)(
+        (client.update_stack if there else client.create_stack)(
             StackName=STACK,
             TemplateBody=TEMPLATE.read_text(),
             Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in wanted.items()],
@@ -298,7 +302,7 @@ def delete_stack(account: Account, region: str) -> None:
     found = account.stack(region=region)
     if found is None:
         return
-    stack = Stack(found["StackId"], region)  # by its id a stack can be asked for when it is gone
+    stack = Stack(found.id, region)  # by its id a stack can be asked for when it is gone
     marker = stack.last_event()
     account.client("cloudformation", region).delete_stack(StackName=STACK)
     with step(f"deleting the stack {STACK} in {region}"):
@@ -313,7 +317,8 @@ def _followed(stack: Stack, marker: str | None) -> str:
     deadline = time.monotonic() + _STACK_SECONDS
     told = 0
     while True:
-        status = stack.status() or ""
+        now = stack.describe()
+        status = now.status if now else ""
         events = stack.events_since(marker)
         for event in events[told:]:
             if event.resource != STACK:

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
-from pennyworth.aws.account import Account, Unprepared, parameters
+from pennyworth.aws.account import Account, Unprepared
+from pennyworth.aws.snapshot import parameters_of
 from pennyworth.github import gh_cli
 from pennyworth.iam.bootstrap_template.template import PARAMETERS
 from pennyworth.iam.settings import Settings, WrongSetting
@@ -21,7 +22,7 @@ def settle(account: Account, given: Mapping[str, str], ask: Ask | None) -> Setti
     Raises:
         Unprepared: something is missing, or not as it must be.
     """
-    before = {name: value for name, value in parameters(account.stack()).items() if name in PARAMETERS}
+    before = {name: value for name, value in parameters_of(account.stack()).items() if name in PARAMETERS}
     known = {**before, **given, "Region": account.region}
     _repository(known, given, ask)
     _domain(account, known, ask if not before else None)

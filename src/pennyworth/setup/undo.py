@@ -5,7 +5,8 @@ from contextlib import suppress
 from typing import Any
 
 from pennyworth.aws import certificates
-from pennyworth.aws.account import STACK, Account, Unprepared, parameters
+from pennyworth.aws.account import STACK, Account, Unprepared
+from pennyworth.aws.snapshot import parameters_of
 from pennyworth.github import gh_cli
 from pennyworth.host.progress import say, step
 from pennyworth.iam.policy.documents import DEPLOY_ROLE, VIEW_ROLE
@@ -28,7 +29,7 @@ def take_back(account: Account, confirmed: Callable[[str], bool]) -> list[str]:
     Raises:
         Unprepared: the endpoint is still there, or something could not be deleted.
     """
-    settings = parameters(account.stack())
+    settings = parameters_of(account.stack())
     if not settings:
         raise Unprepared(f"There is no stack {STACK} in {account.region}.")
     endpoint = settings["StackName"]
@@ -46,7 +47,7 @@ def take_back(account: Account, confirmed: Callable[[str], bool]) -> list[str]:
     regions = [
         region
         for region in {account.region: None, account.home: None}
-        if region == account.region or parameters(account.stack(region=region)).get("Part") == "alerts"
+        if region == account.region or parameters_of(account.stack(region=region)).get("Part") == "alerts"
     ]
     provider = account.provider if account.makes_provider() else ""
     others = list(_others(account)) if provider else []

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pennyworth.checks.health.finding import Said, Saying, Verdict, ok, unhealthy, unknown, warning
+from pennyworth.checks.finding import Finding, Findings, Verdict, ok, unhealthy, unknown, warning
 from pennyworth.checks.health.subject import Subject
 
 _LONGEST = timedelta(hours=2)
@@ -13,7 +13,7 @@ _LONGEST = timedelta(hours=2)
 
 _SOUND = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"})
 _BACK = frozenset({"UPDATE_ROLLBACK_COMPLETE", "IMPORT_ROLLBACK_COMPLETE"})
-_MEND = {
+_FIX = {
     "UPDATE_ROLLBACK_FAILED": "In CloudFormation's console choose 'Continue update rollback'.",
     "DELETE_IN_PROGRESS": "Somebody is deleting it. If that was not you, see in CloudTrail who it was.",
     "DELETE_FAILED": "Delete it in CloudFormation's console, keeping what can't be deleted, and deploy again.",
@@ -25,7 +25,7 @@ MOVED = ("AWS::Lambda::Alias", ("/FunctionVersion", "/RoutingConfig"))
 """What a rollback moves by design: the check `version` judges it."""
 
 
-def state(subject: Subject) -> Saying:
+def state(subject: Subject) -> Findings:
     """Whether it is in a state that it should be in."""
     status = subject.status
     if not status:
@@ -45,16 +45,16 @@ def state(subject: Subject) -> Saying:
         lasts = datetime.now(UTC) - subject.begun if subject.begun else timedelta()
         minutes = lasts.total_seconds() / 60
         if lasts < _LONGEST:
-            yield Said(Verdict.DEPLOYING, f"a deployment is at work, since {minutes:.0f} min ({status})")
+            yield Finding(Verdict.DEPLOYING, f"a deployment is at work, since {minutes:.0f} min ({status})")
         else:
             yield unhealthy(
                 f"{status} since {minutes:.0f} min", "See in CloudFormation's console what it waits for."
             )
     else:
-        yield unhealthy(status, _MEND.get(status, "Deploy again: the deployment workflow says what to do."))
+        yield unhealthy(status, _FIX.get(status, "Deploy again: the deployment workflow says what to do."))
 
 
-def drift(subject: Subject) -> Saying:
+def drift(subject: Subject) -> Findings:
     """Whether what the stack made is as it was made. Values are not told: they may be credentials."""
     limit = subject.limits.drift_seconds
     if not limit:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
-from pennyworth.checks.health.finding import Saying, ok, unhealthy, warning
+from pennyworth.checks.finding import Findings, ok, unhealthy, warning
 from pennyworth.checks.health.subject import Subject
 
 _HOUR_SECONDS = 3600
@@ -101,7 +101,7 @@ def measured(subject: Subject) -> Traffic:
     return Traffic(hours)
 
 
-def traffic(subject: Subject) -> Saying:
+def traffic(subject: Subject) -> Findings:
     """Whether requests succeed, and in time."""
     limits = subject.limits
     seen = measured(subject)

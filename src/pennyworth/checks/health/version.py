@@ -1,10 +1,10 @@
 """Which version of the function callers reach."""
 
-from pennyworth.checks.health.finding import Saying, ok, warning
+from pennyworth.checks.finding import Findings, ok, warning
 from pennyworth.checks.health.subject import Subject
 
 
-def version(subject: Subject) -> Saying:
+def version(subject: Subject) -> Findings:
     """Whether it is the one that the last deployment made."""
     outputs = subject.outputs
     alias, made = outputs.get("FunctionAlias", ""), outputs.get("FunctionVersion", "").rpartition(":")[2]

@@ -6,6 +6,15 @@ that the stack has, `prepare` adds those that a template is about to create, `re
 What else the policy says stays as it is.
 """
 
-from pennyworth.iam.passrole.change import Outcome, Target, prepare, restore, tighten
+from pennyworth.iam.passrole.change import (
+    Inputs,
+    Outcome,
+    Target,
+    change_passrole,
+    prepare,
+    restore,
+    tighten,
+)
+from pennyworth.iam.passrole.render import as_markdown
 
-__all__ = ["Outcome", "Target", "prepare", "restore", "tighten"]
+__all__ = ["Inputs", "Outcome", "Target", "as_markdown", "change_passrole", "prepare", "restore", "tighten"]

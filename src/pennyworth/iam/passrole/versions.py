@@ -11,6 +11,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from pennyworth.aws.errors import is_absent
 from pennyworth.host.errors import OperationFailed
 from pennyworth.iam.passrole.document import Document, same, text
 
@@ -53,7 +54,7 @@ class ManagedPolicy:
                 for version in page["Versions"]
             ]
         except ClientError as failure:
-            if failure.response["Error"]["Code"] != "NoSuchEntity":
+            if not is_absent(failure):
                 raise
             raise OperationFailed(
                 f"There is no policy {self.arn.rpartition('/')[2]}",
