@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from pennyworth.aws.template import SourceTemplate
 from pennyworth.host.places import ROOT
-from pennyworth.iam.policy.template import transformed
 from pennyworth.pipeline.cost import Estimate, Request, as_markdown, estimate
 from pennyworth.pipeline.cost.estimate import ALARMS, DASHBOARDS
 from pennyworth.pipeline.cost.prices import _table, prices
@@ -121,7 +121,7 @@ def test_the_prices_name_where_they_can_be_read() -> None:
 
 
 def test_what_is_watched_is_counted_as_the_template_makes_it() -> None:
-    document: dict[str, Any] = transformed(ROOT / "template.yaml", {})
+    document: dict[str, Any] = SourceTemplate.read(ROOT / "template.yaml").transform({})
     kinds = [resource["Type"] for resource in document["Resources"].values()]
     assert kinds.count("AWS::CloudWatch::Alarm") == ALARMS + 1  # the certificate's
     assert kinds.count("AWS::CloudWatch::Dashboard") == DASHBOARDS

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from botocore.stub import ANY, Stubber
 
-from pennyworth.aws.template_values import Evaluated
+from pennyworth.aws.template_values import EvaluatedTemplate
 from pennyworth.github.masking import masked
 from pennyworth.github.rest import GitHub
 from pennyworth.host.errors import OperationFailed
@@ -232,7 +232,7 @@ def allow(action: Any, resource: Any, **more: Any) -> dict[str, Any]:
 
 
 def compared(before: dict[str, Any], after: dict[str, Any], **parameters: str) -> list[permissions.Change]:
-    return permissions.changes(Evaluated(before, {}), Evaluated(after, parameters))
+    return permissions.changes(EvaluatedTemplate(before, {}), EvaluatedTemplate(after, parameters))
 
 
 LOGS = allow(["logs:CreateLogStream", "logs:PutLogEvents"], {"Fn::GetAtt": ["LogGroup", "Arn"]})
@@ -306,7 +306,7 @@ def test_a_boundary_that_goes_is_alarming() -> None:
         LOGS, PermissionsBoundary={"Fn::If": ["Bounded", {"Ref": "Boundary"}, {"Ref": "AWS::NoValue"}]}
     )
     arn = "arn:aws:iam::aws:policy/Cap"
-    before, after = Evaluated(bounded, {"Boundary": arn}), Evaluated(bounded, {})
+    before, after = EvaluatedTemplate(bounded, {"Boundary": arn}), EvaluatedTemplate(bounded, {})
     (change,) = permissions.changes(before, after)
     assert change.alarming and change.denies and not change.gained and arn in change.actions[0]
 

@@ -11,12 +11,13 @@ from typing import Any
 import boto3
 import pytest
 
-from pennyworth.aws.function_versions import Deployed, deployed
+from pennyworth.aws.function_versions import AliasedFunction, find_function
 from pennyworth.aws.stack import Stack
 from pennyworth.host.errors import OperationFailed
 from pennyworth.host.places import ROOT, made
 from pennyworth.local.aws.server import LocalAws
 from pennyworth.pipeline.build import Target, sam_build
+from pennyworth.pipeline.deploy import verify as verification
 from pennyworth.pipeline.steps import deploy, prune, rollback, smoke_test, verify
 
 REGION = "us-west-2"
@@ -83,7 +84,7 @@ def account(aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name, value in aws.environ(REGION).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("SAM_CLI_POLL_DELAY", "0.3")
-    monkeypatch.setattr(verify, "_PAUSE_SECONDS", 0.1)
+    monkeypatch.setattr(verification, "_PAUSE_SECONDS", 0.1)
     yield
     client("cloudformation").delete_stack(StackName=STACK)
 
@@ -141,8 +142,8 @@ def run_deploy(template: Path, **parameters: str) -> str:
     return deploy.run(environ(TEMPLATE=str(template), **named))
 
 
-def function() -> Deployed:
-    found = deployed(Stack(STACK, REGION))
+def function() -> AliasedFunction:
+    found = find_function(Stack(STACK, REGION).describe())
     assert found
     return found
 
@@ -250,7 +251,7 @@ def test_by_hand_one_goes_back_and_forth(tiny: Path) -> None:
     assert answer() == "2"
     assert "Version 1 serves again" in pennyworth("--to", "1").stdout
     none = pennyworth()
-    assert none.returncode == 1 and "There is no former version" in none.stderr
+    assert none.returncode == 1 and "There is no previous version" in none.stderr
     assert "Version 3 serves again" in pennyworth("--to", "3").stdout
     assert answer() == "3"
     for wrong in ("7", "$LATEST", "live"):
