@@ -141,7 +141,7 @@ def test_changed_rights_are_named_and_bootstrap_fixes_them(sound: Shell) -> None
     assert verdicts(examined(sound)) == SOUND
 
 
-def test_the_view_role_is_looked_at_and_mended_too(sound: Shell) -> None:
+def test_the_view_role_is_looked_at_and_fixed_too(sound: Shell) -> None:
     sound.iam.attach_role_policy(RoleName=VIEW_ROLE, PolicyArn="arn:aws:iam::aws:policy/ReadOnlyAccess")
     sound.iam.delete_role_permissions_boundary(RoleName=VIEW_ROLE)
     trust = json.dumps(sound.role()["AssumeRolePolicyDocument"]).replace("heads/main", "heads/*")

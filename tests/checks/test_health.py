@@ -27,7 +27,7 @@ from pennyworth.checks.health import certificates, history, limits
 from pennyworth.checks.health.checks import CHECKS, examine
 from pennyworth.checks.health.endpoint import LIGHT, OF_A_KEY
 from pennyworth.checks.health.limits import Limits
-from pennyworth.checks.health.rights import trust_problems
+from pennyworth.checks.health.rights import find_trust_problems
 from pennyworth.checks.health.stack import MOVED, _changed
 from pennyworth.checks.health.subject import Subject
 from pennyworth.host.environments import environment
@@ -588,15 +588,17 @@ def test_the_certificate_that_callers_see_is_judged(
 ) -> None:
     with tls_server(tmp_path, days, name) as (address, certificate):
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-        found = certificates.shown("localhost", address, 20)
+        found = certificates.check_shown_certificate("localhost", address, 20)
     assert found.verdict == verdict and said in found.detail
 
 
 def test_a_certificate_that_nobody_vouches_for_or_shows_is_unhealthy(tmp_path: Path) -> None:
     with tls_server(tmp_path, 90) as (address, _):
-        assert "callers refuse it" in certificates.shown("localhost", address, 20).detail
-    assert "no TLS at localhost" in certificates.shown("localhost", address, 20).detail  # it is gone
-    nowhere = certificates.shown("nowhere.invalid", ("nowhere.invalid", 443), 20)
+        assert "callers refuse it" in certificates.check_shown_certificate("localhost", address, 20).detail
+    assert (
+        "no TLS at localhost" in certificates.check_shown_certificate("localhost", address, 20).detail
+    )  # it is gone
+    nowhere = certificates.check_shown_certificate("nowhere.invalid", ("nowhere.invalid", 443), 20)
     assert nowhere.verdict == Verdict.UNHEALTHY and "does not resolve" in nowhere.detail
 
 
@@ -613,7 +615,7 @@ def test_a_wider_passrole_is_found_and_tightening_mends_it(endpoint: Endpoint) -
     before = shell.policy("pennyworth-deployment")
     verdict, said = endpoint.worst("passrole")
     assert verdict == Verdict.UNHEALTHY and "does not name exactly" in said
-    assert shell.policy("pennyworth-deployment") == before  # looked at, not mended
+    assert shell.policy("pennyworth-deployment") == before  # looked at, not fixed
     passrole.tighten(passrole.Target(STACK, REGION))
     assert endpoint.worst("passrole")[0] == Verdict.OK
 
@@ -708,13 +710,13 @@ def trust(subjects: list[str], **other: Any) -> dict[str, Any]:
     ],
 )
 def test_each_wrong_trust_is_told(document: dict[str, Any], said: str) -> None:
-    assert any(said in problem for problem in trust_problems(document, REPOSITORY))
+    assert any(said in problem for problem in find_trust_problems(document, REPOSITORY))
 
 
 def test_the_right_trust_has_no_problem() -> None:
-    assert list(trust_problems(trust(GOOD_SUBJECTS), REPOSITORY)) == []
+    assert list(find_trust_problems(trust(GOOD_SUBJECTS), REPOSITORY)) == []
     others = trust(["repo:Other/thing:ref:refs/heads/main"])
-    assert list(trust_problems(others)) == []  # whose it should be is not known
+    assert list(find_trust_problems(others)) == []  # whose it should be is not known
 
 
 def test_a_refusal_is_unknown_and_names_the_right_that_is_missing(tmp_path: Path) -> None:

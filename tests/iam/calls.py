@@ -40,7 +40,7 @@ import dataclasses, json, sys
 from pathlib import Path
 from pennyworth.iam.policy.derivation import needs
 from pennyworth.iam.policy.rules import rules
-from pennyworth.aws.template import SourceTemplate
+from pennyworth.aws.source_template import SourceTemplate
 from pennyworth.iam.policy.template import Template
 found = needs(Template(SourceTemplate.read(Path(sys.argv[1])), rules()), rules())
 print(json.dumps([dataclasses.asdict(need) for need in found]))

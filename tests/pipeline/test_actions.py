@@ -11,7 +11,7 @@ import yaml
 from tests.lint.actionlint import program
 from tests.usage import TREE, in_a_workflow, usages
 
-from pennyworth.aws.template import SourceTemplate
+from pennyworth.aws.source_template import SourceTemplate
 from pennyworth.host.environments import environment
 from pennyworth.host.places import ROOT
 from pennyworth.local.rehearsal import rewritten_tree

@@ -15,8 +15,8 @@ from botocore.client import BaseClient
 
 from pennyworth.aws import stack_events
 from pennyworth.aws.snapshot import Snapshot
+from pennyworth.aws.source_template import SourceTemplate
 from pennyworth.aws.stack import Event, Stack
-from pennyworth.aws.template import SourceTemplate
 from pennyworth.host.errors import OperationFailed
 from pennyworth.host.places import ROOT
 from pennyworth.local.aws.server import LocalAws
@@ -422,13 +422,13 @@ def test_a_rollout_that_an_alarm_stopped_names_the_alarm() -> None:
             ("3", "Api", "AWS::ApiGateway::Stage", "UPDATE_FAILED", "Resource update cancelled"),
         )
     ]
-    cause = Stack(STACK, REGION).first_cause(happened)
+    cause = Stack(STACK, REGION).find_first_cause(happened)
     assert cause == (
         "Alias (AWS::Lambda::Alias): One or more alarms have been activated\ndeployed-errors is on: 7 of 9 failed"
     )
 
 
-def test_what_the_function_depends_on_is_in_its_release() -> None:
+def test_what_the_function_depends_on_is_in_its_configuration_hash() -> None:
     """Whatever the function or its conditions refer to, and whatever those refer to."""
     template = (ROOT / "template.yaml").read_text()
     declared = set(SourceTemplate.read(ROOT / "template.yaml").parameters)

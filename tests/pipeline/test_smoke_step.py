@@ -19,7 +19,7 @@ import pytest
 from tests.checks.test_smoke import listening_port
 
 from pennyworth.checks import smoke
-from pennyworth.checks.smoke import stack as stack_smoke
+from pennyworth.checks.smoke import deployed_endpoint as stack_smoke
 from pennyworth.host.errors import OperationFailed
 from pennyworth.host.places import ROOT
 from pennyworth.host.processes import Child

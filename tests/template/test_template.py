@@ -141,8 +141,15 @@ def test_without_a_domain_there_is_only_the_plain_api_url(source: str) -> None:
         assert not of_type(document, f"AWS::{kind}")
     assert not of_type(document, "AWS::CertificateManager::Certificate")
     assert set(document["Outputs"]) == {
-        *("ApiUrl", "CredentialsPath", "FunctionName", "FunctionArn", "FunctionRoleArn", "LogGroupName"),
-        *("FunctionAlias", "FunctionVersion", "DashboardUrl"),
+        "ApiUrl",
+        "CredentialsPath",
+        "FunctionName",
+        "FunctionArn",
+        "FunctionRoleArn",
+        "LogGroupName",
+        "FunctionAlias",
+        "FunctionVersion",
+        "DashboardUrl",
     }
     (stage,) = of_type(document, "AWS::ApiGateway::Stage")
     assert stage["StageName"] == "v1"
@@ -188,7 +195,7 @@ def test_a_certificate_that_is_given_is_used(source: str) -> None:
             {"ApiKeys": "sk-key"},
             "ApiKeys and ProviderCredentials reach the function with a new version alone",
         ),
-        ({"ProviderCredentials": "A=b", "Release": "1"}, None),
+        ({"ProviderCredentials": "A=b", "ConfigHash": "1"}, None),
     ],
 )
 def test_parameters_that_lack_another_are_refused_with_a_reason(
@@ -234,7 +241,7 @@ def test_parameters_that_lack_another_are_refused_with_a_reason(
             ["", "arn:aws:iam::123456789012:policy/a/path/cap", "arn:aws-cn:iam::aws:policy/ReadOnlyAccess"],
             ["cap", "arn:aws:iam::123456789012:role/cap"],
         ),
-        ("Release", ["", "2026-11-25T18.30", "0a1b2c"], ["two words", "x" * 65]),
+        ("ConfigHash", ["", "2026-11-25T18.30", "0a1b2c"], ["two words", "x" * 65]),
         ("AlarmEmail", ["", "me@example.com"], ["me", "me@example", "you @example.com"]),
         (
             "AlarmTopicArn",
@@ -351,11 +358,11 @@ def test_a_changed_setting_reaches_callers_by_a_new_version(source: str) -> None
         (name, item) for name, item in document["Resources"].items() if item["Type"] == "AWS::Lambda::Version"
     )
     named = set(re.findall(r"\$\{(\w+)\}", version["Properties"]["Description"]["Fn::Sub"]))
-    assert {"Release", "MemorySize", "ModelProvider"} <= named
+    assert {"ConfigHash", "MemorySize", "ModelProvider"} <= named
     assert not named & {"ApiKeys", "ProviderCredentials", "AlarmEmail"}
     # Lambda publishes no version of a function that is the last version in everything
     assert function["Description"] == version["Properties"]["Description"]
-    # the former one stays to go back to, whether a new package or a new description has replaced it
+    # the previous one stays to go back to, whether a new package or a new description has replaced it
     assert version["DeletionPolicy"] == version["UpdateReplacePolicy"] == "Retain"
     (alias,) = of_type(document, "AWS::Lambda::Alias")
     assert alias["Name"] == document["Outputs"]["FunctionAlias"]["Value"] == "live"

@@ -8,7 +8,8 @@ from botocore.config import Config
 
 from pennyworth.aws.errors import AWS_FAILURES, get_or_none
 from pennyworth.aws.github_oidc import ISSUER
-from pennyworth.aws.snapshot import Snapshot, describe_stack
+from pennyworth.aws.snapshot import Snapshot
+from pennyworth.aws.snapshot import describe_stack as describe
 from pennyworth.host.errors import OperationFailed
 
 STACK = "pennyworth-bootstrap"
@@ -67,20 +68,20 @@ class Account:
         """The ARN that GitHub has as an identity provider, be it there or not."""
         return self._arn("oidc-provider", ISSUER)
 
-    def client_ids(self) -> list[str] | None:
+    def fetch_client_ids(self) -> list[str] | None:
         """Whom GitHub's tokens may be made for, as its identity provider has it; None where there is no provider."""
         found = get_or_none(
             self.client("iam").get_open_id_connect_provider, OpenIDConnectProviderArn=self.provider
         )
         return list(found["ClientIDList"]) if found else None
 
-    def stack(self, name: str = STACK, region: str | None = None) -> Snapshot | None:
+    def describe_stack(self, name: str = STACK, region: str | None = None) -> Snapshot | None:
         """A stack as it is now; None where there is none."""
-        return describe_stack(self.client("cloudformation", region), name)
+        return describe(self.client("cloudformation", region), name)
 
     def makes_provider(self) -> bool:
         """Whether our stack holds the identity provider."""
-        return self.stack() is not None and any(
+        return self.describe_stack() is not None and any(
             resource["ResourceType"] == "AWS::IAM::OIDCProvider"
             and resource["ResourceStatus"] != "DELETE_COMPLETE"
             for resource in self.client("cloudformation").describe_stack_resources(StackName=STACK)[
@@ -88,7 +89,7 @@ class Account:
             ]
         )
 
-    def hosted_zones(self, domain: str) -> list[tuple[str, str]]:
+    def find_hosted_zones(self, domain: str) -> list[tuple[str, str]]:
         """The public hosted zones that a domain may lie in: ids and names, the nearest name's first."""
         names = domain.split(".")
         suffixes = [".".join(names[start:]) for start in range(len(names) - 1)]

@@ -71,7 +71,7 @@ class Credentials:
         patient = Config(retries={"mode": "standard", "max_attempts": 8})
         self._ssm: Any = boto3.client("ssm", region_name=region, config=patient)
 
-    def all(self) -> dict[str, Credential]:
+    def fetch_all(self) -> dict[str, Credential]:
         """Those that there are, by name.
 
         Raises:
@@ -121,7 +121,7 @@ class Credentials:
             CredentialsFailed: there is one of that label, or AWS refuses.
         """
         name = f"{API_KEYS}/{label or f'{datetime.now(UTC):%Y%m%d-%H%M%S}'}"
-        if name in self.all():
+        if name in self.fetch_all():
             raise CredentialsFailed(
                 f"{name} is there already. Give the new key another name, or remove that one"
             )
@@ -150,7 +150,7 @@ class Credentials:
         """
         held = [
             (credential, key)
-            for credential in self.all().values()
+            for credential in self.fetch_all().values()
             if credential.name.partition("/")[0] == API_KEYS
             for key in split_list(credential.value)
             if key.endswith(ending)
@@ -180,24 +180,24 @@ class Credentials:
         Raises:
             CredentialsFailed: AWS refuses; what was done before stays.
         """
-        present = self.all()
+        present = self.fetch_all()
         done: dict[str, Outcome] = {}
         for name, value in wanted.items():
             if name in present and present[name].value == value:
                 done[name] = "unchanged"
-            elif name in present and self._written(name)[-1:] == [value]:
+            elif name in present and self._fetch_written(name)[-1:] == [value]:
                 done[name] = "kept"
             else:
                 self.set(name, value, origin=_BY_PIPELINE)
                 done[name] = "written"
         for name in sorted(present.keys() - wanted.keys()):
-            written = self._written(name)
+            written = self._fetch_written(name)
             if written and written[-1] == present[name].value:
                 self.remove(name)
                 done[name] = "removed"
         return done
 
-    def _written(self, name: str) -> list[str]:
+    def _fetch_written(self, name: str) -> list[str]:
         """What the pipeline has written as its value, oldest first; AWS keeps a hundred versions."""
         with _explained():
             pages = self._ssm.get_paginator("get_parameter_history").paginate(
@@ -208,7 +208,7 @@ class Credentials:
         return [version["Value"] for version in ordered if version.get("Description") == _BY_PIPELINE]
 
 
-def read_by(stack: str, region: str) -> bool | None:
+def is_read_by(stack: str, region: str) -> bool | None:
     """Whether a deployed stack's function reads them; None where there is no stack, or nobody may ask."""
     try:
         deployed = Stack(stack, region).describe()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pennyworth.aws.snapshot import describe_stack
-from pennyworth.aws.template import SourceTemplate
+from pennyworth.aws.source_template import SourceTemplate
 
 _NEVER_MADE = frozenset({"REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE"})
 _UPDATABLE = frozenset(

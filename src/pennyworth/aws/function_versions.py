@@ -37,7 +37,7 @@ class AliasedFunction:
     """The version that the stack's last deployment put behind the alias."""
     region: str
 
-    def live(self) -> str | None:
+    def fetch_live_version(self) -> str | None:
         """The version that the alias points at; None where somebody has deleted the alias.
 
         Raises:
@@ -63,7 +63,7 @@ class AliasedFunction:
             RoutingConfig={"AdditionalVersionWeights": {}},
         )
 
-    def versions(self) -> list[Version]:
+    def list_versions(self) -> list[Version]:
         """Its published versions, oldest first."""
         published = [
             Version(version["Version"], version["LastModified"], version.get("Description", ""))
@@ -72,10 +72,10 @@ class AliasedFunction:
         ]
         return sorted(published, key=lambda version: int(version.number))
 
-    def previous(self) -> str | None:
+    def find_previous_version(self) -> str | None:
         """The newest version before the live one, as far as they are kept; None where there is none."""
-        live = int(self.live() or 0)
-        earlier = [version.number for version in self.versions() if int(version.number) < live]
+        live = int(self.fetch_live_version() or 0)
+        earlier = [version.number for version in self.list_versions() if int(version.number) < live]
         return earlier[-1] if earlier else None
 
     def prune(self, keep: int) -> list[str]:
@@ -90,7 +90,7 @@ class AliasedFunction:
         for alias in self._all("list_aliases", "Aliases"):
             shifted = alias.get("RoutingConfig", {}).get("AdditionalVersionWeights") or {}
             used |= {alias["FunctionVersion"], *shifted}
-        old = [version.number for version in self.versions()[:-keep] if version.number not in used]
+        old = [version.number for version in self.list_versions()[:-keep] if version.number not in used]
         for number in old:
             self._call("delete_function", Qualifier=number)
         return old

@@ -89,7 +89,7 @@ class Stack:
         """It as it is now; None where there is no such stack."""
         return describe_stack(self._cloudformation, self.name)
 
-    def physical_ids(self, kind: str) -> dict[str, str]:
+    def list_physical_ids(self, kind: str) -> dict[str, str]:
         """Its resources of a type, such as AWS::IAM::Role, that exist: logical id to physical id."""
         return list_physical_ids(self._cloudformation, self.name, kind)
 
@@ -128,25 +128,25 @@ class Stack:
         Raises:
             OperationFailed: it can't be deleted.
         """
-        marker = self.last_event()
+        marker = self.fetch_last_event()
         self._cloudformation.delete_stack(StackName=self.name)
         try:
             self._cloudformation.get_waiter("stack_delete_complete").wait(
                 StackName=self.name, WaiterConfig={"Delay": 2, "MaxAttempts": 450}
             )
         except WaiterError as failure:
-            cause = self.first_cause(self.events_since(marker))
+            cause = self.find_first_cause(self.fetch_events_since(marker))
             raise OperationFailed(
                 "The remains of a failed first deployment can't be deleted",
                 "Delete the stack in the CloudFormation console, then run this again.",
                 str(cause or failure),
             ) from failure
 
-    def last_event(self) -> str | None:
-        """A marker for `events_since`: the newest event there is."""
+    def fetch_last_event(self) -> str | None:
+        """A marker for `fetch_events_since`: the newest event there is."""
         return next((event.id for event in self._events()), None)
 
-    def events_since(self, marker: str | None) -> list[Event]:
+    def fetch_events_since(self, marker: str | None) -> list[Event]:
         """What happened after the marked event, oldest first."""
         events = []
         for event in self._events():
@@ -155,7 +155,7 @@ class Stack:
             events.append(event)
         return events[::-1]
 
-    def changes(self, events: list[Event]) -> list[Change]:
+    def list_changes(self, events: list[Event]) -> list[Change]:
         """What a deployment did, in the order in which it began each."""
         first = {event.resource: event for event in reversed(events) if event.resource != self.name}
         done = {(event.resource, event.status): event.time for event in events}
@@ -172,7 +172,7 @@ class Stack:
             and (ended := done.get((name, f"{verb}_COMPLETE")))
         ]
 
-    def first_cause(self, events: list[Event]) -> str | None:
+    def find_first_cause(self, events: list[Event]) -> str | None:
         """Why a deployment failed: the first failure, not those that followed from it."""
         failures = [event for event in events if event.status.endswith("_FAILED") and not follows(event)]
         own = [event for event in failures if event.resource != self.name]

@@ -19,7 +19,7 @@ from pennyworth.checks.finding import Finding, Findings, ok, unknown, warning, w
 from pennyworth.github import gh_cli
 from pennyworth.host.errors import OperationFailed
 from pennyworth.iam.bootstrap_template.template import FIRST, TEMPLATE
-from pennyworth.iam.drift import drifts
+from pennyworth.iam.drift import find_drifts
 from pennyworth.iam.policy.documents import DEPLOY_ROLE, MANAGED_POLICIES
 from pennyworth.iam.settings import Settings
 
@@ -58,7 +58,7 @@ def examine(set_up: SetUp) -> Findings:
             yield replace(unknown(str(failure)), check=name)
 
 
-def _region(set_up: SetUp) -> Findings:
+def _check_region(set_up: SetUp) -> Findings:
     if set_up.settings.region == set_up.account.region:
         yield ok(f"{set_up.account.region}, account {set_up.account.id}")
     else:
@@ -68,8 +68,8 @@ def _region(set_up: SetUp) -> Findings:
         )
 
 
-def _set_up(set_up: SetUp) -> Findings:
-    stack = set_up.account.stack()
+def _check_set_up(set_up: SetUp) -> Findings:
+    stack = set_up.account.describe_stack()
     if stack is None:
         yield wrong(f"there is no stack {STACK} in {set_up.account.region}", "run `pennyworth bootstrap`")
         return
@@ -77,20 +77,20 @@ def _set_up(set_up: SetUp) -> Findings:
     if not status.endswith("_COMPLETE") or status in {"ROLLBACK_COMPLETE", "DELETE_COMPLETE"}:
         yield wrong(f"the stack {STACK} is in {status}", AGAIN)
         return
-    if _outdated(set_up):
+    if _is_outdated(set_up):
         yield warning(f"the stack {STACK} was made by another version of policies/bootstrap.yaml", AGAIN)
     else:
         yield ok(f"the stack {STACK} is in {status}")
 
 
-def _outdated(set_up: SetUp) -> bool:
+def _is_outdated(set_up: SetUp) -> bool:
     client = set_up.account.client("cloudformation")
     original = client.get_template(StackName=STACK, TemplateStage="Original")["TemplateBody"]
     return bool(original != TEMPLATE.read_text())
 
 
-def _provider(set_up: SetUp) -> Findings:
-    client_ids = set_up.account.client_ids()
+def _check_provider(set_up: SetUp) -> Findings:
+    client_ids = set_up.account.fetch_client_ids()
     if client_ids is None:
         yield wrong("the account has no identity provider for GitHub", "run `pennyworth bootstrap`")
     elif AUDIENCE not in client_ids:
@@ -103,9 +103,9 @@ def _provider(set_up: SetUp) -> Findings:
         yield ok(f"tokens for {AUDIENCE} are let in")
 
 
-def _rights(set_up: SetUp) -> Findings:
-    found = list(drifts(set_up.account, set_up.settings))
-    said = warning if _outdated(set_up) else wrong
+def _check_rights(set_up: SetUp) -> Findings:
+    found = list(find_drifts(set_up.account, set_up.settings))
+    said = warning if _is_outdated(set_up) else wrong
     for drift in found:
         yield said(f"{drift.what}: {drift.detail}", f"{AGAIN}, which puts it right")
     if not found:
@@ -121,7 +121,7 @@ def _rights(set_up: SetUp) -> Findings:
             )
 
 
-def _certificate(set_up: SetUp) -> Findings:
+def _check_certificate(set_up: SetUp) -> Findings:
     domain = set_up.settings.domain
     if not domain:
         yield ok("none is needed without a domain")
@@ -137,7 +137,7 @@ def _certificate(set_up: SetUp) -> Findings:
         )
         return
     days = int((certificates.expiry(found) - time.time()) / 86400)
-    unproven = certificates.missing_records(set_up.account, domain, set_up.settings["HostedZoneId"], arn)
+    unproven = certificates.find_missing_records(set_up.account, domain, set_up.settings["HostedZoneId"], arn)
     if days < 0:
         yield wrong(f"{arn} ended {-days} days ago", "request or import a new one")
     elif found.get("Type") == "AMAZON_ISSUED" and unproven:
@@ -149,7 +149,7 @@ def _certificate(set_up: SetUp) -> Findings:
         yield ok(f"{arn} is issued, for {days} more days")
 
 
-def _zone(set_up: SetUp) -> Findings:
+def _check_zone(set_up: SetUp) -> Findings:
     domain, zone = set_up.settings["BaseDomain"], set_up.settings["HostedZoneId"]
     if not domain:
         yield ok("none is needed without a domain")
@@ -166,13 +166,13 @@ def _zone(set_up: SetUp) -> Findings:
         yield wrong(f"{zone} is a private zone, which the world does not ask", "take a public one")
         return
     own = {server.rstrip(".").lower() for server in found.get("DelegationSet", {}).get("NameServers", [])}
-    yield _delegation(name, own, set_up.dns)
+    yield _check_delegation(name, own, set_up.dns)
 
 
-def _delegation(name: str, own: set[str], server: str) -> Finding:
+def _check_delegation(name: str, own: set[str], server: str) -> Finding:
     fix = f"have your registrar name these for {name}: {', '.join(sorted(own))}"
     try:
-        asked = _name_servers(name, server)
+        asked = _ask_name_servers(name, server)
     except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
         return wrong(f"the world knows no name servers for {name}", fix)
     except (dns.exception.DNSException, OSError) as failure:
@@ -184,7 +184,7 @@ def _delegation(name: str, own: set[str], server: str) -> Finding:
     return ok(f"it holds {name}, and the world asks it")
 
 
-def _name_servers(name: str, server: str) -> set[str]:
+def _ask_name_servers(name: str, server: str) -> set[str]:
     resolver = dns.resolver.Resolver(configure=not server)
     if server:
         host, _, port = server.partition(":")
@@ -193,8 +193,8 @@ def _name_servers(name: str, server: str) -> set[str]:
     return {str(record.target).rstrip(".").lower() for record in answer}
 
 
-def _artifacts(set_up: SetUp) -> Findings:
-    stack = set_up.account.stack(_ARTIFACTS)
+def _check_artifacts(set_up: SetUp) -> Findings:
+    stack = set_up.account.describe_stack(_ARTIFACTS)
     if stack is None:
         yield ok("the first deployment makes it")
         return
@@ -211,10 +211,10 @@ def _artifacts(set_up: SetUp) -> Findings:
     yield ok(bucket)
 
 
-def _endpoint(set_up: SetUp) -> Findings:
+def _check_endpoint(set_up: SetUp) -> Findings:
     name = set_up.settings["StackName"]
     region = set_up.settings.region
-    stack = set_up.account.stack(name, region)
+    stack = set_up.account.describe_stack(name, region)
     if stack is None:
         yield warning(f"the stack {name} is not there yet", "push to the branch that deploys")
         return
@@ -230,7 +230,7 @@ def _endpoint(set_up: SetUp) -> Findings:
     if set_up.settings["FirstDeployment"] == "yes":
         yield warning(f"the role still has {MANAGED_POLICIES[FIRST]}", f"{AGAIN} with --first-deployment no")
     boundary = set_up.account.policy(MANAGED_POLICIES["stack-boundary"])
-    for logical_id, role in Stack(name, region).physical_ids("AWS::IAM::Role").items():
+    for logical_id, role in Stack(name, region).list_physical_ids("AWS::IAM::Role").items():
         found = get_or_none(set_up.account.client("iam").get_role, RoleName=role)
         bounded = (found or {"Role": {}})["Role"].get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")
         if found is None:
@@ -241,7 +241,7 @@ def _endpoint(set_up: SetUp) -> Findings:
             )
 
 
-def _concurrency(set_up: SetUp) -> Findings:
+def _check_concurrency(set_up: SetUp) -> Findings:
     limits = set_up.account.client("lambda").get_account_settings()["AccountLimit"]
     total, free = limits["ConcurrentExecutions"], limits["UnreservedConcurrentExecutions"]
     quotas = "ask for more: Service Quotas → AWS Lambda → Concurrent executions"
@@ -251,7 +251,7 @@ def _concurrency(set_up: SetUp) -> Findings:
         yield ok(f"Lambda answers {free} callers at a time, of {total} in this account")
 
 
-def _timeout(set_up: SetUp) -> Findings:
+def _check_timeout(set_up: SetUp) -> Findings:
     pages = set_up.account.client("service-quotas").get_paginator("list_service_quotas")
     for page in pages.paginate(ServiceCode="apigateway"):
         for quota in page["Quotas"]:
@@ -264,9 +264,9 @@ def _timeout(set_up: SetUp) -> Findings:
     yield unknown(f"Service Quotas knows no {_TIMEOUT_QUOTA}")
 
 
-def _secrets(set_up: SetUp) -> Findings:
+def _check_secrets(set_up: SetUp) -> Findings:
     repository = set_up.settings["Repository"]
-    if not gh_cli.logged_in():
+    if not gh_cli.is_logged_in():
         yield unknown(
             "gh is not logged in here",
             f"gh auth login, or see with it: gh secret list -R {repository}",
@@ -277,7 +277,7 @@ def _secrets(set_up: SetUp) -> Findings:
         *(DOMAIN_SECRETS if set_up.settings.domain else ()),
         *(VIEW_SECRETS if set_up.settings.views else ()),
     ]
-    present = gh_cli.secrets(repository)
+    present = gh_cli.list_secrets(repository)
     missing = [name for name in wanted if name not in present]
     if missing:
         yield wrong(
@@ -288,18 +288,18 @@ def _secrets(set_up: SetUp) -> Findings:
     if "PROVIDER_CREDENTIALS" not in present:
         yield warning(
             f"{repository} has no PROVIDER_CREDENTIALS, without which only Bedrock and local models answer",
-            gh_cli.command(repository, "PROVIDER_CREDENTIALS", None),
+            gh_cli.make_command(repository, "PROVIDER_CREDENTIALS", None),
         )
 
 
-def _alerts(set_up: SetUp) -> Findings:
+def _check_alerts(set_up: SetUp) -> Findings:
     address = set_up.settings["AlertEmail"]
     if not address:
         yield ok(f"off ({AGAIN} with --alert-email to have them)")
         return
     account = set_up.account
     for region in {account.region: None, account.home: None}:
-        stack = account.stack(region=region)
+        stack = account.describe_stack(region=region)
         topic = stack.outputs.get("AlertTopicArn") if stack else None
         if topic is None:
             yield wrong(f"there are none in {region}, where changes in IAM are told", AGAIN)
@@ -309,32 +309,32 @@ def _alerts(set_up: SetUp) -> Findings:
             yield ok(f"{address} hears of what happens in {region}")
         else:
             yield warning(f"{address} has not agreed to hear of {region} yet", "open AWS's mail and its link")
-        if not _recorded(account.client("cloudtrail", region)):
+        if not _is_recorded(account.client("cloudtrail", region)):
             yield wrong(
                 f"no trail of CloudTrail records {region}, so that only failed deployments are told of",
                 "make one in CloudTrail's console, for all regions",
             )
 
 
-def _recorded(cloudtrail: Any) -> bool:
+def _is_recorded(cloudtrail: Any) -> bool:
     """Whether a trail records what happens in a region."""
     trails = cloudtrail.describe_trails(includeShadowTrails=True)["trailList"]
     return any(cloudtrail.get_trail_status(Name=trail["TrailARN"])["IsLogging"] for trail in trails)
 
 
 CHECKS: dict[str, Callable[[SetUp], Findings]] = {
-    "region": _region,
-    "set-up": _set_up,
-    "identity provider": _provider,
-    "rights": _rights,
-    "certificate": _certificate,
-    "hosted zone": _zone,
-    "artifact bucket": _artifacts,
-    "endpoint": _endpoint,
-    "concurrency": _concurrency,
-    "timeout": _timeout,
-    "secrets": _secrets,
-    "alerts": _alerts,
+    "region": _check_region,
+    "set-up": _check_set_up,
+    "identity provider": _check_provider,
+    "rights": _check_rights,
+    "certificate": _check_certificate,
+    "hosted zone": _check_zone,
+    "artifact bucket": _check_artifacts,
+    "endpoint": _check_endpoint,
+    "concurrency": _check_concurrency,
+    "timeout": _check_timeout,
+    "secrets": _check_secrets,
+    "alerts": _check_alerts,
 }
 """Each check by its name, in the order in which they are made."""
 
@@ -345,7 +345,7 @@ def get_set_up(account: Account, dns: str = "") -> SetUp:
     Raises:
         Unprepared: it was not.
     """
-    found = parameters_of(account.stack())
+    found = parameters_of(account.describe_stack())
     if not found:
         raise Unprepared(
             f"There is no stack {STACK} in {account.region}. Set the account up with `pennyworth bootstrap`, or say"

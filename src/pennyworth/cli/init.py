@@ -23,7 +23,7 @@ from pennyworth.host.places import ROOT
 from pennyworth.host.progress import say
 
 if TYPE_CHECKING:
-    from pennyworth.setup.init import Answers, Caller, Source
+    from pennyworth.setup.init import Answers, Caller, WorkflowSource
 
 _PROVIDER = "openai"
 _REGION = "us-east-1"
@@ -83,8 +83,8 @@ def run(options: argparse.Namespace) -> int:
     repository = Path(top)
     try:
         answers = _answers(options, git(repository, "branch", "--show-current"))
-        source = None if repository == ROOT else init.source(options.source, options.ref)
-    except init.Unknown as error:
+        source = None if repository == ROOT else init.find_source(options.source, options.ref)
+    except init.SourceUnknown as error:
         say(f"pennyworth init: {error}")
         return 1
     for provider in answers.providers:
@@ -192,7 +192,9 @@ def _checked(repository: Path, callers: "Sequence[Caller]") -> bool:
     return well
 
 
-def _left(answers: "Answers", source: "Source | None", repository: Path, callers: "Sequence[Caller]") -> str:
+def _left(
+    answers: "Answers", source: "WorkflowSource | None", repository: Path, callers: "Sequence[Caller]"
+) -> str:
     """What is left to do."""
     from pennyworth.checks.config import check
     from pennyworth.setup import init

@@ -17,7 +17,7 @@ from pennyworth.host.progress import say
 
 if TYPE_CHECKING:
     from pennyworth.aws.function_versions import AliasedFunction
-    from pennyworth.checks.smoke.stack import Inputs
+    from pennyworth.checks.smoke.deployed_endpoint import Inputs
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +26,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     what = parser.add_mutually_exclusive_group()
     what.add_argument(
         "--to",
-        default="former",
+        default="previous",
         metavar="VERSION",
         help="its number (default: the one before that which serves)",
     )
@@ -69,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _smoke_inputs(options: argparse.Namespace) -> "Inputs | None":
     """How the version is tried; None without a key to try it with."""
-    from pennyworth.checks.smoke.stack import Inputs
+    from pennyworth.checks.smoke.deployed_endpoint import Inputs
 
     keys = split_list(os.environ.get("LITELLM_API_KEYS", ""))
     if not keys:
@@ -79,8 +79,8 @@ def _smoke_inputs(options: argparse.Namespace) -> "Inputs | None":
 
 
 def _list(now: "AliasedFunction") -> None:
-    live = now.live()
-    for version in now.versions():
+    live = now.fetch_live_version()
+    for version in now.list_versions():
         marks = [
             *(["serves"] if version.number == live else []),
             *(["deployed last"] if version.number == now.wanted else []),

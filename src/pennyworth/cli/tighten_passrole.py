@@ -25,7 +25,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="TEMPLATE",
         help="before a deployment: admit the roles that this template is about to create, and those that there are",
     )
-    instead.add_argument("--restore", action="store_true", help="put the policy's former version back")
+    instead.add_argument("--restore", action="store_true", help="put the policy's previous version back")
     add("--dry-run", action="store_true", help="only show what would change")
     add("--policy", metavar="NAME", help="the policy, by name or ARN (default: pennyworth-deployment)")
     add("--role", metavar="NAME", help="the role that has it (default: pennyworth-github-deploy-role)")

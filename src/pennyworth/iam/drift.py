@@ -24,12 +24,12 @@ class Drift:
 
     what: str
     detail: str
-    mend: Callable[[], object] | None
+    put_back: Callable[[], object] | None
     """Puts it back; None where only the stack can."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Made:
+class _ExpectedRole:
     """A role as it was made."""
 
     name: str
@@ -38,29 +38,29 @@ class _Made:
     documents: list[str]
 
 
-def _roles(settings: Settings) -> Iterator[_Made]:
-    attached = [document for document in _present(settings) if document in ATTACHED]
-    yield _Made(DEPLOY_ROLE, settings.subjects(), "deploy-boundary", attached)
+def _list_roles(settings: Settings) -> Iterator[_ExpectedRole]:
+    attached = [document for document in _list_present(settings) if document in ATTACHED]
+    yield _ExpectedRole(DEPLOY_ROLE, settings.subjects(), "deploy-boundary", attached)
     if settings.views:
-        yield _Made(VIEW_ROLE, settings.view_subjects(), VIEW, [VIEW])
+        yield _ExpectedRole(VIEW_ROLE, settings.view_subjects(), VIEW, [VIEW])
 
 
-def drifts(account: Account, settings: Settings) -> Iterator[Drift]:
+def find_drifts(account: Account, settings: Settings) -> Iterator[Drift]:
     """Whatever of the roles, their trust, their policies and boundaries is not as the documents say.
 
     A PassRole statement that names the stack's own roles, as `tighten-passrole` writes it, is as it must be.
     """
-    for made in _roles(settings):
+    for made in _list_roles(settings):
         role = get_or_none(account.client("iam").get_role, RoleName=made.name)
         if role is None:
             yield Drift(f"role {made.name}", "it is not there", None)
         else:
-            yield from _of_role(account, settings, made, role["Role"])
-    for document in _present(settings):
-        yield from _of_policy(account, settings, document)
+            yield from _find_role_drifts(account, settings, made, role["Role"])
+    for document in _list_present(settings):
+        yield from _find_policy_drifts(account, settings, document)
 
 
-def trust(account: Account, settings: Settings, subjects: list[str] | None = None) -> Document:
+def make_trust_policy(account: Account, settings: Settings, subjects: list[str] | None = None) -> Document:
     """The trust policy that a role must have: the deploy role, unless other subjects are given."""
     values = settings.values(account.id, account.partition)
     return filled("trust", values | ({"SUBJECTS": subjects} if subjects else {}))
@@ -91,16 +91,18 @@ def kept(document: Document, statements: list[dict[str, Any]]) -> Document:
     return {**document, "Statement": [*others[:place], *statements, *others[place:]]}
 
 
-def _present(settings: Settings) -> list[str]:
+def _list_present(settings: Settings) -> list[str]:
     """The documents that are managed policies in this account."""
     absent = {FIRST: settings["FirstDeployment"] == "no", VIEW: not settings.views}
     return [name for name in MANAGED_POLICIES if not absent.get(name)]
 
 
-def _of_role(account: Account, settings: Settings, made: _Made, role: Mapping[str, Any]) -> Iterator[Drift]:
+def _find_role_drifts(
+    account: Account, settings: Settings, made: _ExpectedRole, role: Mapping[str, Any]
+) -> Iterator[Drift]:
     iam = account.client("iam")
     which = "" if made.name == DEPLOY_ROLE else f" of {made.name}"
-    expected = trust(account, settings, made.subjects)
+    expected = make_trust_policy(account, settings, made.subjects)
     if not same(role["AssumeRolePolicyDocument"], expected):
         yield Drift(
             f"trust policy{which}",
@@ -137,14 +139,14 @@ def _of_role(account: Account, settings: Settings, made: _Made, role: Mapping[st
         )
 
 
-def _of_policy(account: Account, settings: Settings, document: str) -> Iterator[Drift]:
+def _find_policy_drifts(account: Account, settings: Settings, document: str) -> Iterator[Drift]:
     name = MANAGED_POLICIES[document]
     arn = account.policy(name)
     if get_or_none(account.client("iam").get_policy, PolicyArn=arn) is None:
         yield Drift(f"policy {name}", "it is not there", None)
         return
     policy = ManagedPolicy(arn, account.client("iam"))
-    _, actual = policy.current()
+    _, actual = policy.fetch_current()
     expected = filled(document, settings.values(account.id, account.partition))
     if document == "deployment":
         expected = kept(expected, narrowed(actual, settings["StackName"]))

@@ -11,7 +11,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from pennyworth.aws.template import SourceTemplate
+from pennyworth.aws.source_template import SourceTemplate
 from pennyworth.host.environments import environment
 from pennyworth.host.places import ROOT
 from pennyworth.local.aws.server import LocalAws

@@ -26,13 +26,13 @@ _RENEWAL = {
 }
 
 
-def certificate(subject: Subject) -> Findings:
+def check_certificate(subject: Subject) -> Findings:
     """What ACM says of it."""
     if not subject.domain:
         yield ok("none is needed without a custom domain")
         return
     given = subject.parameters.get("AcmCertificateArn", "")
-    arn = given or next(iter(subject.resources("AWS::CertificateManager::Certificate")), "")
+    arn = given or next(iter(subject.list_resources("AWS::CertificateManager::Certificate")), "")
     if not arn:
         yield unknown("the stack names no certificate")
         return
@@ -59,7 +59,7 @@ def certificate(subject: Subject) -> Findings:
     )
 
 
-def served_certificate(subject: Subject) -> Findings:
+def check_served_certificate(subject: Subject) -> Findings:
     """What the endpoint shows to whoever calls it."""
     if not subject.domain:
         yield ok("none is needed without a custom domain")
@@ -67,10 +67,10 @@ def served_certificate(subject: Subject) -> Findings:
     if subject.tls is None:
         yield unknown("the local AWS speaks no TLS")
         return
-    yield shown(subject.domain, subject.tls, subject.limits.certificate_days)
+    yield check_shown_certificate(subject.domain, subject.tls, subject.limits.certificate_days)
 
 
-def shown(domain: str, address: tuple[str, int], limit: float) -> Finding:
+def check_shown_certificate(domain: str, address: tuple[str, int], limit: float) -> Finding:
     """Shake hands with TLS, and judge the certificate that is shown.
 
     Args:

@@ -8,29 +8,29 @@ from botocore.exceptions import ClientError
 
 from pennyworth.aws.errors import AWS_FAILURES, is_denied
 from pennyworth.checks.finding import Findings, Verdict, unknown
-from pennyworth.checks.health.alarms import alarms
-from pennyworth.checks.health.certificates import certificate, served_certificate
-from pennyworth.checks.health.endpoint import endpoint
-from pennyworth.checks.health.rights import passrole, rights, trust
-from pennyworth.checks.health.stack import drift, state
+from pennyworth.checks.health.alarms import check_alarms
+from pennyworth.checks.health.certificates import check_certificate, check_served_certificate
+from pennyworth.checks.health.endpoint import check_endpoint
+from pennyworth.checks.health.rights import check_passrole, check_rights, check_trust
+from pennyworth.checks.health.stack import check_drift, check_state
 from pennyworth.checks.health.subject import Subject
-from pennyworth.checks.health.traffic import traffic
-from pennyworth.checks.health.version import version
+from pennyworth.checks.health.traffic import check_traffic
+from pennyworth.checks.health.version import check_version
 
 STATE = "stack"
 
 CHECKS: dict[str, Callable[[Subject], Findings]] = {
-    STATE: state,
-    "endpoint": endpoint,
-    "certificate": certificate,
-    "served certificate": served_certificate,
-    "version": version,
-    "traffic": traffic,
-    "alarms": alarms,
-    "drift": drift,
-    "passrole": passrole,
-    "trust": trust,
-    "rights": rights,
+    STATE: check_state,
+    "endpoint": check_endpoint,
+    "certificate": check_certificate,
+    "served certificate": check_served_certificate,
+    "version": check_version,
+    "traffic": check_traffic,
+    "alarms": check_alarms,
+    "drift": check_drift,
+    "passrole": check_passrole,
+    "trust": check_trust,
+    "rights": check_rights,
 }
 """Each by its name, in the order in which they are made."""
 

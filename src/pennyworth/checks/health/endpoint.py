@@ -12,7 +12,7 @@ OF_A_KEY = ("models", "malformed")
 _TIMEOUT_SECONDS = 30.0
 
 
-def endpoint(subject: Subject) -> Findings:
+def check_endpoint(subject: Subject) -> Findings:
     """Whether it answers as it should."""
     if not subject.base_url:
         yield unhealthy("the stack has no endpoint", "Deploy it with this repository's template.")

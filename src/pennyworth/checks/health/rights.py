@@ -14,7 +14,7 @@ from pennyworth.host.errors import OperationFailed
 from pennyworth.host.lists import as_list
 from pennyworth.iam import passrole as passing
 from pennyworth.iam.bootstrap_template.template import TEMPLATE
-from pennyworth.iam.drift import drifts
+from pennyworth.iam.drift import find_drifts
 from pennyworth.iam.passrole.simulation import Simulation
 from pennyworth.iam.settings import Settings, WrongSetting
 
@@ -24,7 +24,7 @@ _SEE = "`pennyworth tighten-passrole --dry-run` says the same, and more."
 _AGAIN = "Run `pennyworth bootstrap` again, which puts it right, and see in CloudTrail who changed it."
 
 
-def passrole(subject: Subject) -> Findings:
+def check_passrole(subject: Subject) -> Findings:
     """Whether the deploy role may hand on exactly the stack's roles, as `tighten-passrole` leaves it."""
     account = subject.account
     arn = account.policy(subject.policy)
@@ -45,7 +45,7 @@ def passrole(subject: Subject) -> Findings:
         )
         return
     simulation = Simulation(account.role(subject.role), account.client("iam"))
-    judged = simulation.of(outcome.roles, account.role(f"{subject.stack}-"))
+    judged = simulation.simulate(outcome.roles, account.role(f"{subject.stack}-"))
     for finding in judged.refused:
         yield unhealthy(
             "{role} can't be handed to {service}: {because}",
@@ -66,7 +66,7 @@ def passrole(subject: Subject) -> Findings:
         yield ok("exactly the stack's roles may be handed on, each to its service")
 
 
-def trust(subject: Subject) -> Findings:
+def check_trust(subject: Subject) -> Findings:
     """Whether nobody but this repository's runs can take the deploy role."""
     name = subject.role.rpartition("/")[2]
     found = get_or_none(subject.account.client("iam").get_role, RoleName=name)
@@ -74,7 +74,7 @@ def trust(subject: Subject) -> Findings:
         yield unknown("there is no role {role}", _NOT_OURS, role=name)
         return
     document = found["Role"]["AssumeRolePolicyDocument"]
-    problems = list(trust_problems(document, subject.repository))
+    problems = list(find_trust_problems(document, subject.repository))
     for problem in problems:
         yield unhealthy("{problem}", _AGAIN, problem=problem)
     if not problems:
@@ -82,9 +82,9 @@ def trust(subject: Subject) -> Findings:
         yield ok("only runs of {whose} can take the deploy role", whose=whose)
 
 
-def rights(subject: Subject) -> Findings:
+def check_rights(subject: Subject) -> Findings:
     """Whether role, policies and boundaries are as `pennyworth bootstrap` made them."""
-    made_with = parameters_of(subject.account.stack())
+    made_with = parameters_of(subject.account.describe_stack())
     if not made_with:
         yield unknown("the account was not set up by `pennyworth bootstrap`")
         return
@@ -94,8 +94,8 @@ def rights(subject: Subject) -> Findings:
         yield warning("the account's set-up can't be read: {reason}", _OUTDATED, reason=str(wrong))
         return
     # what a newer version of this project writes differently is no drift of the account's
-    said, fix = (warning, _OUTDATED) if _outdated(subject.account) else (unhealthy, _AGAIN)
-    found = list(drifts(subject.account, settings))
+    said, fix = (warning, _OUTDATED) if _is_outdated(subject.account) else (unhealthy, _AGAIN)
+    found = list(find_drifts(subject.account, settings))
     for one in found:
         told = "not as it was made" if "\n" in one.detail else one.detail
         yield said(
@@ -105,14 +105,14 @@ def rights(subject: Subject) -> Findings:
         yield ok("role, policies and boundaries are as they were made")
 
 
-def _outdated(account: Account) -> bool:
+def _is_outdated(account: Account) -> bool:
     """Whether the account was set up by another version of policies/bootstrap.yaml."""
     cloudformation = account.client("cloudformation")
     made = cloudformation.get_template(StackName=STACK, TemplateStage="Original")["TemplateBody"]
     return bool(made != TEMPLATE.read_text())
 
 
-def trust_problems(document: Mapping[str, Any], repository: str = "") -> Iterator[str]:
+def find_trust_problems(document: Mapping[str, Any], repository: str = "") -> Iterator[str]:
     """What is wrong with a deploy role's trust policy.
 
     https://docs.github.com/actions/how-tos/secure-your-work/security-harden-deployments/oidc-in-aws
@@ -141,10 +141,10 @@ def trust_problems(document: Mapping[str, Any], repository: str = "") -> Iterato
         if not subjects:
             yield "sub is not kept to this repository's runs by StringEquals"
         for one in subjects:
-            yield from _subject_problems(one, repository)
+            yield from _find_subject_problems(one, repository)
 
 
-def _subject_problems(subject: str, repository: str) -> Iterator[str]:
+def _find_subject_problems(subject: str, repository: str) -> Iterator[str]:
     # since July 2026 GitHub may put ids behind the names: repo:OWNER@1/NAME@2:ref:refs/heads/main
     parts = re.fullmatch(r"repo:([^/:@]+)(?:@\d+)?/([^/:@]+)(?:@\d+)?:(.+)", subject)
     if "*" in subject or "?" in subject:

@@ -25,7 +25,7 @@ MOVED = ("AWS::Lambda::Alias", ("/FunctionVersion", "/RoutingConfig"))
 """What a rollback moves by design: the check `version` judges it."""
 
 
-def state(subject: Subject) -> Findings:
+def check_state(subject: Subject) -> Findings:
     """Whether it is in a state that it should be in."""
     status = subject.status
     if not status:
@@ -54,7 +54,7 @@ def state(subject: Subject) -> Findings:
         yield unhealthy(status, _FIX.get(status, "Deploy again: the deployment workflow says what to do."))
 
 
-def drift(subject: Subject) -> Findings:
+def check_drift(subject: Subject) -> Findings:
     """Whether what the stack made is as it was made. Values are not told: they may be credentials."""
     limit = subject.limits.drift_seconds
     if not limit:
@@ -62,11 +62,11 @@ def drift(subject: Subject) -> Findings:
         return
     cloudformation = subject.account.client("cloudformation")
     begun = cloudformation.detect_stack_drift(StackName=subject.stack)["StackDriftDetectionId"]
-    found = _detected(cloudformation, begun, limit)
+    found = _await_detection(cloudformation, begun, limit)
     if found["DetectionStatus"] == "DETECTION_IN_PROGRESS":
         yield unknown(f"CloudFormation was not done after {limit:.0f} s", "The next run asks again.")
         return
-    drifted = list(_drifted(cloudformation, subject.stack))
+    drifted = list(_list_drifted(cloudformation, subject.stack))
     deleted = [one["LogicalResourceId"] for one in drifted if one["StackResourceDriftStatus"] == "DELETED"]
     changed = [told for one in drifted if (told := _changed(one))]
     if deleted:
@@ -89,7 +89,7 @@ def drift(subject: Subject) -> Findings:
         yield ok("everything is as it was deployed")
 
 
-def _detected(cloudformation: Any, detection: str, limit: float) -> Mapping[str, Any]:
+def _await_detection(cloudformation: Any, detection: str, limit: float) -> Mapping[str, Any]:
     """What became of the detection, as far as it got in a number of seconds."""
     until = time.monotonic() + limit
     while True:
@@ -101,7 +101,7 @@ def _detected(cloudformation: Any, detection: str, limit: float) -> Mapping[str,
         time.sleep(_POLL_SECONDS)
 
 
-def _drifted(cloudformation: Any, stack: str) -> Iterator[Mapping[str, Any]]:
+def _list_drifted(cloudformation: Any, stack: str) -> Iterator[Mapping[str, Any]]:
     """Every resource that is not as it was made; boto3 has no paginator for them."""
     more: dict[str, str] = {}
     while True:

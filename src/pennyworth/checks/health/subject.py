@@ -37,7 +37,7 @@ class Subject:
     @cached_property
     def described(self) -> Snapshot | None:
         """What CloudFormation says of the stack; None where there is none."""
-        return self.account.stack(self.stack)
+        return self.account.describe_stack(self.stack)
 
     @property
     def status(self) -> str:
@@ -74,7 +74,7 @@ class Subject:
         """Where the custom domain's certificate is shown; None where TLS is spoken nowhere."""
         return (self.domain, _TLS_PORT) if self.domain and not self.emulator else None
 
-    def resources(self, kind: str) -> list[str]:
+    def list_resources(self, kind: str) -> list[str]:
         """The physical ids of the stack's resources of a type, such as AWS::CloudWatch::Alarm."""
         cloudformation = self.account.client("cloudformation")
         return list(list_physical_ids(cloudformation, self.stack, kind).values())

@@ -119,7 +119,7 @@ def tighten(target: Target, *, dry_run: bool = False) -> Outcome:
         OperationFailed: it can't be, and why; or it does not prove true.
     """
     with _refusals():
-        at = _At(target)
+        at = _Connection(target)
         roles = tuple(sorted(fetch_roles(at.account, target.stack).values()))
         if not roles:
             raise OperationFailed(
@@ -141,7 +141,7 @@ def prepare(target: Target, template: Path, *, dry_run: bool = False) -> Outcome
         OperationFailed: it can't be, and why; or it does not prove true.
     """
     with _refusals():
-        at = _At(target)
+        at = _Connection(target)
         now = fetch_roles(at.account, target.stack)
         then = foresee_roles(template, target.stack, at.account, now)
         services: dict[str, set[str]] = {}
@@ -157,7 +157,7 @@ def prepare(target: Target, template: Path, *, dry_run: bool = False) -> Outcome
 
 
 def restore(target: Target, *, dry_run: bool = False) -> Outcome:
-    """Put the policy's former version back, whatever it says.
+    """Put the policy's previous version back, whatever it says.
 
     Args:
         target: whose policy.
@@ -166,17 +166,17 @@ def restore(target: Target, *, dry_run: bool = False) -> Outcome:
         OperationFailed: there is none.
     """
     with _refusals():
-        at = _At(target)
-        version, before = at.policy.current()
-        former, after = at.policy.former()
+        at = _Connection(target)
+        version, before = at.policy.fetch_current()
+        previous, after = at.policy.fetch_previous()
         if not dry_run:
-            at.policy.apply(former)
-            version = former
+            at.policy.apply(previous)
+            version = previous
             at.read_back(after)
         return Outcome(version.id, documents.difference(before, after))
 
 
-class _At:
+class _Connection:
     """A target's account, with clients for it."""
 
     def __init__(self, target: Target) -> None:
@@ -187,7 +187,7 @@ class _At:
 
     def name(self, roles: tuple[Role, ...], *, dry_run: bool) -> Outcome:
         """Have the policy name these roles, and prove it."""
-        version, before = self.policy.current()
+        version, before = self.policy.fetch_current()
         after = documents.rewritten(before, roles)
         difference = documents.difference(before, after)
         if dry_run:
@@ -201,7 +201,7 @@ class _At:
     def read_back(self, meant: Document) -> Version:
         """See that what applies is what was meant; the version that does."""
         version, read = _settled(
-            self.policy.current, lambda current: documents.same(current[1], meant), _SETTLED_SECONDS
+            self.policy.fetch_current, lambda current: documents.same(current[1], meant), _SETTLED_SECONDS
         )
         if not documents.same(read, meant):
             raise OperationFailed(
@@ -216,7 +216,7 @@ class _At:
         """See by simulation that the deploy role can hand on what it needs to; what it could beyond that."""
         simulation = Simulation(self._role, self.account.client("iam"))
         findings = _settled(
-            lambda: simulation.of(roles, self._prefix),
+            lambda: simulation.simulate(roles, self._prefix),
             lambda result: not (result.refused or result.allowed),
             patience,
         )

@@ -12,8 +12,8 @@ from botocore.exceptions import ClientError
 from pennyworth.aws.account import Account
 from pennyworth.aws.errors import is_absent
 from pennyworth.aws.intrinsics import Evaluator, Unknown
+from pennyworth.aws.source_template import SourceTemplate, TemplateRefused
 from pennyworth.aws.stack import list_physical_ids
-from pennyworth.aws.template import SourceTemplate, TemplateRefused
 from pennyworth.host.errors import OperationFailed
 from pennyworth.host.lists import as_list
 
@@ -47,7 +47,7 @@ def fetch_roles(account: Account, name: str) -> dict[str, Role]:
     Raises:
         OperationFailed: one lies outside of what the deploy role may hand on, or an output names a role of others.
     """
-    stack = account.stack(name)
+    stack = account.describe_stack(name)
     if stack is None:
         return {}
     roles = {}

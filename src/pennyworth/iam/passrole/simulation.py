@@ -53,7 +53,7 @@ class Simulation:
         self._principal = principal
         self._iam = iam
 
-    def of(self, roles: Iterable[Role], prefix: str) -> Deviations:
+    def simulate(self, roles: Iterable[Role], prefix: str) -> Deviations:
         """Try every role with every service that it is for, with some that it is not for, and a role of nobody's.
 
         Args:

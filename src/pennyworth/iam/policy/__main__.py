@@ -5,7 +5,7 @@ import json
 import sys
 from dataclasses import asdict
 
-from pennyworth.aws.template import SourceTemplate, TemplateRefused
+from pennyworth.aws.source_template import SourceTemplate, TemplateRefused
 from pennyworth.iam.policy import check, documents, readme
 from pennyworth.iam.policy.derivation import Need, needs
 from pennyworth.iam.policy.options import arguments

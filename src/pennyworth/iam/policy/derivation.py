@@ -11,7 +11,7 @@ from typing import Any
 
 from cfnlint.schema import PROVIDER_SCHEMA_MANAGER, ResourceNotFoundError
 
-from pennyworth.aws.template import TemplateRefused
+from pennyworth.aws.source_template import TemplateRefused
 from pennyworth.iam.policy.rules import DEPLOY, VIEW, Condition, LeftOut, Rules, Scope
 from pennyworth.iam.policy.template import Template, fill
 

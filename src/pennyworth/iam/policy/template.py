@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pennyworth.aws.intrinsics import NOTHING, Evaluator
-from pennyworth.aws.template import SourceTemplate
+from pennyworth.aws.source_template import SourceTemplate
 from pennyworth.iam.policy.rules import Rules, Type
 
 UNKNOWN = "*"

@@ -11,9 +11,9 @@ from typing import NamedTuple
 from pennyworth.aws.account import Account
 from pennyworth.aws.function_versions import find_function
 from pennyworth.aws.snapshot import Snapshot
+from pennyworth.aws.source_template import SourceTemplate
 from pennyworth.aws.stack import Change, Event, Stack, check_deployable
 from pennyworth.aws.stack_events import Progress
-from pennyworth.aws.template import SourceTemplate
 from pennyworth.github import actions
 from pennyworth.host.environments import environment
 from pennyworth.host.errors import OperationFailed
@@ -124,11 +124,11 @@ def deploy(inputs: Inputs) -> Deployment:
     after = stack.describe()
     function = find_function(after)
     # an earlier rollback may have put another version there, of which CloudFormation knows nothing
-    resumed = function is not None and function.live() != function.wanted
+    resumed = function is not None and function.fetch_live_version() != function.wanted
     if function and resumed:
         function.point_at(function.wanted)
     return Deployment(
-        changes=stack.changes(done.events),
+        changes=stack.list_changes(done.events),
         existed=done.existed,
         recovered=done.recovered,
         version=function.wanted if function else "",
@@ -157,8 +157,8 @@ def _deploy(stack: Stack, values: Mapping[str, str], inputs: Inputs) -> _Done:
             before = None
         existed = before is not None and before.created
         function = find_function(before)
-        previous = (function.live() if function else None) or ""
-        progress = Progress(stack, stack.last_event())
+        previous = (function.fetch_live_version() if function else None) or ""
+        progress = Progress(stack, stack.fetch_last_event())
         said = _run_sam_deploy(values, inputs, progress)
         if said is None:
             return _Done(progress.events, existed, recovered, previous)
@@ -169,7 +169,7 @@ def _deploy(stack: Stack, values: Mapping[str, str], inputs: Inputs) -> _Done:
             raise OperationFailed("The deployment failed", _NOTHING_BEGUN, said)
         actions.say("Another operation on the stack was quicker: once more, after its end.")
         time.sleep(_LOOK_SECONDS)
-    cause = stack.first_cause(progress.events) or said
+    cause = stack.find_first_cause(progress.events) or said
     aftermath = (
         _NOTHING_BEGUN
         if not progress.events
@@ -201,7 +201,7 @@ def _keep_version(stack: Stack, version: str) -> str:
     CloudFormation puts the stack's own previous version back, which may be one that a rollback had taken from them.
     """
     function = find_function(stack.describe())
-    if not function or not version or function.live() == version:
+    if not function or not version or function.fetch_live_version() == version:
         return ""
     function.point_at(version)
     return f"Callers reach version {version}, as before. "

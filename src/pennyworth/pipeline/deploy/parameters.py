@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from pennyworth.aws.account import Account
 from pennyworth.aws.errors import get_or_none
-from pennyworth.aws.template import SourceTemplate
+from pennyworth.aws.source_template import SourceTemplate
 from pennyworth.host.errors import OperationFailed
 from pennyworth.iam.policy.documents import MANAGED_POLICIES
 
@@ -19,7 +19,7 @@ PARAMETER = "PARAMETER_"
 BOUNDARY = "PermissionsBoundaryArn"
 """The stack parameter that caps the stack's roles."""
 
-CONFIG_HASH = "Release"
+CONFIG_HASH = "ConfigHash"
 """The stack parameter that makes a new version of the function whenever it changes."""
 
 BESIDE_THE_FUNCTION = frozenset(

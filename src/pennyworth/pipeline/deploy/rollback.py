@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pennyworth.aws.function_versions import AliasedFunction, find_function
 from pennyworth.aws.snapshot import Snapshot
 from pennyworth.aws.stack import Stack
-from pennyworth.checks.smoke import stack as smoke_tests
+from pennyworth.checks.smoke import deployed_endpoint as smoke_tests
 from pennyworth.github import actions
 from pennyworth.host.errors import OperationFailed
 from pennyworth.pipeline.deploy.verify import Answers, try_again
 
-PREVIOUS = "former"
+PREVIOUS = "previous"
 """What names the newest version before the one that serves."""
 
 _WAIT_MINUTES = 30.0
@@ -69,7 +69,7 @@ def roll_back(inputs: Inputs) -> RolledBack:
     """
     stack = Stack(inputs.stack, inputs.region)
     function = get_function(inputs.stack, stack.wait_until_idle(inputs.wait_seconds, actions.say))
-    before = function.live()
+    before = function.fetch_live_version()
     version = choose_version(function, inputs.version)
     function.point_at(version)
     answers = try_again(inputs.smoke) if inputs.smoke else None
@@ -99,12 +99,14 @@ def choose_version(function: AliasedFunction, version: str) -> str:
     Raises:
         OperationFailed: there is no such version.
     """
-    numbers = [one.number for one in function.versions()]
-    wanted = function.previous() if version == PREVIOUS else version
+    numbers = [one.number for one in function.list_versions()]
+    wanted = function.find_previous_version() if version == PREVIOUS else version
     if wanted in numbers:
         return str(wanted)
     title = "There is no previous version" if version == PREVIOUS else f"There is no version {version}"
-    raise OperationFailed(title, f"{function.live()} serves. Those that there are: {', '.join(numbers)}.")
+    raise OperationFailed(
+        title, f"{function.fetch_live_version()} serves. Those that there are: {', '.join(numbers)}."
+    )
 
 
 def check_answers(done: RolledBack) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pennyworth.checks.config import Report, StackSettings, check
-from pennyworth.checks.template import TemplateReport, check_template
+from pennyworth.checks.template_check import TemplateReport, check_template
 from pennyworth.gateway.settings import spread
 from pennyworth.github import actions
 from pennyworth.host.places import ROOT

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from pennyworth.aws.function_versions import AliasedFunction, find_function
 from pennyworth.aws.stack import Stack
-from pennyworth.checks.smoke import stack as smoke_tests
+from pennyworth.checks.smoke import deployed_endpoint as smoke_tests
 from pennyworth.github import actions
 from pennyworth.host.errors import OperationFailed
 
@@ -32,7 +32,7 @@ class Inputs:
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> "Inputs":
-        """As a step is told them: what the smoke tests take, FORMER_VERSION and, if wanted, ROLLBACK.
+        """As a step is told them: what the smoke tests take, PREVIOUS_VERSION and, if wanted, ROLLBACK.
 
         Raises:
             OperationFailed: one is missing or wrong.
@@ -40,7 +40,7 @@ class Inputs:
         return cls(
             rollback=actions.asked(environ, "ROLLBACK", default=True),
             smoke=smoke_tests.Inputs.of(environ),
-            previous_version=environ.get("FORMER_VERSION", "").strip(),
+            previous_version=environ.get("PREVIOUS_VERSION", "").strip(),
         )
 
 

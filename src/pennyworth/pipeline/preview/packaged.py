@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from pennyworth.aws.template import SourceTemplate
+from pennyworth.aws.source_template import SourceTemplate
 
 _S3 = re.compile(r"s3://([^/]+)/")
 _LOCATIONS = ("CodeUri", "ContentUri")

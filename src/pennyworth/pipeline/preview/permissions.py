@@ -67,7 +67,7 @@ class Change:
     """Whether a reviewer should look twice."""
 
 
-def changes(before: EvaluatedTemplate | None, after: EvaluatedTemplate) -> list[Change]:
+def compare_permissions(before: EvaluatedTemplate | None, after: EvaluatedTemplate) -> list[Change]:
     """What one template's policies say that another's did not, and the other way round.
 
     Statements are compared action by action and resource by resource, so that one that is merely written otherwise is
@@ -77,8 +77,8 @@ def changes(before: EvaluatedTemplate | None, after: EvaluatedTemplate) -> list[
         before: the deployed template; None where nothing is deployed.
         after: the one to come.
     """
-    had = set(grants(before)) if before else set()
-    has = set(grants(after))
+    had = set(list_grants(before)) if before else set()
+    has = set(list_grants(after))
     runs: defaultdict[str, set[str]] = defaultdict(set)
     for evaluated in filter(None, (before, after)):
         for function, properties in evaluated.of_type("AWS::Lambda::Function").items():
@@ -90,7 +90,7 @@ def changes(before: EvaluatedTemplate | None, after: EvaluatedTemplate) -> list[
     )
 
 
-def grants(evaluated: EvaluatedTemplate) -> Iterator[Grant]:
+def list_grants(evaluated: EvaluatedTemplate) -> Iterator[Grant]:
     """Everything that a template's policies say."""
     for name, resource in evaluated.resources.items():
         if source := _SOURCES.get(resource["Type"]):

@@ -11,7 +11,7 @@ from typing import Any
 from pennyworth.aws.account import Account, Unprepared
 from pennyworth.aws.deployed_template import DeployedTemplate, fetch_deployed_template
 from pennyworth.aws.errors import AWS_FAILURES
-from pennyworth.aws.template import SourceTemplate, TemplateRefused
+from pennyworth.aws.source_template import SourceTemplate, TemplateRefused
 from pennyworth.aws.template_values import EvaluatedTemplate
 from pennyworth.github import actions
 from pennyworth.github.masking import PUBLIC, masked
@@ -19,9 +19,9 @@ from pennyworth.host.errors import OperationFailed
 from pennyworth.pipeline import cost
 from pennyworth.pipeline.deploy import parameters as stack_parameters
 from pennyworth.pipeline.preview import permissions
-from pennyworth.pipeline.preview.changeset import ResourceChange, parsed, would_change
+from pennyworth.pipeline.preview.changeset import ResourceChange, fetch_changes, parsed
 from pennyworth.pipeline.preview.packaged import find_bucket, pack
-from pennyworth.pipeline.preview.settings import SECRET, Setting, Settings, settings
+from pennyworth.pipeline.preview.parameter_changes import SECRET, Setting, Settings, compare_parameters
 
 _NAME = "pennyworth-preview"
 _HIDDEN = "****"  # in CloudFormation's place of a value that it shows nobody
@@ -126,7 +126,7 @@ def preview(inputs: Inputs) -> Preview:
 def _refused(failure: BaseException) -> OperationFailed:
     return OperationFailed(
         "AWS can't be asked",
-        "See that the credentials are those of a role that may what policies/view.json says. What AWS says:",
+        "Check that these credentials have the permissions in policies/view.json. What AWS says:",
         str(failure),
     )
 
@@ -152,7 +152,7 @@ def _compare(inputs: Inputs, hidden: list[str]) -> Preview:
     package = pack(inputs.template, inputs.stack, find_bucket(there.source) if there else None)
     document = _transform(package.template, wanted)
     named = frozenset(name for name, value in given.items() if value)
-    new = settings(document.get("Parameters") or {}, wanted, named, before)
+    new = compare_parameters(document.get("Parameters") or {}, wanted, named, before)
     coming = {**before, **new.values}
     after = EvaluatedTemplate(document, coming)
     return Preview(
@@ -160,7 +160,7 @@ def _compare(inputs: Inputs, hidden: list[str]) -> Preview:
         there.status if there else "",
         tuple(_resources(inputs, cloudformation, there, package.template, new, after)),
         new.changes,
-        tuple(permissions.changes(_evaluate_deployed(there), after)),
+        tuple(permissions.compare_permissions(_evaluate_deployed(there), after)),
         cost.estimate(before, inputs.region, package_bytes=package.package_bytes) if there else None,
         cost.estimate(coming, inputs.region, package_bytes=package.package_bytes),
     )
@@ -197,10 +197,10 @@ def _resources(
 ) -> list[ResourceChange]:
     """What would become of the stack's resources; none where it takes no deployment."""
     if not there:
-        return _all_of(after)
+        return _list_all(after)
     if not there.updatable:
         return []
-    return would_change(cloudformation, inputs.stack, inputs.change_set, template.text, new.request())
+    return fetch_changes(cloudformation, inputs.stack, inputs.change_set, template.text, new.request())
 
 
 def _evaluate_deployed(there: DeployedTemplate | None) -> EvaluatedTemplate | None:
@@ -227,11 +227,11 @@ def _transform(template: SourceTemplate, values: Mapping[str, str]) -> dict[str,
         return template.transform(values)
     except TemplateRefused as failure:
         raise OperationFailed(
-            "SAM's transform refuses the template", "Mend what it names, then push again.", str(failure)
+            "SAM's transform refuses the template", "Fix what it names, then push again.", str(failure)
         ) from failure
 
 
-def _all_of(evaluated: EvaluatedTemplate) -> list[ResourceChange]:
+def _list_all(evaluated: EvaluatedTemplate) -> list[ResourceChange]:
     """Every resource of a template, as something to be made."""
     return parsed(
         {

@@ -8,7 +8,7 @@ TITLE = "Deployment"
 
 
 def run(environ: dict[str, str]) -> str:
-    """Deploy. Sets the step's outputs `changed`, `version` and `former-version`.
+    """Deploy. Sets the step's outputs `changed`, `version` and `previous-version`.
 
     Args:
         environ: see `Inputs.of`.
@@ -24,5 +24,5 @@ def run(environ: dict[str, str]) -> str:
     actions.output("changed", "true" if done.changes else "false")
     if done.version:
         actions.output("version", done.version)
-        actions.output("former-version", done.previous_version)
+        actions.output("previous-version", done.previous_version)
     return deployment_as_markdown(done)

@@ -1,6 +1,6 @@
 """Check that the settings are there without which nothing can be done, and that the choices are ones that there are."""
 
-from pennyworth.pipeline.deploy.settings import Inputs, check_settings
+from pennyworth.pipeline.deploy.required_settings import Inputs, check_settings
 
 TITLE = "Settings"
 

@@ -2,7 +2,14 @@
 
 from pathlib import Path
 
-from pennyworth.checks.smoke.stack import Inputs, Tried, fail, tried_as_markdown, try_stack, write_junit
+from pennyworth.checks.smoke.deployed_endpoint import (
+    Inputs,
+    Tried,
+    fail,
+    tried_as_markdown,
+    try_stack,
+    write_junit,
+)
 from pennyworth.github import actions
 
 TITLE = "Smoke tests"

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from pennyworth.checks.config import Report, Severity, render
-from pennyworth.checks.template import TemplateReport
+from pennyworth.checks.template_check import TemplateReport
 from pennyworth.github import actions
 from pennyworth.host.errors import OperationFailed
 from pennyworth.pipeline.deploy.validation import Inputs, validate_configuration, validate_template

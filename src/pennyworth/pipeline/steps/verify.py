@@ -1,6 +1,6 @@
 """Try what was deployed as its users would; where it fails, put the version back that served before, and try that."""
 
-from pennyworth.checks.smoke.stack import tried_as_markdown
+from pennyworth.checks.smoke.deployed_endpoint import tried_as_markdown
 from pennyworth.github import actions
 from pennyworth.pipeline.deploy.verify import Inputs, verify
 from pennyworth.pipeline.steps import smoke_test

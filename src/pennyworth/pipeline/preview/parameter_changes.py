@@ -39,7 +39,7 @@ class Settings:
         return given + [{"ParameterKey": name, "UsePreviousValue": True} for name in sorted(self.kept)]
 
 
-def settings(
+def compare_parameters(
     declared: Mapping[str, Mapping[str, Any]],
     wanted: Mapping[str, str],
     given: frozenset[str],

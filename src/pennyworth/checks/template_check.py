@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pennyworth.aws.template import SourceTemplate, TemplateRefused
+from pennyworth.aws.source_template import SourceTemplate, TemplateRefused
 from pennyworth.host.errors import OperationFailed
 from pennyworth.iam.policy import check as policy_check
 from pennyworth.iam.policy.derivation import needs
