@@ -17,6 +17,9 @@ from pennyworth.pipeline.build import FUNCTION, Target, sam_build
 def main() -> int:
     """Build both packages, then measure in the environment that holds LiteLLM's proxy."""
     raise_on_signals()
+    if {"-h", "--help"} & set(sys.argv[1:]):
+        print(__doc__)
+        return 0
     target = Target.here()
     packages = {
         name: sam_build(target, config=None, litellm=with_litellm, out=made("bench", name)).parent / FUNCTION

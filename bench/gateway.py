@@ -44,24 +44,34 @@ class Running:
     process: "subprocess.Popen[bytes]"
     port: int
 
-    def stop(self) -> int:
-        """End it; its peak memory in KiB."""
+    def peak(self) -> float:
+        """The most memory that it has held so far, in MiB.
+
+        Its own account of it: what wait4 tells of a child begins with the memory of whoever started it.
+        """
+        process = psutil.Process(self.process.pid)
+        if sys.platform == "linux":
+            pids = [process.pid, *(child.pid for child in process.children(recursive=True))]
+            return sum(_high_water_mark(pid) for pid in pids) / 1024
+        return float(process.memory_info().rss) / 1024**2  # elsewhere at least what it holds now
+
+    def stop(self) -> None:
+        """End it."""
         self.process.send_signal(signal.SIGTERM)
-        killer = time.monotonic() + 5
-        while True:
-            pid, _, usage = os.wait4(self.process.pid, os.WNOHANG)
-            if pid:
-                break
-            if time.monotonic() > killer:
-                self.process.kill()
-                killer = float("inf")
-            time.sleep(0.01)
-        self.process.returncode = 0
-        # kilobytes on Linux, bytes on macOS
-        return usage.ru_maxrss // (1024 if sys.platform == "darwin" else 1)
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
 
 
-def contestants(upstream: str, folder: Path) -> list[Contestant]:
+def _high_water_mark(pid: int) -> int:
+    """A process's peak resident memory in KiB: https://docs.kernel.org/filesystems/proc.html."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0])
+
+
+def contestants(upstream: str, folder: Path, packages: Mapping[str, str]) -> list[Contestant]:
     """Both lanes from the built packages, LiteLLM's proxy, and the least that can be done."""
     python = os.environ["BENCH_PYTHON"]
     base = {"PATH": f"{Path(python).parent}:{os.environ['PATH']}", "HOME": str(folder), "LANG": "C.UTF-8"}
@@ -71,12 +81,11 @@ def contestants(upstream: str, folder: Path) -> list[Contestant]:
     forced.write_text(json.dumps(_config(upstream, "litellm")))
     gateway = {**base, "LITELLM_API_KEYS": KEY}
 
-    def package(name: str, config: Path) -> Contestant:
-        root = os.environ[f"BENCH_{name.upper()}"]
-        plain = folder / f"{name}.json"
+    def package(name: str, root: str, config: Path) -> Contestant:
+        plain = folder / f"{name.replace(' ', '-')}.json"
         plain.write_text(config.read_text())
         return Contestant(
-            f"pennyworth, {name} lane",
+            name,
             lambda port: ["sh", "-c", f'AWS_LWA_PORT={port} exec "{root}/run.sh"'],
             {**gateway, "PENNYWORTH_CONFIG": str(plain), "LAMBDA_TASK_ROOT": root},
         )
@@ -93,8 +102,9 @@ def contestants(upstream: str, folder: Path) -> list[Contestant]:
         Contestant(
             "bare pass-through", lambda port: [python, HERE / "passthrough.py", str(port), upstream], base
         ),
-        package("direct", config),
-        package("litellm", forced),
+        package("pennyworth, direct lane", os.environ["BENCH_DIRECT"], config),
+        package("pennyworth, litellm lane", os.environ["BENCH_LITELLM"], forced),
+        *(package(name, str(Path(root).resolve()), config) for name, root in packages.items()),
         Contestant(
             "LiteLLM proxy",
             lambda port: [litellm, "--config", config, "--host", "127.0.0.1", "--port", str(port)],
@@ -204,10 +214,9 @@ def measure(everyone: list[Contestant], runs: int, streams: int) -> Rows:
     for turn in range(runs + 1):
         for contestant in everyone:
             running, milliseconds = started(contestant)
-            peak = running.stop()
+            running.stop()
             if turn:  # the first fills the page cache
                 rows[contestant.name]["start"].append(milliseconds)
-                rows[contestant.name]["memory"].append(peak / 1024)
         progress(f"starts: {turn} of {runs}")
     with contextlib.ExitStack() as stack:
         running_ones = {}
@@ -228,6 +237,7 @@ def measure(everyone: list[Contestant], runs: int, streams: int) -> Rows:
                     for _ in range(count):
                         stream(running.port, model)
                     rows[name][model].append((cpu(process) - before) / count)
+                rows[name]["memory"].append(running.peak())
             progress(f"streams: {turn + 1} of {runs}")
     return rows
 
@@ -239,7 +249,7 @@ def progress(text: str) -> None:
 
 FIGURES = {
     "start": "start to first byte, ms",
-    "memory": "peak memory, MiB",
+    "memory": "peak memory after the streams, MiB",
     "burst": "CPU a stream, burst, ms",
     "paced": "CPU a stream, one chunk each 3 ms, ms",
 }
@@ -271,14 +281,22 @@ def main() -> int:
         "--runs", type=int, default=5, help="counted runs of each figure (default: %(default)s)"
     )
     parser.add_argument("--streams", type=int, default=20, help="streams in each run (default: %(default)s)")
+    parser.add_argument(
+        "--package",
+        action="append",
+        default=[],
+        metavar="NAME=FOLDER",
+        help="measure a further package without LiteLLM, such as one that `pennyworth build` made of an earlier commit",
+    )
     options = parser.parse_args()
+    packages = dict(word.split("=", 1) for word in options.package)
     print(
         f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()};"
         f" {options.runs} runs, {options.streams} streams of 100 chunks in each; medians (least to most)",
         flush=True,
     )
     with upstream() as address, tempfile.TemporaryDirectory(dir=made("tmp")) as folder:
-        rows = measure(contestants(address, Path(folder)), options.runs, options.streams)
+        rows = measure(contestants(address, Path(folder), packages), options.runs, options.streams)
     print(table(rows))
     return 0
 

@@ -760,7 +760,7 @@ def test_limits_come_from_the_environment() -> None:
     assert Limits.from_environ({"WINDOW_HOURS": "12", "MIN_REQUESTS": ""}) == Limits(window_hours=12)
     with pytest.raises(OperationFailed):
         Limits.from_environ({"CERTIFICATE_DAYS": "many"})
-    assert limits.describe()["window-hours"] == ("Hours of CloudWatch's figures to look at", "4")
+    assert limits.describe()["window-hours"] == ("Hours of CloudWatch metrics to evaluate", "4")
 
 
 def test_the_action_and_its_workflow_take_every_limit_with_its_default() -> None:

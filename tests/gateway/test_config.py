@@ -7,7 +7,7 @@ import pytest
 
 from pennyworth.gateway.config import Config, ConfigError, Deployment, find, load, parse
 from pennyworth.gateway.errors import ApiError
-from pennyworth.gateway.settings import spread
+from pennyworth.gateway.settings import expand_credentials
 
 # what LiteLLM's own documentation shows its users
 CONFIG = """
@@ -322,7 +322,7 @@ def test_credentials_in_one_variable_are_spread() -> None:
         "A": "kept",
         "PROVIDER_CREDENTIALS": "A=lost\n# no\n\nexport B='two words'\nC=x=y\nbroken\nD=\"q\"\n",
     }
-    spread(environ)
+    expand_credentials(environ)
     assert environ == {"A": "kept", "B": "two words", "C": "x=y", "D": "q"}
 
 

@@ -19,7 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pennyworth.aws.errors import AWS_FAILURES, error_code, is_denied
 from pennyworth.aws.stack import Stack
 from pennyworth.gateway.parameters import RESERVED
-from pennyworth.gateway.settings import spread
+from pennyworth.gateway.settings import expand_credentials
 from pennyworth.host.errors import OperationFailed
 from pennyworth.host.lists import split_list
 
@@ -225,7 +225,7 @@ def from_secrets(api_keys: str, provider_credentials: str) -> dict[str, str]:
         provider_credentials: PROVIDER_CREDENTIALS, dotenv text.
     """
     values = {API_KEYS: ",".join(split_list(api_keys)), "PROVIDER_CREDENTIALS": provider_credentials}
-    spread(values)
+    expand_credentials(values)
     return {name: value for name, value in values.items() if value}
 
 

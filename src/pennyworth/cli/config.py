@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
     if importlib.util.find_spec("yaml") is None:
         go_on_in("gateway")
     from pennyworth.checks.config import StackSettings, check, render
-    from pennyworth.gateway.settings import spread
+    from pennyworth.gateway.settings import expand_credentials
 
     environ = dict(os.environ)
     if options.credentials:
@@ -63,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
         except (OSError, UnicodeDecodeError) as error:
             say(f"pennyworth config check: {options.credentials}: {error}")
             return 2
-    spread(environ)
+    expand_credentials(environ)
     stack = StackSettings(
         options.model_provider,
         options.bedrock_access,

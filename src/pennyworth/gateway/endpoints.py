@@ -128,6 +128,10 @@ ENDPOINTS = (
 )
 
 
+PRESETS = frozenset[str]().union(*(endpoint.presets for endpoint in ENDPOINTS))
+"""Those of any endpoint."""
+
+
 def match(method: str, path: str) -> tuple[Endpoint, dict[str, str]]:
     """The endpoint for a request, and its path's parameters.
 

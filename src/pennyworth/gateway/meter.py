@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from pennyworth.gateway.events import split_events
 from pennyworth.gateway.outcome import Usage
 
 # Within a string a quote is escaped, so this finds names of fields alone.
@@ -46,9 +47,7 @@ class StreamMeter:
 
     def see(self, chunk: bytes) -> None:
         """Look at a chunk."""
-        data = self._rest + chunk if self._rest else chunk
-        end = len(data) if data.endswith(b"\n\n") else data.rfind(b"\n\n") + 1 or data.rfind(b"\n\r\n") + 1
-        whole, self._rest = data[:end], data[end:]
+        whole, self._rest = split_events(self._rest + chunk)
         if len(self._rest) > _LONGEST_EVENT_BYTES:
             self._rest = b""
         if b'"usage"' in whole:

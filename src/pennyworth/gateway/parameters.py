@@ -14,7 +14,7 @@ from pennyworth.gateway.aws.client import AwsError, Client
 from pennyworth.gateway.config import ConfigError
 from pennyworth.gateway.errors import ApiError
 from pennyworth.gateway.log import log
-from pennyworth.gateway.settings import Settings, spread
+from pennyworth.gateway.settings import Settings, expand_credentials
 
 REFRESH_SECONDS = 300.0
 _PAUSE_SECONDS = 30.0
@@ -81,7 +81,7 @@ def read(client: Client, path: str) -> Values:
         if not page.get("NextToken"):
             break
         request["NextToken"] = page["NextToken"]
-    spread(values)
+    expand_credentials(values)
     for name in values.keys() & RESERVED:
         log("warning", "parameter ignored: the name is the function's own", name=name)
         del values[name]

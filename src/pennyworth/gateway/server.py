@@ -11,7 +11,7 @@ from pennyworth.gateway import config as configuration
 from pennyworth.gateway.app import Gateway
 from pennyworth.gateway.bodies import LARGEST_BODY_BYTES
 from pennyworth.gateway.log import log
-from pennyworth.gateway.settings import Settings, SettingsProvider, constant, spread
+from pennyworth.gateway.settings import Settings, SettingsProvider, constant, expand_credentials
 
 
 def serve(
@@ -31,7 +31,7 @@ def serve(
         ConfigError: the configuration can't be used.
         OSError: the port is taken.
     """
-    spread(environ)
+    expand_credentials(environ)
     document = configuration.document(config or configuration.find(environ), environ)
     settings = Settings.of(document, environ)
     environ.update(settings.config.environment)

@@ -75,17 +75,16 @@ def constant(settings: Settings) -> SettingsProvider:
     return provider
 
 
-def spread(environ: MutableMapping[str, str]) -> None:
-    """Set the variables that PROVIDER_CREDENTIALS holds as dotenv text: `NAME=value`, one a line.
+def expand_credentials(environ: MutableMapping[str, str]) -> None:
+    """Set the variables that PROVIDER_CREDENTIALS holds as dotenv text.
 
     A stack's parameters can't name variables freely, so all of a stack's provider credentials travel in this one.
     Variables that are set already stay as they are.
     """
-    for line in environ.pop("PROVIDER_CREDENTIALS", "").splitlines():
-        name, equals, value = line.strip().removeprefix("export ").partition("=")
-        if not equals or name.startswith("#"):
-            continue
-        value = value.strip()
-        if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
-            value = value[1:-1]
-        environ.setdefault(name.strip(), value)
+    text = environ.pop("PROVIDER_CREDENTIALS", "")
+    if not text.strip():
+        return
+    from pennyworth.gateway.dotenv import read_dotenv  # not on the way of those who have none
+
+    for name, value in read_dotenv(text).values().items():
+        environ.setdefault(name, value)

@@ -84,6 +84,8 @@ class Fake:
             def _answer(self, answer: Answer, streamed: bool) -> None:
                 if answer.silent_after == 0:
                     self._stay_silent()
+                elif answer.raw is not None:
+                    self._whole(answer.status, answer.raw, dict(answer.raw_headers))
                 elif answer.redirect:
                     self._whole(answer.status, b"", {"Location": answer.redirect})
                 elif answer.status >= 400:

@@ -26,6 +26,10 @@ class Answer:
     """What an error (status >= 400) says."""
     redirect: str = ""
     """Where it leads instead of answering."""
+    raw: bytes | None = None
+    """A body that is sent as it is, with the status."""
+    raw_headers: tuple[tuple[str, str], ...] = ()
+    """Headers beside it."""
     pause: float = 0.0
     """Seconds between a stream's events."""
     holds_after: int | None = None

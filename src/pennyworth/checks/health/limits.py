@@ -15,16 +15,15 @@ def _limit(default: float, describe: str) -> Any:
 class Limits:
     """Each is a variable such as WINDOW_HOURS, an option of the command and an input of the action."""
 
-    window_hours: float = _limit(4, "Hours of CloudWatch's figures to look at")
-    max_error_percent: float = _limit(5, "Unhealthy where more requests than this failed (5xx), in percent")
+    window_hours: float = _limit(4, "Hours of CloudWatch metrics to evaluate")
+    max_error_percent: float = _limit(5, "Unhealthy if more than this percentage of requests failed (5xx)")
     max_p95_seconds: float = _limit(
         0,
-        "Unhealthy where one request in twenty took longer than this, in the slowest hour. 0 stands for the stack's"
-        " LatencyAlarmSeconds.",
+        "Unhealthy if p95 latency was above this in the slowest hour. 0 uses the stack's LatencyAlarmSeconds.",
     )
-    min_requests: float = _limit(20, "Of fewer requests neither errors nor times are judged")
-    certificate_days: float = _limit(20, "Unhealthy where a certificate ends within these days")
-    drift_seconds: float = _limit(180, "How long CloudFormation may look for drift. 0 leaves it out.")
+    min_requests: float = _limit(20, "Minimum number of requests to judge errors and latency")
+    certificate_days: float = _limit(20, "Unhealthy if a certificate expires within this many days")
+    drift_seconds: float = _limit(180, "Seconds to allow for drift detection. 0 skips it.")
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "Limits":

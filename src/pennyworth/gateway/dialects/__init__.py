@@ -18,7 +18,7 @@ class Dialect(Protocol):
         """The JSON document of a plain response that says what failed."""
 
     def error_event(self, error: ApiError) -> bytes:
-        """The same as a server-sent event, for a stream whose status has gone out already."""
+        """The same as a server-sent event, for a stream of which whole events have gone out already."""
 
     def ends(self, tail: bytes) -> bool:
         """Whether a stream is whole whose last bytes (at least 64 of them) these are."""

@@ -12,8 +12,8 @@ def error_body(error: ApiError) -> bytes:
 
 
 def error_event(error: ApiError) -> bytes:
-    """See `Dialect.error_event`. The leading blank line ends whatever half of an event was sent before."""
-    return b"\n\ndata: " + error_body(error) + b"\n\n"
+    """See `Dialect.error_event`."""
+    return b"data: " + error_body(error) + b"\n\n"
 
 
 def ends(tail: bytes) -> bool:

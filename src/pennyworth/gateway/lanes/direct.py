@@ -5,13 +5,14 @@ Only the model's name and the credentials are replaced; the answer's bytes are p
 
 import json
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Set
 from typing import Any
 
 from pennyworth.gateway.config import Deployment
 from pennyworth.gateway.dialects import Dialect, dialect
-from pennyworth.gateway.endpoints import ENDPOINTS
+from pennyworth.gateway.endpoints import PRESETS
 from pennyworth.gateway.errors import ApiError, ClientDisconnected
+from pennyworth.gateway.events import split_events
 from pennyworth.gateway.http import client
 from pennyworth.gateway.http.errors import HttpError, TooLarge, Unreachable, Unsendable
 from pennyworth.gateway.lanes import Call
@@ -24,7 +25,7 @@ from pennyworth.gateway.lanes.failures import (
     unusable,
     upstream_error,
 )
-from pennyworth.gateway.lanes.limits import LARGEST_ANSWER_BYTES, LARGEST_ERROR_BYTES
+from pennyworth.gateway.lanes.limits import LARGEST_ANSWER_BYTES, LARGEST_ERROR_BYTES, LARGEST_EVENT_BYTES
 from pennyworth.gateway.router import Attempt
 from pennyworth.gateway.settings import Settings
 from pennyworth.gateway.upstreams import Upstream
@@ -37,9 +38,11 @@ _WITHHELD = frozenset(
         "connection",
         "keep-alive",
         "proxy-authenticate",
+        "proxy-authorization",
         "proxy-connection",
         "te",
         "trailer",
+        "trailers",
         "transfer-encoding",
         "upgrade",
         # is said anew of what goes out
@@ -59,7 +62,7 @@ _WITHHELD = frozenset(
     ]
 )
 
-PARAMETERS = frozenset().union(*(endpoint.presets for endpoint in ENDPOINTS)) | {
+PARAMETERS = PRESETS | {
     "api_base",
     "api_key",
     "api_version",
@@ -140,16 +143,24 @@ def models(upstream: Upstream) -> list[str]:
 
 def _response(exchange: client.Exchange, call: Call, upstream: Upstream) -> Response:
     status = exchange.status
-    headers = [(name, value) for name, value in exchange.headers if not _withheld(name)]
+    # RFC 9110, 7.6.1: what Connection names is the connection's own, too
+    own = {token.strip().lower() for token in (exchange.header("connection") or "").split(",")}
+    headers = [(name, value) for name, value in exchange.headers if not _withheld(name, own)]
     if 300 <= status < 400:
         raise redirected(upstream, status, exchange.header("location") or "")
     if status >= 400:
         raise upstream_error(upstream, status, headers, exchange.read_beginning(LARGEST_ERROR_BYTES))
+    if status != 200:
+        raise unusable(upstream, f"its status is {status}")
     if call.stream:
         return Response(status, headers, _begun(_stream(exchange, upstream, dialect(call.endpoint.dialect))))
     # read to its end first: a break half-way is then an error of its own and not half an answer
     content = exchange.read(LARGEST_ANSWER_BYTES)
     exchange.close()
+    try:
+        json.loads(content)
+    except (ValueError, RecursionError):
+        raise unusable(upstream, "it is no JSON") from None
     return Response(status, headers, content)
 
 
@@ -159,16 +170,21 @@ def _begun(body: Generator[bytes, None, None]) -> Generator[bytes, None, None]:
 
 
 def _stream(exchange: client.Exchange, upstream: Upstream, spoken: Dialect) -> Generator[bytes, None, None]:
+    """A stream's events, whole ones only: what the client has read of it is then valid, wherever it is cut."""
     # without a length or chunks, only the stream's own end mark tells whether it was cut
     needs_mark = not exchange.delimited
-    tail = b""
+    tail = rest = b""
     try:
         yield b""
         while chunk := exchange.read_some():
-            yield chunk
-            if needs_mark:
+            if rest or not chunk.endswith(b"\n\n"):
+                chunk, rest = split_events(rest + chunk)
+                if len(rest) > LARGEST_EVENT_BYTES:
+                    raise unusable(upstream, f"an event of it has more than {LARGEST_EVENT_BYTES} bytes")
+            if chunk:
+                yield chunk
                 tail = (tail + chunk)[-64:]
-        if needs_mark and not spoken.ends(tail):
+        if rest.strip() or not tail or (needs_mark and not spoken.ends(tail)):
             raise broken(upstream)
     except (HttpError, OSError) as error:
         raise broken(upstream) from error
@@ -190,6 +206,6 @@ def _body(call: Call, deployment: Deployment) -> bytes:
         return json.dumps(payload, separators=(",", ":")).encode()
 
 
-def _withheld(name: str) -> bool:
+def _withheld(name: str, own: Set[str]) -> bool:
     name = name.lower()
-    return name in _WITHHELD or name.startswith("access-control-")
+    return name in _WITHHELD or name in own or name.startswith("access-control-")

@@ -114,7 +114,9 @@ def upstream_error(
         message = f"The upstream provider '{provider}' refused the gateway's credentials: {message}"
 
     def cleaned(text: str | None) -> str | None:
-        return text and upstream.scrubbed(text)[:_LONGEST_MESSAGE]  # in this order: half a secret is one, too
+        # in this order: half a secret is one, too
+        short = upstream.scrubbed(text or "")[:_LONGEST_MESSAGE]
+        return "".join(c for c in short if c.isprintable() or c == "\n") or None
 
     return UpstreamFailure(
         status,

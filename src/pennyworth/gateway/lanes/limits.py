@@ -5,3 +5,6 @@ LARGEST_ANSWER_BYTES = 64 * 1024 * 1024
 
 LARGEST_ERROR_BYTES = 64 * 1024
 """Of an error's body: what lies beyond is not read."""
+
+LARGEST_EVENT_BYTES = 16 * 1024 * 1024
+"""Of one event of a stream."""

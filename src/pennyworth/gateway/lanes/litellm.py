@@ -21,10 +21,10 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pennyworth.gateway.endpoints import Endpoint
+from pennyworth.gateway.endpoints import PRESETS, Endpoint
 from pennyworth.gateway.errors import ApiError, ClientDisconnected
 from pennyworth.gateway.http.errors import Unreachable
-from pennyworth.gateway.lanes import Call
+from pennyworth.gateway.lanes import Call, bounds
 from pennyworth.gateway.lanes.failures import (
     broken,
     redirected,
@@ -104,6 +104,9 @@ _WARM_UP: dict[str, tuple[str, dict[str, str]]] = {
     "cohere": ("command", {"api_base": "{address}", "api_key": "-"}),
     "gemini": ("gemini", {"api_base": "{address}", "api_key": "-"}),
 }
+
+# Providers whose API is so unlike OpenAI's that tool calls and schemas are taken apart for them.
+_TRANSLATED = frozenset(["anthropic", "bedrock", "gemini", "vertex_ai"])
 
 # What of LiteLLM's price table the endpoints can ask for.
 _MODES = frozenset(["chat", "completion", "embedding"])
@@ -246,13 +249,14 @@ def _provider(entry: str) -> str:
 
 
 def _load(settings: Settings) -> Any:
-    for variable, text in _ENVIRONMENT.items():
+    for variable, text in {**_ENVIRONMENT, **bounds.ENVIRONMENT}.items():
         os.environ.setdefault(variable, text)
     litellm: Any = importlib.import_module("litellm")
     for name, value in _SETTINGS.items():
         setattr(litellm, name, value)
     litellm.drop_params = settings.config.drop_params
     importlib.import_module("pennyworth.gateway.lanes.transport").install()
+    bounds.bind()
     try:
         _warm_up(litellm, {deployment.provider for deployment in settings.config.deployments})
     except Exception:
@@ -297,9 +301,16 @@ def _arguments(litellm: Any, call: Call, attempt: Attempt) -> dict[str, Any]:
         ApiError: 400 for any other field, unless drop_params is set, and for a request without content.
     """
     endpoint, deployment = call.endpoint, attempt.deployment
-    params = copy.deepcopy(dict(deployment.params))  # the SDK writes into what it is given
+    # the SDK writes into what it is given, and refuses what another endpoint's presets are
+    presets = {
+        name: value for name, value in deployment.params.items() if name not in PRESETS - endpoint.presets
+    }
+    params = copy.deepcopy(presets)
     given = {name: value for name, value in call.body.fields.items() if name not in _DROPPED_FIELDS}
-    _require_content(endpoint, given)
+    if endpoint.content_field == "messages":
+        _check_conversation(given, translated=deployment.provider in _TRANSLATED)
+    else:
+        _require_content(endpoint, given)
     own = _openai_fields(endpoint.fields_type) | set(params.get("allowed_openai_params") or ()) | {"stream"}
     unknown = sorted(given.keys() - own - _PROVIDER_FIELDS)
     if unknown and not (litellm.drop_params or params.get("drop_params")):
@@ -326,16 +337,29 @@ def _arguments(litellm: Any, call: Call, attempt: Attempt) -> dict[str, Any]:
     return arguments
 
 
+def _check_conversation(given: Mapping[str, Any], *, translated: bool) -> None:
+    """See that LiteLLM can translate a conversation, and make of a call's missing arguments what providers want."""
+    from pennyworth.gateway.lanes.fields import check_fields
+    from pennyworth.gateway.lanes.messages import check_messages
+
+    check_messages(given.get("messages"), strict_tools=translated)
+    check_fields(given, strict_tools=translated)
+    if translated:
+        for message in given["messages"]:
+            for call in message.get("tool_calls") or ():
+                if not (call["function"].get("arguments") or "").strip():
+                    call["function"]["arguments"] = "{}"
+
+
 def _require_content(endpoint: Endpoint, given: Mapping[str, Any]) -> None:
     name = endpoint.content_field
     content = given.get(name)
-    if name == "messages":
-        fits, expected = isinstance(content, list), "a list with at least one message"
-    else:
-        fits, expected = isinstance(content, (str, list)), "a text, or a list of them"
-    if not (fits and content):
+    if not isinstance(content, (str, list)) or not content:
         raise ApiError(
-            400, f"The field '{name}' must be {expected}.", code="missing_required_parameter", param=name
+            400,
+            f"The field '{name}' must be a text, or a list of them.",
+            code="missing_required_parameter",
+            param=name,
         )
 
 
@@ -380,9 +404,7 @@ def _stream(
     try:
         yield b""
         while chunk is not None:
-            if getattr(chunk, "usage", None):
-                chunk.choices = []  # as OpenAI's last chunk has it; LiteLLM leaves an empty choice there
-            yield b"data: %b\n\n" % chunk.model_dump_json(exclude_none=True, exclude_unset=True).encode()
+            yield _event(chunk)
             with scope:
                 chunk = next(answer, None)
         yield b"data: [DONE]\n\n"
@@ -393,6 +415,17 @@ def _stream(
         raise _failure(error, upstream) from error
     finally:
         scope.close()
+
+
+def _event(chunk: Any) -> bytes:
+    """A chunk of LiteLLM's as OpenAI's API has it."""
+    usage = getattr(chunk, "usage", None)
+    # LiteLLM gives each chunk of a completion a usage of nothing
+    without = {"usage"} if usage and not usage.total_tokens else None
+    if usage and not without:
+        chunk.choices = []  # as OpenAI's last chunk has it; LiteLLM leaves an empty choice there
+    content = chunk.model_dump_json(exclude_none=True, exclude_unset=True, exclude=without)
+    return b"data: %b\n\n" % content.encode()
 
 
 def _failure(error: Exception, upstream: Upstream) -> ApiError:
@@ -427,13 +460,28 @@ def _failure(error: Exception, upstream: Upstream) -> ApiError:
     if status in (400, 404, 413, 422):
         return upstream_error(upstream, status, (), _plain(str(error)))
     deployment = upstream.deployment
-    log("error", "LiteLLM failed", model=deployment.name, reason=upstream.scrubbed(repr(error)))
+    # what it says may quote the conversation
+    log(
+        "error",
+        "LiteLLM failed",
+        model=deployment.name,
+        reason=type(chain[-1]).__name__,
+        where=_origin(chain[-1]),
+    )
     return ApiError(
         500,
         f"LiteLLM could not translate between this gateway and the model '{deployment.name}', or the gateway lacks the"
         f" credentials of '{deployment.provider}'. The gateway's log says which.",
         code="gateway_misconfigured",
     )
+
+
+def _origin(error: BaseException) -> str:
+    """Where an exception was raised, such as `factory.py:1234`."""
+    frame = error.__traceback__
+    while frame and frame.tb_next:
+        frame = frame.tb_next
+    return f"{Path(frame.tb_frame.f_code.co_filename).name}:{frame.tb_lineno}" if frame else ""
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -15,9 +15,10 @@ from typing import Any
 import httpx
 
 from pennyworth.gateway.errors import ApiError
+from pennyworth.gateway.events import split_events
 from pennyworth.gateway.http import client
-from pennyworth.gateway.http.errors import HttpError, TooLarge, Unreachable, Unsendable
-from pennyworth.gateway.lanes.limits import LARGEST_ANSWER_BYTES, LARGEST_ERROR_BYTES
+from pennyworth.gateway.http.errors import HttpError, Malformed, TooLarge, Truncated, Unreachable, Unsendable
+from pennyworth.gateway.lanes.limits import LARGEST_ANSWER_BYTES, LARGEST_ERROR_BYTES, LARGEST_EVENT_BYTES
 
 _DRAIN_SECONDS = 0.25
 _UNWATCHED_SECONDS = 600.0
@@ -28,6 +29,7 @@ _OURS = frozenset(["accept-encoding", "connection", "content-length", "transfer-
 # A request with nothing else in its head carries nothing of the operator's.
 _PLAIN = frozenset(["accept", "accept-encoding", "connection", "host", "user-agent"])
 
+_DOCUMENTS = ("application/json", "text/html")
 _STREAMS = ("text/event-stream", "application/vnd.amazon.eventstream", "application/x-ndjson")
 
 
@@ -149,37 +151,76 @@ def _handle_request(self: Any, request: httpx.Request) -> httpx.Response:
 def _response(exchange: client.Exchange, request: httpx.Request, scope: CallScope | None) -> httpx.Response:
     """What httpx is given of an answer: whole, unless it is a stream that was asked for."""
     status = exchange.status
+    if scope and request.method == "POST" and 200 < status < 300:
+        raise Interrupted(scope.unusable(f"its status is {status}"))
     if 300 <= status < 400 and scope and not (request.method == "GET" and request.headers.keys() <= _PLAIN):
         raise Interrupted(scope.redirected(status, exchange.header("location") or ""))
     kind = (exchange.header("content-type") or "").partition(";")[0].strip().lower()
-    if status < 300 and scope and (scope.streaming or kind in _STREAMS):
+    if status < 300 and scope and kind not in _DOCUMENTS and (scope.streaming or kind in _STREAMS):
         scope.own(exchange)
-        return httpx.Response(status, headers=_headers(exchange), stream=_Stream(exchange, request))
+        content = _events(exchange) if kind == "text/event-stream" else _pieces(exchange)
+        return httpx.Response(status, headers=_headers(exchange), stream=_Stream(content, request))
     if status < 400:
-        content = exchange.read(LARGEST_ANSWER_BYTES)
-        if scope and request.method == "POST" and not _is_json(content):
+        body = exchange.read(LARGEST_ANSWER_BYTES)
+        if scope and request.method == "POST" and not _is_json(body):
             raise Interrupted(scope.unusable("it is no JSON"))
+        if scope and _asks_for_stream(request):
+            raise Interrupted(scope.unusable("it is one document where a stream was asked for"))
     else:
-        content = exchange.read_beginning(LARGEST_ERROR_BYTES)
+        body = exchange.read_beginning(LARGEST_ERROR_BYTES)
     exchange.close()
-    return httpx.Response(status, headers=_headers(exchange), stream=httpx.ByteStream(content))
+    return httpx.Response(status, headers=_headers(exchange), stream=httpx.ByteStream(body))
+
+
+def _pieces(exchange: client.Exchange) -> Iterator[bytes]:
+    """A body as it comes."""
+    size = 0
+    while data := exchange.read_some():
+        size += len(data)
+        if size > LARGEST_ANSWER_BYTES:
+            raise TooLarge(f"it has more than {LARGEST_ANSWER_BYTES} bytes")
+        yield data
+    if not size:
+        raise Truncated("it is empty")
+
+
+def _events(exchange: client.Exchange) -> Iterator[bytes]:
+    """Whole events that hold JSON. Comments and blank lines are left out: LiteLLM makes a chunk of each line."""
+    rest, empty = b"", True
+    for data in _pieces(exchange):
+        whole, rest = split_events(rest + data)
+        if len(rest) > LARGEST_EVENT_BYTES:
+            raise TooLarge(f"an event of it has more than {LARGEST_EVENT_BYTES} bytes")
+        kept = [line for line in whole.splitlines() if line.startswith((b"data:", b"event:"))]
+        for line in kept:
+            content = line[5:].strip()
+            if line.startswith(b"data:") and content != b"[DONE]" and not _is_json(content):
+                raise Malformed("an event of it is no JSON")
+        if kept:
+            empty = False
+            # LiteLLM reads lines, and the SDK below it events: both are content with a line each
+            yield b"".join(line + (b"\n\n" if line.startswith(b"data:") else b"\n") for line in kept)
+    if rest.strip():
+        raise Truncated("it ends in the middle of an event")
+    if empty:
+        raise Truncated("it holds no event")
+
+
+def _asks_for_stream(request: httpx.Request) -> bool:
+    """Whether a request of LiteLLM's is for a stream: it makes some streams itself, of whole answers."""
+    return "stream" in request.url.path.lower() or b'"stream":true' in request.read().replace(b" ", b"")
 
 
 class _Stream(httpx.SyncByteStream):
     """An answer's body as it comes. The call that it belongs to ends it, not whoever lets go of it."""
 
-    def __init__(self, exchange: client.Exchange, request: httpx.Request) -> None:
-        self._exchange = exchange
+    def __init__(self, content: Iterator[bytes], request: httpx.Request) -> None:
+        self._content = content
         self._request = request
 
     def __iter__(self) -> Iterator[bytes]:
-        size = 0
         try:
-            while data := self._exchange.read_some():
-                size += len(data)
-                if size > LARGEST_ANSWER_BYTES:
-                    raise TooLarge(f"it has more than {LARGEST_ANSWER_BYTES} bytes")
-                yield data
+            yield from self._content
         except (HttpError, OSError) as error:
             raise _translated(error, self._request) from error
 

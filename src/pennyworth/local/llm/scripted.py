@@ -14,10 +14,12 @@ import socket
 import sys
 import threading
 import time
+from base64 import b64encode
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from struct import pack
 from typing import Any, Literal
 
 NAME = "scripted"
@@ -28,10 +30,12 @@ Fault = Literal["cut", "silence", "event", "buffer"]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """How a request for a chat completion is answered."""
+    """How a request for a completion or an embedding is answered."""
 
     text: str = "The capital of France is Paris."
     """The message. Streamed one word a chunk."""
+    vector: tuple[float, ...] = (0.5, -0.25, 0.125)
+    """The embedding of whatever is embedded. Numbers that 32 bits hold exactly."""
     delay: float = 0.0
     """Seconds until the status line."""
     pace: float = 0.0
@@ -184,10 +188,20 @@ class _Handler(BaseHTTPRequestHandler):
             self.received.payload = None
         self.script.requests.append(self.received)
 
+    def _asks_for(self, name: str) -> bool:
+        """Whether the request's path, version and deployment apart, is that of an endpoint."""
+        return self.path.partition("?")[0].endswith(f"/{name}")
+
     def _plain(self, answer: Answer) -> None:
-        message = {"role": "assistant", "content": answer.text}
-        choice = {"index": 0, "message": message, "finish_reason": "stop"}
-        body = self._object("chat.completion", [choice], usage=self._usage(answer))
+        if self._asks_for("embeddings"):
+            body = self._embeddings(answer)
+        elif self._asks_for("chat/completions"):
+            message = {"role": "assistant", "content": answer.text}
+            choice = {"index": 0, "message": message, "finish_reason": "stop"}
+            body = self._object("chat.completion", [choice], usage=self._usage(answer))
+        else:
+            choice = {"index": 0, "text": answer.text, "finish_reason": "stop", "logprobs": None}
+            body = self._object("text_completion", [choice], usage=self._usage(answer))
         encoded = json.dumps(body).encode()
         self._head(
             200, [("Content-Type", "application/json"), ("Content-Length", str(len(encoded)))], answer.headers
@@ -197,6 +211,29 @@ class _Handler(BaseHTTPRequestHandler):
             self._fail(answer)
             encoded = encoded[answer.after :]
         self.wfile.write(encoded)
+
+    def _embeddings(self, answer: Answer) -> dict[str, Any]:
+        """Each input's vector, as numbers or as OpenAI packs them."""
+        payload = self.received.payload
+        inputs = payload["input"] if isinstance(payload["input"], list) else [payload["input"]]
+        packed = payload.get("encoding_format") == "base64"
+        data = [
+            {
+                "object": "embedding",
+                "index": index,
+                "embedding": b64encode(pack(f"<{len(answer.vector)}f", *answer.vector)).decode()
+                if packed
+                else list(answer.vector),
+            }
+            for index, _ in enumerate(inputs)
+        ]
+        usage = {"prompt_tokens": len(inputs), "total_tokens": len(inputs)}
+        return {
+            "object": "list",
+            "data": data,
+            "model": payload.get("model") or self.script.name,
+            "usage": usage,
+        }
 
     def _stream(self, answer: Answer) -> None:
         self._head(
@@ -212,14 +249,19 @@ class _Handler(BaseHTTPRequestHandler):
         self._chunk("")
 
     def _events(self, answer: Answer) -> Iterator[str]:
-        deltas: list[tuple[dict[str, str], str | None]] = [({"role": "assistant", "content": ""}, None)]
-        deltas += [({"content": word}, None) for word in _words(answer.text)]
-        deltas.append(({}, "stop"))
-        for delta, reason in deltas:
-            choice = {"index": 0, "delta": delta, "finish_reason": reason}
-            yield json.dumps(self._object("chat.completion.chunk", [choice]))
+        if self._asks_for("chat/completions"):
+            kind = "chat.completion.chunk"
+            deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}]
+            deltas += [{"content": word} for word in _words(answer.text)]
+            pieces: list[dict[str, Any]] = [{"delta": delta} for delta in [*deltas, {}]]
+        else:
+            kind = "text_completion"
+            pieces = [{"text": word} for word in [*_words(answer.text), ""]]
+        for left, piece in zip(reversed(range(len(pieces))), pieces, strict=True):
+            choice = {"index": 0, **piece, "finish_reason": None if left else "stop"}
+            yield json.dumps(self._object(kind, [choice]))
         if (self.received.payload.get("stream_options") or {}).get("include_usage"):
-            yield json.dumps(self._object("chat.completion.chunk", [], usage=self._usage(answer)))
+            yield json.dumps(self._object(kind, [], usage=self._usage(answer)))
         yield "[DONE]"
 
     def _object(self, kind: str, choices: list[dict[str, Any]], **more: Any) -> dict[str, Any]:

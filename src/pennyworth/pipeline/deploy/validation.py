@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pennyworth.checks.config import Report, StackSettings, check
 from pennyworth.checks.template_check import TemplateReport, check_template
-from pennyworth.gateway.settings import spread
+from pennyworth.gateway.settings import expand_credentials
 from pennyworth.github import actions
 from pennyworth.host.places import ROOT
 from pennyworth.pipeline.build.configuration import find_configuration
@@ -41,7 +41,7 @@ class Inputs:
             OperationFailed: one is missing.
         """
         variables = {"PROVIDER_CREDENTIALS": environ.get("PROVIDER_CREDENTIALS", "")}
-        spread(variables)
+        expand_credentials(variables)
         public = {name: value for name, value in environ.items() if name != "PROVIDER_CREDENTIALS"}
         return cls(
             config=find_configuration(environ),
