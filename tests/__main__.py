@@ -3,7 +3,7 @@
     python3 -m tests [PART or CHECK ...] [pytest's options]
 
 A part is a folder of tests, or `lint`; a check is one of the linters. With options for pytest (`-k stream`) lint is
-left out unless it is named; `lint --fix` mends what the linters can mend. Needs nothing but Python: what else is
+left out unless it is named; `lint --fix` fixes what the linters can fix. Needs nothing but Python: what else is
 needed is installed into the project's folder.
 """
 

@@ -72,7 +72,7 @@ class Runner:
         self._stopping = False
 
     def check(self, check: Check, *, fix: bool) -> Outcome:
-        """Run a linter, to mend what it finds or only to say it."""
+        """Run a linter, to fix what it finds or only to say it."""
         began = time.monotonic()
         outcome = Outcome(f"lint: {check.name}")
         command = check.command(fix=fix)

@@ -37,7 +37,7 @@ def environ(aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str
         monkeypatch.setenv(name, value)
     yield aws.environ(REGION)
     ssm = boto3.client("ssm", region_name=REGION)
-    for name in Credentials(STACK, REGION).all():
+    for name in Credentials(STACK, REGION).fetch_all():
         ssm.delete_parameter(Name=f"{PATH}/{name}")
 
 
@@ -51,7 +51,7 @@ def seen_by_the_gateway(environ: dict[str, str]) -> dict[str, str]:
 
 
 def values(credentials: Credentials) -> dict[str, str]:
-    return {name: one.value for name, one in credentials.all().items()}
+    return {name: one.value for name, one in credentials.fetch_all().items()}
 
 
 def command(
@@ -153,7 +153,7 @@ def test_a_key_that_is_not_told_apart_stays(credentials: Credentials) -> None:
             credentials.revoke(ending)
     assert credentials.revoke("one-7777") == API_KEYS
     assert credentials.revoke("sk-two-7777") == API_KEYS
-    assert not credentials.all()
+    assert not credentials.fetch_all()
 
 
 def test_a_label_names_one_key(credentials: Credentials) -> None:

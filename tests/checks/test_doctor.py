@@ -1,4 +1,4 @@
-"""`pennyworth doctor`: a sound set-up is found sound, and whatever is broken is named with what mends it."""
+"""`pennyworth doctor`: a sound set-up is found sound, and whatever is broken is named with what fixes it."""
 
 import json
 import subprocess
@@ -14,18 +14,18 @@ from pennyworth.iam.policy.documents import DEPLOY_ROLE, VIEW_ROLE
 from pennyworth.local.aws.server import ACCOUNT
 
 SOUND = {
-    "region": "right",
-    "set-up": "right",
-    "identity provider": "right",
-    "rights": "right",
-    "certificate": "right",
-    "hosted zone": "right",
-    "artifact bucket": "right",
+    "region": "ok",
+    "set-up": "ok",
+    "identity provider": "ok",
+    "rights": "ok",
+    "certificate": "ok",
+    "hosted zone": "ok",
+    "artifact bucket": "ok",
     "endpoint": "warning",  # not deployed yet
-    "concurrency": "right",
+    "concurrency": "ok",
     "timeout": "unknown",  # MiniStack has no Service Quotas
-    "secrets": "right",
-    "alerts": "right",
+    "secrets": "ok",
+    "alerts": "ok",
 }
 
 # answers each question for name servers with those in its arguments, on a port that it prints first
@@ -88,7 +88,7 @@ def examined(shell: Shell, *words: str, status: int = 0) -> dict[str, list[dict[
 
 
 def verdicts(found: dict[str, list[dict[str, str]]]) -> dict[str, str]:
-    order = ["right", "unknown", "warning", "wrong"]
+    order = ["ok", "unknown", "warning", "wrong"]
     return {
         check: max((finding["verdict"] for finding in findings), key=order.index)
         for check, findings in found.items()
@@ -106,13 +106,13 @@ def test_the_table_is_for_people(sound: Shell) -> None:
     with name_server(*servers(sound)) as dns:
         done = sound.pennyworth("doctor", "--dns", dns)
     assert not done.returncode
-    assert f"✓ region             {REGION}, account {ACCOUNT}\n" in done.stdout
-    assert "! endpoint           the stack endpoint is not there yet\n" in done.stdout
+    assert f"✓ region              {REGION}, account {ACCOUNT}\n" in done.stdout
+    assert "! endpoint            the stack endpoint is not there yet\n" in done.stdout
     assert "→ push to the branch that deploys\n" in done.stdout
     assert "0 wrong, 1 to think about." in done.stderr
 
 
-def test_changed_rights_are_named_and_bootstrap_mends_them(sound: Shell) -> None:
+def test_changed_rights_are_named_and_bootstrap_fixes_them(sound: Shell) -> None:
     document = sound.policy("pennyworth-deployment")
     document["Statement"].append({"Effect": "Allow", "Action": "iam:*", "Resource": "*"})
     sound.iam.create_policy_version(
@@ -141,7 +141,7 @@ def test_changed_rights_are_named_and_bootstrap_mends_them(sound: Shell) -> None
     assert verdicts(examined(sound)) == SOUND
 
 
-def test_the_view_role_is_looked_at_and_mended_too(sound: Shell) -> None:
+def test_the_view_role_is_looked_at_and_fixed_too(sound: Shell) -> None:
     sound.iam.attach_role_policy(RoleName=VIEW_ROLE, PolicyArn="arn:aws:iam::aws:policy/ReadOnlyAccess")
     sound.iam.delete_role_permissions_boundary(RoleName=VIEW_ROLE)
     trust = json.dumps(sound.role()["AssumeRolePolicyDocument"]).replace("heads/main", "heads/*")
@@ -165,7 +165,7 @@ def test_tokens_for_nobody_are_found(sound: Shell) -> None:
     )
     (finding,) = examined(sound, status=1)["identity provider"]
     assert "only for somebody" in finding["detail"]
-    assert finding["mend"].startswith("aws iam add-client-id-to-open-id-connect-provider ")
+    assert finding["fix"].startswith("aws iam add-client-id-to-open-id-connect-provider ")
 
 
 def test_the_certificate_is_looked_at(sound: Shell) -> None:
@@ -194,7 +194,7 @@ def test_a_domain_that_is_delegated_elsewhere_is_found(sound: Shell) -> None:
             done = sound.pennyworth("doctor", "--json", "--dns", dns)
         (finding,) = (one for one in json.loads(done.stdout) if one["check"] == "hosted zone")
         assert finding["verdict"] == verdict and detail in finding["detail"]
-        assert own[-1] in finding["mend"]
+        assert own[-1] in finding["fix"]
 
 
 def test_where_dns_can_not_be_asked_it_goes_on(sound: Shell) -> None:
@@ -231,7 +231,7 @@ def test_the_endpoint_and_its_roles_are_looked_at(sound: Shell) -> None:
     )
     stacks.get_waiter("stack_create_complete").wait(StackName="endpoint", WaiterConfig={"Delay": 1})
     there, first, bounded = examined(sound, status=1)["endpoint"]
-    assert there["verdict"] == "right"
+    assert there["verdict"] == "ok"
     assert first["verdict"] == "warning" and "pennyworth-first-deployment" in first["detail"]
     assert "does not carry pennyworth-stack-boundary" in bounded["detail"]
     ours = {DEPLOY_ROLE, VIEW_ROLE}
@@ -240,7 +240,7 @@ def test_the_endpoint_and_its_roles_are_looked_at(sound: Shell) -> None:
         RoleName=name, PermissionsBoundary=sound.arn("pennyworth-stack-boundary")
     )
     sound.bootstrap("--first-deployment", "no")
-    assert verdicts(examined(sound)) == {**SOUND, "endpoint": "right"}
+    assert verdicts(examined(sound)) == {**SOUND, "endpoint": "ok"}
 
 
 def test_alerts_that_nothing_feeds_are_found(sound: Shell) -> None:

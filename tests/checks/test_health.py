@@ -22,12 +22,12 @@ from tests.shell import DOMAIN, REGION, REPOSITORY, Shell
 
 from pennyworth.aws.account import Account
 from pennyworth.checks import smoke
+from pennyworth.checks.finding import Finding, Verdict, line, overall
 from pennyworth.checks.health import certificates, history, limits
 from pennyworth.checks.health.checks import CHECKS, examine
 from pennyworth.checks.health.endpoint import LIGHT, OF_A_KEY
-from pennyworth.checks.health.finding import Finding, Verdict, line, overall
 from pennyworth.checks.health.limits import Limits
-from pennyworth.checks.health.rights import trust_problems
+from pennyworth.checks.health.rights import find_trust_problems
 from pennyworth.checks.health.stack import MOVED, _changed
 from pennyworth.checks.health.subject import Subject
 from pennyworth.host.environments import environment
@@ -249,14 +249,15 @@ def test_an_endpoint_that_does_not_answer_as_it_should_is_found(endpoint: Endpoi
 def test_without_a_key_what_needs_none_is_tried(endpoint: Endpoint) -> None:
     (finding,) = endpoint.found("endpoint", endpoint.subject(key=None))
     assert finding.verdict == Verdict.OK
-    assert f"{len(LIGHT) - len(OF_A_KEY)} light checks" in finding.said.detail
-    assert finding.said.figures["up"] == 1 and finding.said.figures["first_ms"] >= 0
+    assert f"{len(LIGHT) - len(OF_A_KEY)} light checks" in finding.detail
+    assert finding.figures["up"] == 1 and finding.figures["first_ms"] >= 0
 
 
 def described(endpoint: Endpoint, **other: Any) -> Subject:
     """It, with other words of CloudFormation's."""
     subject = endpoint.subject()
-    subject.__dict__["described"] = {**(subject.described or {}), **other}
+    assert subject.described
+    subject.__dict__["described"] = replace(subject.described, **other)
     return subject
 
 
@@ -274,18 +275,18 @@ def described(endpoint: Endpoint, **other: Any) -> Subject:
 )
 def test_the_stacks_state_is_judged(endpoint: Endpoint, status: str, verdict: Verdict, said: str) -> None:
     begun = datetime.now(UTC) - timedelta(minutes=5)
-    found, told = endpoint.worst("stack", described(endpoint, StackStatus=status, LastUpdatedTime=begun))
+    found, told = endpoint.worst("stack", described(endpoint, status=status, begun=begun))
     assert found == verdict and said in told
 
 
 def test_a_deployment_that_never_ends_is_unhealthy(endpoint: Endpoint) -> None:
     long_ago = datetime.now(UTC) - timedelta(hours=3)
-    subject = described(endpoint, StackStatus="UPDATE_IN_PROGRESS", LastUpdatedTime=long_ago)
+    subject = described(endpoint, status="UPDATE_IN_PROGRESS", begun=long_ago)
     assert endpoint.worst("stack", subject)[0] == Verdict.UNHEALTHY
 
 
 def test_while_a_deployment_is_at_work_nothing_else_is_looked_at(endpoint: Endpoint) -> None:
-    subject = described(endpoint, StackStatus="UPDATE_IN_PROGRESS", LastUpdatedTime=datetime.now(UTC))
+    subject = described(endpoint, status="UPDATE_IN_PROGRESS", begun=datetime.now(UTC))
     findings = list(examine(subject))
     assert [one.check for one in findings] == ["stack"]
     assert overall(findings) == Verdict.DEPLOYING
@@ -428,19 +429,17 @@ def test_traffic_is_judged_by_its_errors_and_times(endpoint: Endpoint) -> None:
     count(shell, STACK, Count=990, Failed=9, Refused=7, Latency=9000, ConcurrentExecutions=3)
     (finding,) = endpoint.found("traffic")
     assert finding.verdict == Verdict.OK
-    assert finding.said.detail == (
+    assert finding.detail == (
         "1000 requests in 4 hours: 10 failed (1.0 %), 7 refused (4xx), at most 3 at once;"
         " one in twenty took longer than 9.0 s"
     )
-    assert finding.said.figures == {"requests": 1000, "error_percent": 1.0, "p95_ms": 9000}
+    assert finding.figures == {"requests": 1000, "error_percent": 1.0, "p95_ms": 9000}
     tight = endpoint.subject(limits=Limits(max_error_percent=0.5))
     assert endpoint.worst("traffic", tight)[0] == Verdict.UNHEALTHY
     tight = endpoint.subject(limits=Limits(max_p95_seconds=5))
     verdict, said = endpoint.worst("traffic", tight)
     assert verdict == Verdict.UNHEALTHY and "9.0 s, more than 5" in said
-    stacks_own = described(
-        endpoint, Parameters=[{"ParameterKey": "LatencyAlarmSeconds", "ParameterValue": "8"}]
-    )
+    stacks_own = described(endpoint, parameters={"LatencyAlarmSeconds": "8"})
     assert endpoint.worst("traffic", stacks_own)[0] == Verdict.UNHEALTHY
     few = endpoint.subject(limits=Limits(max_p95_seconds=5, min_requests=2000))
     assert endpoint.worst("traffic", few)[0] == Verdict.WARNING  # some failed, too few to judge by
@@ -509,13 +508,13 @@ def test_a_certificate_that_nothing_uses_is_a_warning(
 
 def test_a_certificate_that_is_gone_can_not_be_told(endpoint: Endpoint) -> None:
     gone = "arn:aws:acm:us-west-2:123456789012:certificate/00000000-0000-0000-0000-000000000000"
-    subject = described(endpoint, Parameters=[{"ParameterKey": "AcmCertificateArn", "ParameterValue": gone}])
+    subject = described(endpoint, parameters={"AcmCertificateArn": gone})
     verdict, said = endpoint.worst("certificate", subject)
     assert verdict == Verdict.UNKNOWN and "AWS refused DescribeCertificate" in said
 
 
 def test_without_a_domain_no_certificate_is_needed(endpoint: Endpoint) -> None:
-    subject = described(endpoint, Outputs=[])
+    subject = described(endpoint, outputs={})
     for check in ("certificate", "served certificate"):
         assert endpoint.worst(check, subject)[0] == Verdict.OK
 
@@ -589,15 +588,17 @@ def test_the_certificate_that_callers_see_is_judged(
 ) -> None:
     with tls_server(tmp_path, days, name) as (address, certificate):
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-        found = certificates.shown("localhost", address, 20)
+        found = certificates.check_shown_certificate("localhost", address, 20)
     assert found.verdict == verdict and said in found.detail
 
 
 def test_a_certificate_that_nobody_vouches_for_or_shows_is_unhealthy(tmp_path: Path) -> None:
     with tls_server(tmp_path, 90) as (address, _):
-        assert "callers refuse it" in certificates.shown("localhost", address, 20).detail
-    assert "no TLS at localhost" in certificates.shown("localhost", address, 20).detail  # it is gone
-    nowhere = certificates.shown("nowhere.invalid", ("nowhere.invalid", 443), 20)
+        assert "callers refuse it" in certificates.check_shown_certificate("localhost", address, 20).detail
+    assert (
+        "no TLS at localhost" in certificates.check_shown_certificate("localhost", address, 20).detail
+    )  # it is gone
+    nowhere = certificates.check_shown_certificate("nowhere.invalid", ("nowhere.invalid", 443), 20)
     assert nowhere.verdict == Verdict.UNHEALTHY and "does not resolve" in nowhere.detail
 
 
@@ -614,7 +615,7 @@ def test_a_wider_passrole_is_found_and_tightening_mends_it(endpoint: Endpoint) -
     before = shell.policy("pennyworth-deployment")
     verdict, said = endpoint.worst("passrole")
     assert verdict == Verdict.UNHEALTHY and "does not name exactly" in said
-    assert shell.policy("pennyworth-deployment") == before  # looked at, not mended
+    assert shell.policy("pennyworth-deployment") == before  # looked at, not fixed
     passrole.tighten(passrole.Target(STACK, REGION))
     assert endpoint.worst("passrole")[0] == Verdict.OK
 
@@ -709,13 +710,13 @@ def trust(subjects: list[str], **other: Any) -> dict[str, Any]:
     ],
 )
 def test_each_wrong_trust_is_told(document: dict[str, Any], said: str) -> None:
-    assert any(said in problem for problem in trust_problems(document, REPOSITORY))
+    assert any(said in problem for problem in find_trust_problems(document, REPOSITORY))
 
 
 def test_the_right_trust_has_no_problem() -> None:
-    assert list(trust_problems(trust(GOOD_SUBJECTS), REPOSITORY)) == []
+    assert list(find_trust_problems(trust(GOOD_SUBJECTS), REPOSITORY)) == []
     others = trust(["repo:Other/thing:ref:refs/heads/main"])
-    assert list(trust_problems(others)) == []  # whose it should be is not known
+    assert list(find_trust_problems(others)) == []  # whose it should be is not known
 
 
 def test_a_refusal_is_unknown_and_names_the_right_that_is_missing(tmp_path: Path) -> None:
@@ -751,22 +752,22 @@ def test_a_refusal_is_unknown_and_names_the_right_that_is_missing(tmp_path: Path
         "trust": Verdict.UNKNOWN,
         "rights": Verdict.UNKNOWN,
     }
-    (told,) = (one.said for one in findings if one.check == "version")
-    assert "GetAlias" in told.detail and "policies/view.json" in told.mend
+    (told,) = (one for one in findings if one.check == "version")
+    assert "GetAlias" in told.detail and "policies/view.json" in told.fix
 
 
 def test_limits_come_from_the_environment() -> None:
     assert Limits.from_environ({"WINDOW_HOURS": "12", "MIN_REQUESTS": ""}) == Limits(window_hours=12)
     with pytest.raises(OperationFailed):
         Limits.from_environ({"CERTIFICATE_DAYS": "many"})
-    assert limits.described()["window-hours"] == ("Hours of CloudWatch metrics to evaluate", "4")
+    assert limits.describe()["window-hours"] == ("Hours of CloudWatch metrics to evaluate", "4")
 
 
 def test_the_action_and_its_workflow_take_every_limit_with_its_default() -> None:
     action = yaml.safe_load((ROOT / "actions" / "health-check" / "action.yml").read_text())["inputs"]
     workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "health-check.yml").read_text())
     called = workflow[True]["workflow_call"]["inputs"]  # YAML reads `on` so
-    for name, (describe, default) in limits.described().items():
+    for name, (describe, default) in limits.describe().items():
         assert (action[name]["description"], action[name]["default"]) == (describe, default)
         assert (called[name]["description"], f"{called[name]['default']:g}") == (describe, default)
 

@@ -3,16 +3,15 @@
 import json
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pennyworth.checks.health import chart, history, issue
-from pennyworth.checks.health.finding import (
+from pennyworth.checks.finding import (
     Finding,
-    Said,
     Verdict,
     as_json,
     ok,
@@ -22,16 +21,24 @@ from pennyworth.checks.health.finding import (
     unknown,
     warning,
 )
+from pennyworth.checks.health import chart, history, issue
 from pennyworth.checks.health.history import Entry
 from pennyworth.github.rest import GitHub, GitHubFailed
 from pennyworth.local.github import FakeGitHub
 
 NOW = datetime(2026, 11, 25, 18, 17, tzinfo=UTC)
-WELL = (Finding("stack", ok("UPDATE_COMPLETE")), Finding("endpoint", ok("fine", {"up": 1, "first_ms": 812})))
+
+
+def named(check: str, finding: Finding) -> Finding:
+    """What the check of a name found."""
+    return replace(finding, check=check)
+
+
+WELL = (named("stack", ok("UPDATE_COMPLETE")), named("endpoint", ok("fine", {"up": 1, "first_ms": 812})))
 
 
 def test_the_worst_finding_is_what_they_mean_together() -> None:
-    one = {verdict: Finding("one", Said(verdict, "")) for verdict in Verdict}
+    one = {verdict: named("one", Finding(verdict, "")) for verdict in Verdict}
     assert overall([]) == Verdict.UNKNOWN
     assert overall([one[Verdict.UNKNOWN]]) == Verdict.UNKNOWN
     assert overall([one[Verdict.UNKNOWN], one[Verdict.OK]]) == Verdict.OK
@@ -41,7 +48,7 @@ def test_the_worst_finding_is_what_they_mean_together() -> None:
 
 
 def test_strictly_a_warning_is_unhealthy() -> None:
-    assert strict(Finding("one", warning("w", "mend"))) == Finding("one", unhealthy("w", "mend"))
+    assert strict(named("one", warning("w", "fix"))) == named("one", unhealthy("w", "fix"))
     assert strict(WELL[0]) is WELL[0]
 
 
@@ -51,17 +58,17 @@ def test_findings_are_data() -> None:
             "check": "endpoint",
             "verdict": "ok",
             "detail": "fine",
-            "mend": "",
+            "fix": "",
             "figures": {"up": 1, "first_ms": 812},
         }
     ]
 
 
 def test_a_run_is_a_line_of_numbers_and_names_of_checks() -> None:
-    bad = Finding(
+    bad = named(
         "endpoint", unhealthy("{failed}", "Look.", {"up": 0}, failed="https://api.example.com is down")
     )
-    counted = Finding("traffic", ok("a few", {"requests": 12, "error_percent": 0.0}))
+    counted = named("traffic", ok("a few", {"requests": 12, "error_percent": 0.0}))
     assert history.entry([WELL[0], bad, counted], NOW) == Entry(
         at="2026-11-25T18:17:00+00:00",
         verdict="unhealthy",
@@ -173,7 +180,7 @@ def test_where_the_endpoint_was_never_tried_nothing_is_said_of_its_being_there()
     assert squares(chart.as_markdown(deploying)).count("🟦") == 1
 
 
-@pytest.mark.parametrize("findings", [[Finding("traffic", unknown("?"))], WELL])
+@pytest.mark.parametrize("findings", [[named("traffic", unknown("?"))], WELL])
 def test_a_history_outlives_what_it_is_read_into(tmp_path: Path, findings: Sequence[Finding]) -> None:
     file = tmp_path / "history.jsonl"
     for _ in range(3):
@@ -185,13 +192,13 @@ def test_a_history_outlives_what_it_is_read_into(tmp_path: Path, findings: Seque
 
 REPOSITORY = "octo/endpoint"
 HIDDEN = ["endpoint", "us-west-2", "123456789012", "api.example.com", "example.com"]
-DOWN = Finding(
+DOWN = named(
     "endpoint", unhealthy("{failed}", "Look into the log.", failed="health: https://api.example.com is down")
 )
-ALARM = Finding(
+ALARM = named(
     "alarms", unhealthy("{alarm} has gone off", "There are too many errors.", alarm="endpoint-errors")
 )
-ODD = Finding("drift", warning("changed by hand", "Undo it."))
+ODD = named("drift", warning("changed by hand", "Undo it."))
 
 
 @pytest.fixture
@@ -243,9 +250,9 @@ def test_an_issue_lives_as_long_as_something_is_wrong(github: FakeGitHub) -> Non
     ]
 
     # a deployment says nothing, and what can't be seen is not well
-    deploying = Finding("stack", Said(Verdict.DEPLOYING, "a deployment is at work"))
+    deploying = named("stack", Finding(Verdict.DEPLOYING, "a deployment is at work"))
     assert kept(github, deploying, hours=17) == ""
-    blind = Finding("alarms", unknown("AWS refused"))
+    blind = named("alarms", unknown("AWS refused"))
     assert "stays open" in kept(github, WELL[0], blind, hours=18)
     assert github.issues[1]["state"] == "open" and len(github.bodies(1)) == 2
 
@@ -260,7 +267,7 @@ def test_an_issue_lives_as_long_as_something_is_wrong(github: FakeGitHub) -> Non
 
 
 def test_nothing_that_is_hidden_is_ever_said(github: FakeGitHub) -> None:
-    wrong = Finding(
+    wrong = named(
         "passrole",
         unhealthy(
             "{role} can be handed to {service}, too, by {because}",

@@ -40,8 +40,9 @@ import dataclasses, json, sys
 from pathlib import Path
 from pennyworth.iam.policy.derivation import needs
 from pennyworth.iam.policy.rules import rules
+from pennyworth.aws.source_template import SourceTemplate
 from pennyworth.iam.policy.template import Template
-found = needs(Template(Path(sys.argv[1]), rules()), rules())
+found = needs(Template(SourceTemplate.read(Path(sys.argv[1])), rules()), rules())
 print(json.dumps([dataclasses.asdict(need) for need in found]))
 """
 

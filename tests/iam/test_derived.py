@@ -1,6 +1,7 @@
 """`pennyworth policy`: the checked-in documents follow from the template, and a changed one says what it adds."""
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -222,13 +223,10 @@ def test_what_was_left_out_must_still_be_asked_for() -> None:
 
 
 def test_write_makes_the_documents_and_their_tables_anew(tmp_path: Path) -> None:
-    for name in ("policies", "src/pennyworth/iam/policy", "src/pennyworth/host"):
-        target = tmp_path / name
-        target.mkdir(parents=True)
-        for file in (ROOT / name).glob("*.*"):
-            (target / file.name).write_bytes(file.read_bytes())
-    for name in ("src/pennyworth", "src/pennyworth/iam"):
-        (tmp_path / name / "__init__.py").write_bytes((ROOT / name / "__init__.py").read_bytes())
+    rooms = ("iam", "aws", "github", "host")
+    for name in ("policies", *(f"src/pennyworth/{room}" for room in rooms)):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "src/pennyworth/__init__.py", tmp_path / "src/pennyworth/")
     policies = tmp_path / "policies"
     before = {path.name: path.read_text() for path in policies.iterdir()}
     (policies / "resources.json").write_text('{"Version": "2012-10-17", "Statement": []}')

@@ -37,8 +37,16 @@ GIVEN = [*documents.DEPLOYMENT, "first-deployment"]
 BOUNDARIES = ["deploy-boundary", "stack-boundary"]
 
 ON_EVERYTHING = {
-    *("FindAlarms", "FindDrift", "FindLogs", "FindRecords", "Look", "RequestCertificate", "StopRollouts"),
-    *("Find", "InRegion", "SeeAlarms"),
+    "FindAlarms",
+    "FindDrift",
+    "FindLogs",
+    "FindRecords",
+    "Look",
+    "RequestCertificate",
+    "StopRollouts",
+    "Find",
+    "InRegion",
+    "SeeAlarms",
 }
 """Statements on * because AWS offers nothing narrower for their actions."""
 

@@ -301,7 +301,7 @@ def test_a_rewritten_policy_gains_nothing_beyond_the_stack(evaluator: Evaluator)
     rewritten = attackers(evaluator, VALUES)["the deploy role with its policy rewritten"]
     assert rewritten.decide(
         "iam:CreatePolicyVersion", OWN_POLICY
-    ).allowed  # so it can be rewritten, and mended
+    ).allowed  # so it can be rewritten, and put right
     for action, own, other in (
         ("lambda:UpdateFunctionCode", f"function:{STACK}-Function", "function:payroll"),
         ("dynamodb:DeleteTable", f"table/{STACK}-Usage", "table/payroll"),

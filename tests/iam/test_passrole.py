@@ -61,7 +61,7 @@ PARAMETER = {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Va
 
 
 @dataclass
-class House:
+class SetUpAccount:
     """An account with the deploy role and its policy."""
 
     aws: LocalAws
@@ -150,25 +150,25 @@ class House:
 
 
 @pytest.fixture
-def house(monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[SetUpAccount]:
     """An account made ready, and the deploy role's credentials in the environment: IAM judges every call."""
     with LocalAws(auth=True) as aws:
-        house = House(aws)
+        account = SetUpAccount(aws)
         for name in ("deployment", "deploy-boundary"):
-            house.iam.create_policy(
+            account.iam.create_policy(
                 PolicyName=f"pennyworth-{name}", PolicyDocument=json.dumps(filled(name, NAMES))
             )
         trust = {
             "Version": "2012-10-17",
             "Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}],
         }
-        made = house.iam.create_role(
+        made = account.iam.create_role(
             RoleName=DEPLOY_ROLE,
             AssumeRolePolicyDocument=json.dumps(trust),
             PermissionsBoundary=BOUNDARY,
         )
-        house.iam.attach_role_policy(RoleName=DEPLOY_ROLE, PolicyArn=POLICY)
-        session = house.client("sts").assume_role(RoleArn=made["Role"]["Arn"], RoleSessionName="deploy-1")
+        account.iam.attach_role_policy(RoleName=DEPLOY_ROLE, PolicyArn=POLICY)
+        session = account.client("sts").assume_role(RoleArn=made["Role"]["Arn"], RoleSessionName="deploy-1")
         credentials = session["Credentials"]
         environ = {
             **aws.environ(REGION),
@@ -177,7 +177,7 @@ def house(monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
             "AWS_SESSION_TOKEN": credentials["SessionToken"],
         }
         take(environ, monkeypatch)
-        yield house
+        yield account
 
 
 def take(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,14 +197,14 @@ def prepare(folder: Path, document: dict[str, Any], **settings: str) -> str:
     return step(PREPARE=str(path), **settings)
 
 
-def test_after_a_deployment_exactly_the_stacks_roles_are_named(house: House) -> None:
-    roles = house.deploy(TWO)
-    before = house.document()
-    assert house.passed() == {f"{PREFIX}*": LAMBDA, f"{PREFIX}RolloutRole-*": CODEDEPLOY}
+def test_after_a_deployment_exactly_the_stacks_roles_are_named(account: SetUpAccount) -> None:
+    roles = account.deploy(TWO)
+    before = account.document()
+    assert account.passed() == {f"{PREFIX}*": LAMBDA, f"{PREFIX}RolloutRole-*": CODEDEPLOY}
     report = step()
-    assert house.passed() == dict.fromkeys(roles.values(), LAMBDA)
-    assert house.applies() == "v2"
-    changed = {statement["Sid"] for statement in house.document()["Statement"]} ^ {
+    assert account.passed() == dict.fromkeys(roles.values(), LAMBDA)
+    assert account.applies() == "v2"
+    changed = {statement["Sid"] for statement in account.document()["Statement"]} ^ {
         statement["Sid"] for statement in before["Statement"]
     }
     assert changed == {f"{SID}2"}  # nothing is rolled out gradually, so nothing goes to CodeDeploy
@@ -214,24 +214,24 @@ def test_after_a_deployment_exactly_the_stacks_roles_are_named(house: House) -> 
     assert f'-      "Resource": "{PREFIX}*",' in report or f'-        "{PREFIX}*"' in report
 
 
-def test_where_nothing_changed_nothing_is_written(house: House, tmp_path: Path) -> None:
-    house.deploy(ONE)
+def test_where_nothing_changed_nothing_is_written(account: SetUpAccount, tmp_path: Path) -> None:
+    account.deploy(ONE)
     step()
-    before = house.versions()
+    before = account.versions()
     assert step() == step()
     assert "Nothing had changed: version v2 of the policy still applies." in step()
     assert "Nothing had changed" in prepare(tmp_path, ONE)
-    assert house.versions() == before
+    assert account.versions() == before
 
 
-def test_a_dry_run_shows_the_change_and_makes_none(house: House) -> None:
-    (arn,) = house.deploy(ONE).values()
+def test_a_dry_run_shows_the_change_and_makes_none(account: SetUpAccount) -> None:
+    (arn,) = account.deploy(ONE).values()
     report = step(DRY_RUN="true")
     assert "Version v1 of the policy would be replaced:" in report and f'+      "Resource": "{arn}"' in report
-    assert house.versions() == {"v1": True}
+    assert account.versions() == {"v1": True}
 
 
-def test_each_role_goes_to_the_services_that_it_is_for(house: House) -> None:
+def test_each_role_goes_to_the_services_that_it_is_for(account: SetUpAccount) -> None:
     boundary = filled("deploy-boundary", NAMES)
     for statement in boundary["Statement"]:
         if statement.get("Action") == "iam:PassRole":
@@ -239,21 +239,21 @@ def test_each_role_goes_to_the_services_that_it_is_for(house: House) -> None:
                 LAMBDA,
                 "scheduler.amazonaws.com",
             ]
-    house.iam.create_policy_version(
+    account.iam.create_policy_version(
         PolicyArn=BOUNDARY, PolicyDocument=json.dumps(boundary), SetAsDefault=True
     )
-    roles = house.deploy(template(FunctionRole=role(), Clock=role("scheduler.amazonaws.com")))
+    roles = account.deploy(template(FunctionRole=role(), Clock=role("scheduler.amazonaws.com")))
     step()
-    assert house.passed() == {roles["FunctionRole"]: LAMBDA, roles["Clock"]: "scheduler.amazonaws.com"}
-    sids = [one["Sid"] for one in house.document()["Statement"] if one["Action"] == "iam:PassRole"]
+    assert account.passed() == {roles["FunctionRole"]: LAMBDA, roles["Clock"]: "scheduler.amazonaws.com"}
+    sids = [one["Sid"] for one in account.document()["Statement"] if one["Action"] == "iam:PassRole"]
     assert sids == [SID, f"{SID}2"]
-    kept = house.deploy(ONE)
+    kept = account.deploy(ONE)
     step()
-    assert house.passed() == {kept["FunctionRole"]: LAMBDA}
+    assert account.passed() == {kept["FunctionRole"]: LAMBDA}
 
 
-def test_a_service_beyond_the_boundary_is_told(house: House) -> None:
-    house.deploy(template(FunctionRole=role(), Clock=role("scheduler.amazonaws.com")))
+def test_a_service_beyond_the_boundary_is_told(account: SetUpAccount) -> None:
+    account.deploy(template(FunctionRole=role(), Clock=role("scheduler.amazonaws.com")))
     with pytest.raises(OperationFailed) as failed, pytest.MonkeyPatch.context() as patch:
         patch.setattr("pennyworth.iam.passrole.change._SETTLED_SECONDS", 0.0)
         step()
@@ -261,19 +261,19 @@ def test_a_service_beyond_the_boundary_is_told(house: House) -> None:
 
 
 @pytest.mark.parametrize("drafts", [0, 2], ids=["all applied once", "with drafts"])
-def test_a_sixth_version_has_room_and_the_former_one_stays(house: House, drafts: int) -> None:
-    house.deploy(ONE)
+def test_a_sixth_version_has_room_and_the_previous_one_stays(account: SetUpAccount, drafts: int) -> None:
+    account.deploy(ONE)
     for number in range(4 - drafts):
-        house.put(narrowed(house.document(), f"draft-{number}"))
-    applied = house.applies()
+        account.put(narrowed(account.document(), f"draft-{number}"))
+    applied = account.applies()
     for number in range(drafts):
-        house.put(narrowed(house.document(), f"newer-{number}"), apply=False)
-    assert len(house.versions()) == 5
+        account.put(narrowed(account.document(), f"newer-{number}"), apply=False)
+    assert len(account.versions()) == 5
     step()
-    assert len(house.versions()) <= 5
-    assert house.applies() not in {applied, "v1"}
-    assert applied in house.versions()
-    assert ("v1" in house.versions()) is bool(drafts)
+    assert len(account.versions()) <= 5
+    assert account.applies() not in {applied, "v1"}
+    assert applied in account.versions()
+    assert ("v1" in account.versions()) is bool(drafts)
 
 
 def narrowed(document: dict[str, Any], sid: str) -> dict[str, Any]:
@@ -282,9 +282,9 @@ def narrowed(document: dict[str, Any], sid: str) -> dict[str, Any]:
     return {**document, "Statement": [*document["Statement"], more]}
 
 
-def test_what_a_person_narrowed_elsewhere_stays(house: House) -> None:
-    (arn,) = house.deploy(ONE).values()
-    document = narrowed(house.document(), "mine")
+def test_what_a_person_narrowed_elsewhere_stays(account: SetUpAccount) -> None:
+    (arn,) = account.deploy(ONE).values()
+    document = narrowed(account.document(), "mine")
     document["Id"] = "ours"
     (own,) = (one for one in document["Statement"] if one["Sid"] == SID)
     own["Condition"]["StringLike"] = {"aws:PrincipalArn": "*"}
@@ -292,52 +292,52 @@ def test_what_a_person_narrowed_elsewhere_stays(house: House) -> None:
     document["Statement"] = [
         one for one in document["Statement"] if one["Sid"] not in {f"{SID}2", "SamStacks"}
     ]
-    house.put(document)
+    account.put(document)
     step()
     own["Resource"] = arn
-    assert same(house.document(), document)
+    assert same(account.document(), document)
 
 
-def test_a_version_that_was_made_but_does_not_apply_is_taken(house: House) -> None:
-    (arn,) = house.deploy(ONE).values()
-    document = house.document()
+def test_a_version_that_was_made_but_does_not_apply_is_taken(account: SetUpAccount) -> None:
+    (arn,) = account.deploy(ONE).values()
+    document = account.document()
     document["Statement"] = [one for one in document["Statement"] if one["Sid"] != f"{SID}2"]
     for one in document["Statement"]:
         if one["Sid"] == SID:
             one["Resource"] = [arn]
     document["Statement"].reverse()  # by which it is known again
-    house.put(document, apply=False)
+    account.put(document, apply=False)
     step()
-    assert house.document() == document
-    assert set(house.versions()) == {"v1", "v2"}
+    assert account.document() == document
+    assert set(account.versions()) == {"v1", "v2"}
 
 
-def test_a_version_that_was_made_in_vain_goes_and_the_former_one_is_the_one_that_applied(
-    house: House,
+def test_a_version_that_was_made_in_vain_goes_and_the_previous_one_is_the_one_that_applied(
+    account: SetUpAccount,
 ) -> None:
-    house.deploy(ONE)
-    former = house.document()
-    house.put(narrowed(former, "vain"), apply=False)
+    account.deploy(ONE)
+    previous = account.document()
+    account.put(narrowed(previous, "vain"), apply=False)
     step()
     step(RESTORE="true")
-    assert same(house.document(), former)
+    assert same(account.document(), previous)
 
 
 @pytest.mark.parametrize("done", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize(
     "at", ["delete_policy_version", "create_policy_version", "simulate_principal_policy"]
 )
-def test_whatever_a_run_was_cut_off_at_the_next_one_mends_it(
-    house: House, at: str, done: bool, monkeypatch: pytest.MonkeyPatch
+def test_whatever_a_run_was_cut_off_at_the_next_one_fixes_it(
+    account: SetUpAccount, at: str, done: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (arn,) = house.deploy(ONE).values()
+    (arn,) = account.deploy(ONE).values()
     for number in range(4):
-        house.put(narrowed(house.document(), f"draft-{number}"))
-    make = boto3.client
+        account.put(narrowed(account.document(), f"draft-{number}"))
+    make = boto3.Session.client
 
-    def client(service: str, **options: Any) -> Any:
+    def client(session: boto3.Session, service: str, **options: Any) -> Any:
         """A client whose process ends at one operation: before AWS has heard of it, or after AWS has done it."""
-        made = make(service, **options)
+        made = make(session, service, **options)
         if service == "iam":
             operation = getattr(made, at)
 
@@ -350,18 +350,20 @@ def test_whatever_a_run_was_cut_off_at_the_next_one_mends_it(
         return made
 
     with monkeypatch.context() as patch:
-        patch.setattr(boto3, "client", client)
+        patch.setattr(boto3.Session, "client", client)
         with pytest.raises(KeyboardInterrupt):
             step()
     step()
-    assert house.passed() == {arn: LAMBDA}
-    assert len(house.versions()) == 5
+    assert account.passed() == {arn: LAMBDA}
+    assert len(account.versions()) == 5
 
 
-def test_another_evaluator_judges_every_stage_as_the_local_aws_does(house: House, tmp_path: Path) -> None:
+def test_another_evaluator_judges_every_stage_as_the_local_aws_does(
+    account: SetUpAccount, tmp_path: Path
+) -> None:
     role_arn = f"arn:aws:iam::{ACCOUNT}:role/{DEPLOY_ROLE}"
     boundary = filled("deploy-boundary", NAMES)
-    (first,) = house.deploy(ONE).values()
+    (first,) = account.deploy(ONE).values()
     second = f"{PREFIX}Second-0123456789AB"
     stages = {
         "unknown": lambda: None,
@@ -382,9 +384,9 @@ def test_another_evaluator_judges_every_stage_as_the_local_aws_does(house: House
     with Evaluator(ACCOUNT) as evaluator:
         for stage, reach in stages.items():
             reach()
-            document = house.document()
+            document = account.document()
             for arn, service in asked:
-                told = house.simulated(arn, service)
+                told = account.simulated(arn, service)
                 judged = evaluator.decide(
                     role_arn,
                     "iam:PassRole",
@@ -404,91 +406,95 @@ def test_another_evaluator_judges_every_stage_as_the_local_aws_does(house: House
     }
 
 
-def test_the_former_version_comes_back_and_the_next_deployment_tightens_again(house: House) -> None:
-    (arn,) = house.deploy(ONE).values()
-    former = house.document()
+def test_the_previous_version_comes_back_and_the_next_deployment_tightens_again(
+    account: SetUpAccount,
+) -> None:
+    (arn,) = account.deploy(ONE).values()
+    previous = account.document()
     step()
     report = step(RESTORE="true")
-    assert same(house.document(), former)
+    assert same(account.document(), previous)
     assert "Version v1 of the policy applies now." in report and f'-      "Resource": "{arn}"' in report
     with pytest.raises(OperationFailed, match="v1 is the oldest"):
         step(RESTORE="true")
     step()
-    assert house.passed() == {arn: LAMBDA} and set(house.versions()) == {"v1", "v2"}
+    assert account.passed() == {arn: LAMBDA} and set(account.versions()) == {"v1", "v2"}
 
 
 def test_before_a_first_deployment_only_the_templates_roles_are_admitted(
-    house: House, tmp_path: Path
+    account: SetUpAccount, tmp_path: Path
 ) -> None:
     report = prepare(tmp_path, ONE)
-    assert house.passed() == {f"{PREFIX}FunctionRole-*": LAMBDA}
+    assert account.passed() == {f"{PREFIX}FunctionRole-*": LAMBDA}
     assert f"| `{PREFIX}FunctionRole-*` | {LAMBDA} |" in report
-    (arn,) = house.deploy(ONE).values()
+    (arn,) = account.deploy(ONE).values()
     assert arn.startswith(f"{PREFIX}FunctionRole-")
     step()
-    assert house.passed() == {arn: LAMBDA}
+    assert account.passed() == {arn: LAMBDA}
 
 
-def test_before_a_role_is_added_it_alone_is_admitted(house: House, tmp_path: Path) -> None:
-    (arn,) = house.deploy(ONE).values()
+def test_before_a_role_is_added_it_alone_is_admitted(account: SetUpAccount, tmp_path: Path) -> None:
+    (arn,) = account.deploy(ONE).values()
     step()
     prepare(tmp_path, TWO)
-    assert house.passed() == {arn: LAMBDA, f"{PREFIX}Second-*": LAMBDA}
-    roles = house.deploy(TWO)
+    assert account.passed() == {arn: LAMBDA, f"{PREFIX}Second-*": LAMBDA}
+    roles = account.deploy(TWO)
     step()
-    assert house.passed() == dict.fromkeys(roles.values(), LAMBDA)
+    assert account.passed() == dict.fromkeys(roles.values(), LAMBDA)
     prepare(tmp_path, ONE)  # the second goes with the deployment, which may yet be rolled back
-    assert house.passed() == dict.fromkeys(roles.values(), LAMBDA)
-    house.deploy(ONE)
+    assert account.passed() == dict.fromkeys(roles.values(), LAMBDA)
+    account.deploy(ONE)
     step()
-    assert house.passed() == {arn: LAMBDA}
+    assert account.passed() == {arn: LAMBDA}
 
 
-def test_a_role_whose_name_the_template_gives_is_admitted_by_it(house: House, tmp_path: Path) -> None:
+def test_a_role_whose_name_the_template_gives_is_admitted_by_it(
+    account: SetUpAccount, tmp_path: Path
+) -> None:
     named = template(Named=role(RoleName={"Fn::Sub": "${AWS::StackName}-named"}))
     prepare(tmp_path, named)
-    assert house.passed() == {f"{PREFIX}named": LAMBDA}
-    assert house.deploy(named) == {"Named": f"{PREFIX}named"}
+    assert account.passed() == {f"{PREFIX}named": LAMBDA}
+    assert account.deploy(named) == {"Named": f"{PREFIX}named"}
     assert "Nothing had changed" in step()
     prepare(tmp_path, template(Named=role()))  # without its name it is replaced
-    assert house.passed() == {f"{PREFIX}named": LAMBDA, f"{PREFIX}Named-*": LAMBDA}
+    assert account.passed() == {f"{PREFIX}named": LAMBDA, f"{PREFIX}Named-*": LAMBDA}
 
 
-def test_the_role_that_sam_makes_for_a_function_is_admitted(house: House, tmp_path: Path) -> None:
+def test_the_role_that_sam_makes_for_a_function_is_admitted(account: SetUpAccount, tmp_path: Path) -> None:
     function = {
         "Type": "AWS::Serverless::Function",
         "Properties": {"CodeUri": "src/", "Handler": "run.sh", "Runtime": "python3.13"},
     }
     document = {**template(Function=function), "Transform": "AWS::Serverless-2016-10-31"}
     prepare(tmp_path, document)
-    assert house.passed() == {f"{PREFIX}FunctionRole-*": LAMBDA}
+    assert account.passed() == {f"{PREFIX}FunctionRole-*": LAMBDA}
 
 
-def test_the_projects_own_template_is_understood(house: House) -> None:
+def test_the_projects_own_template_is_understood(account: SetUpAccount) -> None:
     step(PREPARE=str(ROOT / "template.yaml"))
-    assert house.passed() == {f"{PREFIX}FunctionRole-*": LAMBDA, f"{PREFIX}RolloutRole-*": CODEDEPLOY}
+    assert account.passed() == {f"{PREFIX}FunctionRole-*": LAMBDA, f"{PREFIX}RolloutRole-*": CODEDEPLOY}
 
 
-def test_each_role_goes_to_its_own_service_and_to_no_other(house: House) -> None:
-    roles = house.deploy(GRADUAL)
+def test_each_role_goes_to_its_own_service_and_to_no_other(account: SetUpAccount) -> None:
+    roles = account.deploy(GRADUAL)
     report = step()
     own = {roles["FunctionRole"]: LAMBDA, roles["RolloutRole"]: CODEDEPLOY}
-    assert house.passed() == own
+    assert account.passed() == own
     for arn in own:
         for service in (LAMBDA, CODEDEPLOY, "ec2.amazonaws.com"):
-            told = house.simulated(arn, service)
+            told = account.simulated(arn, service)
             assert (told == "allowed") is (own[arn] == service), (arn, service)
     assert "Beyond that" not in report
-    house.deploy(ONE)
+    account.deploy(ONE)
     step()
-    assert house.passed() == {roles["FunctionRole"]: LAMBDA}
+    assert account.passed() == {roles["FunctionRole"]: LAMBDA}
 
 
 def test_what_hands_a_role_to_the_others_service_is_told(
-    house: House, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    account: SetUpAccount, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pennyworth.iam.passrole.change._SETTLED_SECONDS", 0.0)
-    roles = house.deploy(GRADUAL)
+    roles = account.deploy(GRADUAL)
     crossed = {
         "Version": "2012-10-17",
         "Statement": [
@@ -501,7 +507,9 @@ def test_what_hands_a_role_to_the_others_service_is_told(
             }
         ],
     }
-    house.iam.put_role_policy(RoleName=DEPLOY_ROLE, PolicyName="crossed", PolicyDocument=json.dumps(crossed))
+    account.iam.put_role_policy(
+        RoleName=DEPLOY_ROLE, PolicyName="crossed", PolicyDocument=json.dumps(crossed)
+    )
     step()
     assert f"{roles['FunctionRole']} can be handed to {CODEDEPLOY}, too" in capsys.readouterr().out
 
@@ -528,21 +536,21 @@ def test_what_hands_a_role_to_the_others_service_is_told(
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_template_that_can_not_be_prepared_for_changes_nothing(
-    house: House, tmp_path: Path, document: dict[str, Any], title: str
+    account: SetUpAccount, tmp_path: Path, document: dict[str, Any], title: str
 ) -> None:
     with pytest.raises(OperationFailed) as failed:
         prepare(tmp_path, document)
     assert title in failed.value.title and failed.value.message
-    assert house.versions() == {"v1": True}
+    assert account.versions() == {"v1": True}
 
 
-def test_an_output_may_name_a_role_of_the_stacks_that_is_for_no_service(house: House) -> None:
+def test_an_output_may_name_a_role_of_the_stacks_that_is_for_no_service(account: SetUpAccount) -> None:
     reader = role()
     reader["Properties"]["AssumeRolePolicyDocument"]["Statement"][0]["Principal"] = {"AWS": ACCOUNT}
     outputs = {"Reader": {"Value": {"Fn::GetAtt": ["Reader", "Arn"]}}}
-    roles = house.deploy({**template(FunctionRole=role(), Reader=reader), "Outputs": outputs})
+    roles = account.deploy({**template(FunctionRole=role(), Reader=reader), "Outputs": outputs})
     step()
-    assert house.passed() == {roles["FunctionRole"]: LAMBDA}
+    assert account.passed() == {roles["FunctionRole"]: LAMBDA}
 
 
 @pytest.mark.parametrize(
@@ -558,31 +566,31 @@ def test_an_output_may_name_a_role_of_the_stacks_that_is_for_no_service(house: H
     ids=["no roles", "outside", "output"],
 )
 def test_a_stack_that_can_not_be_tightened_changes_nothing(
-    house: House, document: dict[str, Any], title: str
+    account: SetUpAccount, document: dict[str, Any], title: str
 ) -> None:
-    house.deploy(document)
+    account.deploy(document)
     with pytest.raises(OperationFailed) as failed:
         step()
     assert title in failed.value.title and failed.value.message
-    assert house.versions() == {"v1": True}
+    assert account.versions() == {"v1": True}
 
 
-def test_without_a_stack_there_is_nothing_to_tighten(house: House) -> None:
+def test_without_a_stack_there_is_nothing_to_tighten(account: SetUpAccount) -> None:
     with pytest.raises(OperationFailed, match="deploy it first"):
         step()
 
 
-def test_a_policy_that_is_not_there_or_without_the_statement_is_told(house: House) -> None:
-    house.deploy(ONE)
-    document = house.document()
-    house.put({**document, "Statement": [one for one in document["Statement"] if one["Sid"] != SID]})
+def test_a_policy_that_is_not_there_or_without_the_statement_is_told(account: SetUpAccount) -> None:
+    account.deploy(ONE)
+    document = account.document()
+    account.put({**document, "Statement": [one for one in document["Statement"] if one["Sid"] != SID]})
     with pytest.raises(OperationFailed) as failed:
         step()
     assert failed.value.title == f"The policy has no statement {SID}"
     for one in document["Statement"]:
         if one["Sid"] == SID:
             one["Action"] = ["iam:PassRole", "iam:GetRole"]
-    house.put(document)
+    account.put(document)
     with pytest.raises(OperationFailed, match="Move what else it says"):
         step()
     with pytest.raises(OperationFailed) as failed:
@@ -591,9 +599,11 @@ def test_a_policy_that_is_not_there_or_without_the_statement_is_told(house: Hous
     assert "bootstrap" in failed.value.message
 
 
-def test_a_missing_policy_is_told_to_whoever_may_look(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    house.deploy(ONE)
-    take(house.aws.environ(REGION), monkeypatch)
+def test_a_missing_policy_is_told_to_whoever_may_look(
+    account: SetUpAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account.deploy(ONE)
+    take(account.aws.environ(REGION), monkeypatch)
     with pytest.raises(OperationFailed) as failed:
         step(POLICY="pennyworth-other")
     assert failed.value.title == "There is no policy pennyworth-other"
@@ -602,38 +612,38 @@ def test_a_missing_policy_is_told_to_whoever_may_look(house: House, monkeypatch:
     assert failed.value.title == "There is no role nobody"
 
 
-def test_a_policy_that_would_be_too_long_is_not_written(house: House) -> None:
-    house.deploy(ONE)
-    document = house.document()
+def test_a_policy_that_would_be_too_long_is_not_written(account: SetUpAccount) -> None:
+    account.deploy(ONE)
+    document = account.document()
     more = {
         "Sid": "Mine",
         "Effect": "Deny",
         "Action": "s3:DeleteBucket",
         "Resource": [f"arn:aws:s3:::{number:060}" for number in range(60)],
     }
-    house.put({**document, "Statement": [*document["Statement"], more]})
-    before = house.versions()
+    account.put({**document, "Statement": [*document["Statement"], more]})
+    before = account.versions()
     with pytest.raises(OperationFailed, match="more than IAM's 6144 characters"):
         step()
-    assert house.versions() == before
+    assert account.versions() == before
 
 
 def test_another_policy_that_lets_more_be_handed_on_is_told(
-    house: House, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    account: SetUpAccount, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pennyworth.iam.passrole.change._SETTLED_SECONDS", 0.0)
-    house.deploy(ONE)
+    account.deploy(ONE)
     wide = {
         "Version": "2012-10-17",
         "Statement": [{"Sid": "Wide", "Effect": "Allow", "Action": "iam:PassRole", "Resource": "*"}],
     }
-    house.iam.put_role_policy(RoleName=DEPLOY_ROLE, PolicyName="wide", PolicyDocument=json.dumps(wide))
+    account.iam.put_role_policy(RoleName=DEPLOY_ROLE, PolicyName="wide", PolicyDocument=json.dumps(wide))
     report = step()
     assert "Beyond that" in report and "Wide" in report
     assert "::warning title=PassRole is wider than this policy says::" in capsys.readouterr().out
 
 
-def test_a_hostile_rewrite_by_the_deploy_role_gains_nothing(house: House) -> None:
+def test_a_hostile_rewrite_by_the_deploy_role_gains_nothing(account: SetUpAccount) -> None:
     """The boundary caps whatever the policy says: the local AWS judges both."""
     everything = {
         "Version": "2012-10-17",
@@ -686,7 +696,7 @@ def test_a_hostile_rewrite_by_the_deploy_role_gains_nothing(house: House) -> Non
         (f"arn:aws:iam::{ACCOUNT}:role/administrator", LAMBDA),
         (f"{PREFIX}FunctionRole-x", "ec2.amazonaws.com"),
     ):
-        told = house.iam.simulate_principal_policy(
+        told = account.iam.simulate_principal_policy(
             PolicySourceArn=f"arn:aws:iam::{ACCOUNT}:role/{DEPLOY_ROLE}",
             ActionNames=["iam:PassRole"],
             ResourceArns=[arn],
@@ -699,13 +709,13 @@ def test_a_hostile_rewrite_by_the_deploy_role_gains_nothing(house: House) -> Non
             ],
         )
         assert told["EvaluationResults"][0]["EvalDecision"] == "implicitDeny"
-    house.deploy(ONE)
+    account.deploy(ONE)
     with pytest.raises(OperationFailed, match="bootstrap"):
         step()  # and it is found out
 
 
-def test_the_command_does_it_with_the_environments_credentials(house: House) -> None:
-    (arn,) = house.deploy(ONE).values()
+def test_the_command_does_it_with_the_environments_credentials(account: SetUpAccount) -> None:
+    (arn,) = account.deploy(ONE).values()
     command = [sys.executable, "-m", "pennyworth.cli", "tighten-passrole", "--stack-name", STACK]
     environ = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
 
@@ -714,10 +724,10 @@ def test_the_command_does_it_with_the_environments_credentials(house: House) -> 
 
     shown = call("--dry-run")
     assert shown.returncode == 0, shown.stderr
-    assert f'+      "Resource": "{arn}"' in shown.stdout and house.applies() == "v1"
-    assert call().returncode == 0 and house.passed() == {arn: LAMBDA}
-    assert call("--restore").returncode == 0 and house.applies() == "v1"
+    assert f'+      "Resource": "{arn}"' in shown.stdout and account.applies() == "v1"
+    assert call().returncode == 0 and account.passed() == {arn: LAMBDA}
+    assert call("--restore").returncode == 0 and account.applies() == "v1"
     refused = call("--restore")
     assert refused.returncode == 1
-    assert "There is no former version. v1 is the oldest" in refused.stderr
+    assert "There is no previous version. v1 is the oldest" in refused.stderr
     assert "Traceback" not in refused.stderr

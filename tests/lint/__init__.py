@@ -24,13 +24,13 @@ class Check:
     environment: str = "lint"
     """Which of the project's environments holds the program."""
     fix: tuple[str, ...] = ()
-    """The same as `arguments`, to mend what is found; empty: it mends nothing."""
+    """The same as `arguments`, to fix what is found; empty: it fixes nothing."""
 
     def command(self, *, fix: bool = False) -> list[str | Path] | None:
         """What to run, from the checkout's root; None: there is nothing to read.
 
         Args:
-            fix: mend what is found, where the linter can.
+            fix: put right what is found, where the linter can.
         """
         files = [
             name

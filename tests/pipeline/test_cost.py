@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from pennyworth.aws.source_template import SourceTemplate
 from pennyworth.host.places import ROOT
-from pennyworth.iam.policy.template import transformed
 from pennyworth.pipeline.cost import Estimate, Request, as_markdown, estimate
 from pennyworth.pipeline.cost.estimate import ALARMS, DASHBOARDS
-from pennyworth.pipeline.cost.prices import _table, prices
+from pennyworth.pipeline.cost.prices import _load_table, load_prices
 
 OREGON = "us-west-2"
 PLAIN = {"MemorySize": "1024", "Architecture": "arm64", "Monitoring": "no", "LogRetentionDays": "30"}
@@ -108,7 +108,7 @@ def test_every_table_row_has_as_many_cells_as_its_head() -> None:
 
 
 def test_the_prices_name_where_they_can_be_read() -> None:
-    table = _table()
+    table = _load_table()
     assert isinstance(table["read"], date)
     assert table["home"] in table["regions"]
     for name, entry in table["prices"].items():
@@ -117,11 +117,11 @@ def test_the_prices_name_where_they_can_be_read() -> None:
         assert entry["source"].startswith("https://aws.amazon.com/")
         assert set(entry.get("regions", {})) <= set(table["regions"]) - {table["home"]}
     assert set(table["free"]) - {"lambda-seconds"} <= set(table["prices"])
-    assert prices("eu-west-1").usd["logs"] == 0.57
+    assert load_prices("eu-west-1").usd["logs"] == 0.57
 
 
 def test_what_is_watched_is_counted_as_the_template_makes_it() -> None:
-    document: dict[str, Any] = transformed(ROOT / "template.yaml", {})
+    document: dict[str, Any] = SourceTemplate.read(ROOT / "template.yaml").transform({})
     kinds = [resource["Type"] for resource in document["Resources"].values()]
     assert kinds.count("AWS::CloudWatch::Alarm") == ALARMS + 1  # the certificate's
     assert kinds.count("AWS::CloudWatch::Dashboard") == DASHBOARDS

@@ -11,12 +11,21 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.client import BaseClient
 
 from pennyworth.aws import stack_events
+from pennyworth.aws.snapshot import Snapshot
+from pennyworth.aws.source_template import SourceTemplate
 from pennyworth.aws.stack import Event, Stack
 from pennyworth.host.errors import OperationFailed
 from pennyworth.host.places import ROOT
 from pennyworth.local.aws.server import LocalAws
+from pennyworth.pipeline.deploy.parameters import (
+    BESIDE_THE_FUNCTION,
+    CONFIG_HASH,
+    find_secrets,
+    hash_parameters,
+)
 from pennyworth.pipeline.steps import deploy
 
 REGION = "us-west-2"
@@ -96,8 +105,15 @@ def run(tmp_path: Path, template: str, **parameters: str) -> str:
         assert not list(temporary.iterdir())
 
 
+def there() -> Snapshot:
+    """The stack as it is now."""
+    found = Stack(STACK, REGION).describe()
+    assert found
+    return found
+
+
 def stack_id() -> str:
-    return str(client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]["StackId"])
+    return there().id
 
 
 @pytest.mark.usefixtures("account")
@@ -110,6 +126,36 @@ def test_creates_then_finds_nothing_to_do_then_updates(tmp_path: Path, output: P
     assert updated.startswith("Updated")
     assert "| updated | Plainly | AWS::SSM::Parameter |" in updated
     assert output.read_text() == "changed=true\nchanged=false\nchanged=true\n"
+
+
+@pytest.fixture
+def described(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Grows with each DescribeStacks that this process makes; sam makes its own."""
+    asked: list[str] = []
+    call = BaseClient._make_api_call
+
+    def counted(client: BaseClient, operation: str, arguments: dict[str, Any]) -> Any:
+        if operation == "DescribeStacks":
+            asked.append(arguments["StackName"])
+        return call(client, operation, arguments)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", counted)
+    return asked
+
+
+@pytest.mark.usefixtures("account")
+def test_the_stack_is_asked_for_before_and_after_and_never_between(
+    tmp_path: Path, described: list[str]
+) -> None:
+    run(tmp_path, GOOD, Plain="one")
+    assert described == [STACK] * 2
+    described.clear()
+    run(tmp_path, GOOD, Plain="two")
+    assert described == [STACK] * 2
+    described.clear()
+    with pytest.raises(OperationFailed):
+        run(tmp_path, BAD)
+    assert described == [STACK] * 2
 
 
 @pytest.mark.usefixtures("account")
@@ -144,7 +190,7 @@ def test_a_failed_first_deployment_names_its_cause_and_is_cleared_by_the_next(tm
     with pytest.raises(OperationFailed) as failed:
         run(tmp_path, BAD)
     assert failed.value.detail.startswith("Second (AWS::SSM::Parameter): ")
-    assert Stack(STACK, REGION).status() == "ROLLBACK_COMPLETE"
+    assert there().status == "ROLLBACK_COMPLETE"
     remains = stack_id()
     created = run(tmp_path, GOOD)
     assert "remains of an earlier, failed first deployment were deleted" in created
@@ -159,7 +205,7 @@ def test_a_failed_update_leaves_the_stack_as_it_was(tmp_path: Path) -> None:
     with pytest.raises(OperationFailed, match="what it was before") as failed:
         run(tmp_path, BAD)
     assert failed.value.detail.startswith("Second")
-    assert Stack(STACK, REGION).status() == "UPDATE_ROLLBACK_COMPLETE"
+    assert there().status == "UPDATE_ROLLBACK_COMPLETE"
     assert client("ssm").get_parameter(Name="/plainly")["Parameter"]["Value"] == "before"
     assert run(tmp_path, GOOD, Plain="after").startswith("Updated")
     assert stack_id() == before
@@ -191,9 +237,9 @@ def test_missing_settings_are_named() -> None:
 
 def test_each_secret_in_a_setting_is_masked_by_itself() -> None:
     keys = "sk-first-key, sk=second=key ,short"
-    assert deploy.secret_values("PARAMETER_ApiKeys", keys) == ["sk-first-key", "sk=second=key"]
+    assert find_secrets({"ApiKeys": keys}) == ["sk-first-key", "sk=second=key"]
     dotenv = "# comment\nOPENAI_API_KEY='sk-a,b-12345'\n export B=\"longer=value\"\nAPI_VERSION=2024\n"
-    assert deploy.secret_values("PARAMETER_ProviderCredentials", dotenv) == ["sk-a,b-12345", "longer=value"]
+    assert find_secrets({"ProviderCredentials": dotenv}) == ["sk-a,b-12345", "longer=value"]
 
 
 BOUNDED = """
@@ -217,7 +263,7 @@ NOTHING = '{"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": 
 
 def boundary() -> str | None:
     """What caps the deployed role."""
-    role = client("iam").get_role(RoleName=Stack(STACK, REGION).outputs()["RoleName"])["Role"]
+    role = client("iam").get_role(RoleName=there().outputs["RoleName"])["Role"]
     arn: str | None = role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")
     return arn
 
@@ -376,16 +422,16 @@ def test_a_rollout_that_an_alarm_stopped_names_the_alarm() -> None:
             ("3", "Api", "AWS::ApiGateway::Stage", "UPDATE_FAILED", "Resource update cancelled"),
         )
     ]
-    cause = Stack(STACK, REGION).first_cause(happened)
+    cause = Stack(STACK, REGION).find_first_cause(happened)
     assert cause == (
         "Alias (AWS::Lambda::Alias): One or more alarms have been activated\ndeployed-errors is on: 7 of 9 failed"
     )
 
 
-def test_what_the_function_depends_on_is_in_its_release() -> None:
+def test_what_the_function_depends_on_is_in_its_configuration_hash() -> None:
     """Whatever the function or its conditions refer to, and whatever those refer to."""
     template = (ROOT / "template.yaml").read_text()
-    declared = set(deploy.parameters(ROOT / "template.yaml", {}))
+    declared = set(SourceTemplate.read(ROOT / "template.yaml").parameters)
     conditions = dict(
         re.findall(r"^  (\w+): (!(?:.|\n   )*)", template.partition("\nConditions:\n")[2], re.M)
     )
@@ -396,9 +442,9 @@ def test_what_the_function_depends_on_is_in_its_release() -> None:
         text += " ".join(conditions.get(word, "") for word in set(re.findall(r"\w+", text)))
     used = set(re.findall(r"\w+", text)) & declared
     assert {"ModelProvider", "ApiKeys", "MemorySize", "CorsAllowOrigins"} <= used
-    assert not used & deploy.BESIDE_THE_FUNCTION
+    assert not used & BESIDE_THE_FUNCTION
     values = dict.fromkeys(declared, "one")
-    for name in used - {deploy.RELEASE}:
-        assert deploy.release(values) != deploy.release(values | {name: "other"}), name
-    for name in deploy.BESIDE_THE_FUNCTION:
-        assert deploy.release(values) == deploy.release(values | {name: "other"}), name
+    for name in used - {CONFIG_HASH}:
+        assert hash_parameters(values) != hash_parameters(values | {name: "other"}), name
+    for name in BESIDE_THE_FUNCTION:
+        assert hash_parameters(values) == hash_parameters(values | {name: "other"}), name

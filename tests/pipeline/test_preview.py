@@ -10,7 +10,7 @@ import pytest
 import yaml
 from botocore.stub import ANY, Stubber
 
-from pennyworth.aws.template_values import Evaluated
+from pennyworth.aws.template_values import EvaluatedTemplate
 from pennyworth.github.masking import masked
 from pennyworth.github.rest import GitHub
 from pennyworth.host.errors import OperationFailed
@@ -18,8 +18,8 @@ from pennyworth.local.github import FakeGitHub
 from pennyworth.pipeline import cost
 from pennyworth.pipeline.preview import Preview, State, as_markdown, headline, permissions
 from pennyworth.pipeline.preview import comment as comments
-from pennyworth.pipeline.preview.changeset import MOST_BYTES, ResourceChange, parsed, would_change
-from pennyworth.pipeline.preview.settings import Setting, settings
+from pennyworth.pipeline.preview.changeset import MOST_BYTES, ResourceChange, fetch_changes, parsed
+from pennyworth.pipeline.preview.parameter_changes import Setting, compare_parameters
 
 REGION = "us-west-2"
 NAME = "pennyworth-preview-7"
@@ -75,7 +75,7 @@ def answer(stub: Stubber, name: str, *, status: str = "CREATE_COMPLETE", reason:
 
 
 def ask(client: Any) -> list[ResourceChange]:
-    return would_change(
+    return fetch_changes(
         client, STACK, NAME, "Resources: {}", [{"ParameterKey": "A", "UsePreviousValue": True}]
     )
 
@@ -152,7 +152,7 @@ def test_a_change_set_that_can_not_be_deleted_is_warned_of(
 def test_a_template_that_needs_s3_is_refused_before_anybody_is_asked(aws: tuple[Any, Stubber]) -> None:
     client, _ = aws  # no answer is prepared: a call would fail
     with pytest.raises(OperationFailed, match=f"{MOST_BYTES:,}"):
-        would_change(client, STACK, NAME, "x" * (MOST_BYTES + 1), [])
+        fetch_changes(client, STACK, NAME, "x" * (MOST_BYTES + 1), [])
 
 
 # --- parameters -------------------------------------------------------------------------------------------------------
@@ -162,19 +162,19 @@ DECLARED: Mapping[str, Mapping[str, Any]] = {
     "LogRetentionDays": {"Default": 30},
     "ApiKeys": {"Default": "", "NoEcho": True},
     "Added": {"Default": "as before"},
-    "Release": {"Default": ""},
+    "ConfigHash": {"Default": ""},
 }
-BEFORE = {"MemorySize": "1024", "LogRetentionDays": "30", "ApiKeys": "****", "Release": "abc"}
+BEFORE = {"MemorySize": "1024", "LogRetentionDays": "30", "ApiKeys": "****", "ConfigHash": "abc"}
 
 
 def wanted(**more: str) -> dict[str, str]:
     values = {name: str(given["Default"]) for name, given in DECLARED.items()}
-    return {**values, "Release": "digest", **more}
+    return {**values, "ConfigHash": "digest", **more}
 
 
 def test_what_nobody_says_stays_as_it_is() -> None:
-    found = settings(DECLARED, wanted(), frozenset(), BEFORE)
-    assert found.kept == {"ApiKeys", "Release"}
+    found = compare_parameters(DECLARED, wanted(), frozenset(), BEFORE)
+    assert found.kept == {"ApiKeys", "ConfigHash"}
     assert found.changes == ()
     assert {"ParameterKey": "ApiKeys", "UsePreviousValue": True} in found.request()
     assert {"ParameterKey": "MemorySize", "ParameterValue": "1024"} in found.request()
@@ -182,24 +182,26 @@ def test_what_nobody_says_stays_as_it_is() -> None:
 
 
 def test_a_new_value_is_shown_and_makes_a_release() -> None:
-    found = settings(DECLARED, wanted(MemorySize="512"), frozenset({"MemorySize"}), BEFORE)
+    found = compare_parameters(DECLARED, wanted(MemorySize="512"), frozenset({"MemorySize"}), BEFORE)
     assert found.changes == (Setting("MemorySize", "1024", "512"),)
-    assert found.values["Release"] == "digest"
+    assert found.values["ConfigHash"] == "digest"
 
 
 def test_a_value_that_the_function_does_not_see_makes_none() -> None:
-    found = settings(DECLARED, wanted(LogRetentionDays="7"), frozenset({"LogRetentionDays"}), BEFORE)
+    found = compare_parameters(
+        DECLARED, wanted(LogRetentionDays="7"), frozenset({"LogRetentionDays"}), BEFORE
+    )
     assert [change.name for change in found.changes] == ["LogRetentionDays"]
-    assert "Release" in found.kept
+    assert "ConfigHash" in found.kept
 
 
 def test_a_key_that_is_given_is_used() -> None:
-    found = settings(DECLARED, wanted(ApiKeys="sk-1"), frozenset({"ApiKeys"}), BEFORE)
+    found = compare_parameters(DECLARED, wanted(ApiKeys="sk-1"), frozenset({"ApiKeys"}), BEFORE)
     assert found.values["ApiKeys"] == "sk-1"
 
 
 def test_a_parameter_that_the_stack_lacks_can_not_keep_a_value() -> None:
-    found = settings(DECLARED, wanted(), frozenset(), {"MemorySize": "1024"})
+    found = compare_parameters(DECLARED, wanted(), frozenset(), {"MemorySize": "1024"})
     assert not found.kept
     assert found.values["ApiKeys"] == ""
 
@@ -232,7 +234,9 @@ def allow(action: Any, resource: Any, **more: Any) -> dict[str, Any]:
 
 
 def compared(before: dict[str, Any], after: dict[str, Any], **parameters: str) -> list[permissions.Change]:
-    return permissions.changes(Evaluated(before, {}), Evaluated(after, parameters))
+    return permissions.compare_permissions(
+        EvaluatedTemplate(before, {}), EvaluatedTemplate(after, parameters)
+    )
 
 
 LOGS = allow(["logs:CreateLogStream", "logs:PutLogEvents"], {"Fn::GetAtt": ["LogGroup", "Arn"]})
@@ -306,8 +310,8 @@ def test_a_boundary_that_goes_is_alarming() -> None:
         LOGS, PermissionsBoundary={"Fn::If": ["Bounded", {"Ref": "Boundary"}, {"Ref": "AWS::NoValue"}]}
     )
     arn = "arn:aws:iam::aws:policy/Cap"
-    before, after = Evaluated(bounded, {"Boundary": arn}), Evaluated(bounded, {})
-    (change,) = permissions.changes(before, after)
+    before, after = EvaluatedTemplate(bounded, {"Boundary": arn}), EvaluatedTemplate(bounded, {})
+    (change,) = permissions.compare_permissions(before, after)
     assert change.alarming and change.denies and not change.gained and arn in change.actions[0]
 
 

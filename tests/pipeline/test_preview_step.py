@@ -26,7 +26,7 @@ Parameters:
   ApiKeys: {Type: String, NoEcho: true, Default: ""}
   MemorySize: {Type: Number, Default: 1024}
   Days: {Type: Number, Default: 30}
-  Release: {Type: String, Default: ""}
+  ConfigHash: {Type: String, Default: ""}
 Resources:
   Role:
     Type: AWS::IAM::Role

@@ -11,12 +11,13 @@ from typing import Any
 import boto3
 import pytest
 
-from pennyworth.aws.function_versions import Deployed, deployed
+from pennyworth.aws.function_versions import AliasedFunction, find_function
 from pennyworth.aws.stack import Stack
 from pennyworth.host.errors import OperationFailed
 from pennyworth.host.places import ROOT, made
 from pennyworth.local.aws.server import LocalAws
 from pennyworth.pipeline.build import Target, sam_build
+from pennyworth.pipeline.deploy import verify as verification
 from pennyworth.pipeline.steps import deploy, prune, rollback, smoke_test, verify
 
 REGION = "us-west-2"
@@ -30,7 +31,7 @@ Parameters = Callable[[str], dict[str, str]]
 TINY = """
 Transform: AWS::Serverless-2016-10-31
 Parameters:
-  Release: {Type: String, Default: ""}
+  ConfigHash: {Type: String, Default: ""}
   Setting: {Type: String, Default: ""}
   Rollout: {Type: String, Default: all-at-once}
 Resources:
@@ -38,12 +39,12 @@ Resources:
     Type: AWS::Serverless::Function
     UpdateReplacePolicy: Retain
     Properties:
-      Description: !Sub "${Setting} ${Release}"
+      Description: !Sub "${Setting} ${ConfigHash}"
       Runtime: python3.13
       Handler: index.handler
       InlineCode: "def handler(event, context): return context.function_version"
       AutoPublishAlias: live
-      VersionDescription: !Sub "${Setting} ${Release}"
+      VersionDescription: !Sub "${Setting} ${ConfigHash}"
 Outputs:
   FunctionName: {Value: !Ref Function}
   FunctionAlias: {Value: live}
@@ -83,7 +84,7 @@ def account(aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name, value in aws.environ(REGION).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("SAM_CLI_POLL_DELAY", "0.3")
-    monkeypatch.setattr(verify, "_PAUSE_SECONDS", 0.1)
+    monkeypatch.setattr(verification, "_PAUSE_SECONDS", 0.1)
     yield
     client("cloudformation").delete_stack(StackName=STACK)
 
@@ -121,7 +122,7 @@ def outputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], dic
 
     def read() -> dict[str, str]:
         found = dict(line.split("=", 1) for line in path.read_text().splitlines())
-        found = {name: found[name] for name in ("changed", "version", "former-version")}
+        found = {name: found[name] for name in ("changed", "version", "previous-version")}
         path.unlink()
         return found
 
@@ -141,14 +142,14 @@ def run_deploy(template: Path, **parameters: str) -> str:
     return deploy.run(environ(TEMPLATE=str(template), **named))
 
 
-def function() -> Deployed:
-    found = deployed(Stack(STACK, REGION))
+def function() -> AliasedFunction:
+    found = find_function(Stack(STACK, REGION).describe())
     assert found
     return found
 
 
 def numbers() -> list[str]:
-    return [version.number for version in function().versions()]
+    return [version.number for version in function().list_versions()]
 
 
 def answer() -> str:
@@ -176,18 +177,18 @@ def test_a_version_that_fails_is_taken_back_and_both_stories_are_told(
     junit = tmp_path / "smoke.xml"
     settings = environ(LITELLM_API_KEYS=FIRST, SKIP=LIGHT, WAIT_SECONDS="60", JUNIT=str(junit))
     run_deploy(endpoint, **parameters(FIRST))
-    assert outputs() == {"changed": "true", "version": "1", "former-version": ""}
-    assert "it is up" in verify.run(settings | {"FORMER_VERSION": ""})
+    assert outputs() == {"changed": "true", "version": "1", "previous-version": ""}
+    assert "it is up" in verify.run(settings | {"PREVIOUS_VERSION": ""})
     run_deploy(endpoint, **parameters(SECOND))  # which the callers' key does not open
     known = outputs()
-    assert known == {"changed": "true", "version": "2", "former-version": "1"}
+    assert known == {"changed": "true", "version": "2", "previous-version": "1"}
     with pytest.raises(OperationFailed) as kept:
-        verify.run(settings | {"FORMER_VERSION": "1", "ROLLBACK": "false"})
-    assert function().live() == "2"
+        verify.run(settings | {"PREVIOUS_VERSION": "1", "ROLLBACK": "false"})
+    assert function().fetch_live_version() == "2"
     with pytest.raises(OperationFailed) as failed:
-        verify.run(settings | {"FORMER_VERSION": known["former-version"]})
+        verify.run(settings | {"PREVIOUS_VERSION": known["previous-version"]})
     told = failed.value
-    # the results are the new version's, though the former one was tried last
+    # the results are the new version's, though the previous one was tried last
     assert (tmp_path / "outputs").read_text().splitlines()[-1] == "passed=false"
     assert "<failure" in junit.read_text()
     assert "version 1 serves again" in told.title
@@ -196,35 +197,35 @@ def test_a_version_that_fails_is_taken_back_and_both_stories_are_told(
     assert new.startswith("Version 2, new, taken back:") and "malformed:" in new
     assert kept.value.detail in new
     assert back.strip() == "all passed"
-    assert function().live() == "1"
+    assert function().fetch_live_version() == "1"
     # nothing has changed, and yet what is tried is what was deployed
     again = run_deploy(endpoint, **parameters(SECOND))
     assert again.startswith("Nothing had changed") and "version 2 again" in again
-    assert outputs() == {"changed": "false", "version": "2", "former-version": "1"}
-    assert function().live() == "2"
+    assert outputs() == {"changed": "false", "version": "2", "previous-version": "1"}
+    assert function().fetch_live_version() == "2"
     assert "it is up" in smoke_test.run(settings | {"LITELLM_API_KEYS": SECOND})
 
 
-def test_where_the_former_version_fails_too_that_is_told(endpoint: Path, parameters: Parameters) -> None:
+def test_where_the_previous_version_fails_too_that_is_told(endpoint: Path, parameters: Parameters) -> None:
     run_deploy(endpoint, **parameters(FIRST))
     run_deploy(endpoint, **parameters(SECOND))
     with pytest.raises(OperationFailed, match="perhaps no change of this deployment's") as failed:
-        verify.run(environ(LITELLM_API_KEYS="sk-of-nobody-0123", SKIP=LIGHT, FORMER_VERSION="1"))
+        verify.run(environ(LITELLM_API_KEYS="sk-of-nobody-0123", SKIP=LIGHT, PREVIOUS_VERSION="1"))
     assert "nor does version 1" in failed.value.title
     assert failed.value.detail.count("malformed:") == 2
-    assert function().live() == "1"
+    assert function().fetch_live_version() == "1"
 
 
 @pytest.mark.parametrize(
-    ("former", "said"), [("", "This was the first deployment"), ("1", "made no new version")]
+    ("previous", "said"), [("", "This was the first deployment"), ("1", "made no new version")]
 )
 def test_where_there_is_nothing_to_put_back_that_is_told(
-    endpoint: Path, parameters: Parameters, former: str, said: str
+    endpoint: Path, parameters: Parameters, previous: str, said: str
 ) -> None:
     run_deploy(endpoint, **parameters(FIRST))
     with pytest.raises(OperationFailed, match=said):
-        verify.run(environ(LITELLM_API_KEYS=SECOND, SKIP=LIGHT, FORMER_VERSION=former))
-    assert function().live() == "1"
+        verify.run(environ(LITELLM_API_KEYS=SECOND, SKIP=LIGHT, PREVIOUS_VERSION=previous))
+    assert function().fetch_live_version() == "1"
 
 
 def test_a_changed_value_makes_a_version_and_one_beside_the_function_none(tiny: Path) -> None:
@@ -233,7 +234,7 @@ def test_a_changed_value_makes_a_version_and_one_beside_the_function_none(tiny: 
     assert numbers() == ["1"]
     run_deploy(tiny, Setting="two")
     assert numbers() == ["1", "2"]
-    run_deploy(tiny, Setting="two", Release="by-hand")
+    run_deploy(tiny, Setting="two", ConfigHash="by-hand")
     assert numbers() == ["1", "2", "3"]
     assert answer() == "3"
 
@@ -250,7 +251,7 @@ def test_by_hand_one_goes_back_and_forth(tiny: Path) -> None:
     assert answer() == "2"
     assert "Version 1 serves again" in pennyworth("--to", "1").stdout
     none = pennyworth()
-    assert none.returncode == 1 and "There is no former version" in none.stderr
+    assert none.returncode == 1 and "There is no previous version" in none.stderr
     assert "Version 3 serves again" in pennyworth("--to", "3").stdout
     assert answer() == "3"
     for wrong in ("7", "$LATEST", "live"):

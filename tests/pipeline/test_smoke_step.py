@@ -19,6 +19,7 @@ import pytest
 from tests.checks.test_smoke import listening_port
 
 from pennyworth.checks import smoke
+from pennyworth.checks.smoke import deployed_endpoint as stack_smoke
 from pennyworth.host.errors import OperationFailed
 from pennyworth.host.places import ROOT
 from pennyworth.host.processes import Child
@@ -222,7 +223,7 @@ def test_a_certificate_that_is_not_valid_is_told_and_the_api_url_is_tried(
 def test_a_domain_that_can_t_be_reached_is_waited_for_and_told(
     job: Job, gateway: str, domain: str, lack: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(smoke_test, "_PAUSE_SECONDS", 0.1)
+    monkeypatch.setattr(stack_smoke, "_PAUSE_SECONDS", 0.1)
     tries: list[str] = []
     missing = smoke.Endpoint.missing
 

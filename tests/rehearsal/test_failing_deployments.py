@@ -82,7 +82,7 @@ def test_a_version_that_fails_is_taken_back_and_the_next_goes_forward(
     assert not forward.job.succeeded
     assert "Version 2 serves again, and does not answer as it should" in forward.summary
     assert live(aws) == "2"
-    back = repository.run(event="workflow_dispatch", inputs={"roll-back-to": "former"})
+    back = repository.run(event="workflow_dispatch", inputs={"roll-back-to": "previous"})
     assert back.job.succeeded, back.job.output
     assert [step.job for step in back.job.steps] == ["rollback"] * 2
     assert "Version 1 serves again, in the place of 2." in back.summary
@@ -90,9 +90,9 @@ def test_a_version_that_fails_is_taken_back_and_the_next_goes_forward(
     nothing_secret_in(back)
 
     repository.write("config.yaml", good.replace('"model_list"', '"litellm_settings": {}, "model_list"'))
-    mended = repository.run()
-    assert mended.job.succeeded, mended.job.output
-    assert went(mended.job) == DONE
+    fixed = repository.run()
+    assert fixed.job.succeeded, fixed.job.output
+    assert went(fixed.job) == DONE
     assert live(aws) == "3"
 
 

@@ -13,8 +13,15 @@ from pennyworth.local.rehearsal.repository import CALLED, CALLER, Repository
 from pennyworth.pipeline.build import Target
 
 BY_HAND = [
-    *("login", "validate", "build", "tighten-passrole", "credentials", "sam-deploy", "tighten-passrole"),
-    *("smoke-test", "rollback"),
+    "login",
+    "validate",
+    "build",
+    "tighten-passrole",
+    "credentials",
+    "sam-deploy",
+    "tighten-passrole",
+    "smoke-test",
+    "rollback",
 ]
 """A deployment put together of single actions, and taken back. PassRole's example is two steps: one for before, one for
 after."""

@@ -20,17 +20,17 @@ from pennyworth.setup.init import (
     CONFIG,
     Answers,
     Caller,
-    Source,
-    Unknown,
+    SourceUnknown,
+    WorkflowSource,
     config,
-    source,
+    find_source,
     workflow,
     workflow_problems,
 )
 from pennyworth.setup.init.files import CALLED
 
 WORKFLOW = CALLERS[0].file
-HERE = Source("owner/project", "0123456789abcdef0123456789abcdef01234567", published=True)
+HERE = WorkflowSource("owner/project", "0123456789abcdef0123456789abcdef01234567", published=True)
 
 
 def git(folder: Path, *words: str) -> None:
@@ -189,17 +189,17 @@ def test_outside_of_a_repository_it_says_so(tmp_path: Path) -> None:
 )
 def test_the_workflow_to_call_is_this_projects_own_remote_and_commit(tmp_path: Path, remote: str) -> None:
     git(tmp_path, "init", "--quiet")
-    with pytest.raises(Unknown, match="--from"):
-        source(checkout=tmp_path)
+    with pytest.raises(SourceUnknown, match="--from"):
+        find_source(checkout=tmp_path)
     git(tmp_path, "remote", "add", "origin", remote)
-    with pytest.raises(Unknown, match="--ref"):
-        source(checkout=tmp_path)
+    with pytest.raises(SourceUnknown, match="--ref"):
+        find_source(checkout=tmp_path)
     git(tmp_path, "commit", "--quiet", "--allow-empty", "--message", "x")
-    found = source(checkout=tmp_path)
+    found = find_source(checkout=tmp_path)
     assert found.repository == "owner/project"
     assert len(found.ref) == 40 and not found.published
     git(tmp_path, "update-ref", "refs/remotes/origin/main", "HEAD")
-    assert source(checkout=tmp_path).published
+    assert find_source(checkout=tmp_path).published
 
 
 @pytest.mark.parametrize("provider", sorted({*PROVIDERS, *catalogue.key_variables()}))

@@ -13,6 +13,7 @@ import pytest
 from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
 
+from pennyworth.aws.template_values import EvaluatedTemplate
 from pennyworth.host.environments import clean_environ, environment
 from pennyworth.host.places import made
 from pennyworth.pipeline.build.target import TEMPLATE, Target
@@ -62,7 +63,7 @@ def transformed(
         name: str(given.get("Default", "")) for name, given in document["Parameters"].items()
     } | parameters
     result = transform(copy.deepcopy(document), dict(values), NoManagedPolicies())
-    holds = {name: bool(evaluate(given, values, document)) for name, given in document["Conditions"].items()}
+    holds = {name: conditions(document, values).holds(name) for name in document["Conditions"]}
     for section in ("Resources", "Outputs"):
         result[section] = {
             name: item for name, item in result[section].items() if holds.get(item.get("Condition"), True)
@@ -70,22 +71,9 @@ def transformed(
     return resolve(result, holds)
 
 
-def evaluate(node: Any, values: Mapping[str, str], document: Document) -> Any:
-    """The value of a condition or a rule's assertion."""
-    if not isinstance(node, dict):
-        return node
-    (name, argument), *_ = node.items()
-    if name == "Ref":
-        return values[argument]
-    if name == "Condition":
-        return evaluate(document["Conditions"][argument], values, document)
-    arguments = [evaluate(item, values, document) for item in argument]
-    return {
-        "Fn::Equals": lambda: arguments[0] == arguments[1],
-        "Fn::And": lambda: all(arguments),
-        "Fn::Or": lambda: any(arguments),
-        "Fn::Not": lambda: not arguments[0],
-    }[name]()
+def conditions(document: Document, values: Mapping[str, str]) -> EvaluatedTemplate:
+    """What decides the template's conditions and its rules' assertions."""
+    return EvaluatedTemplate({"Conditions": document["Conditions"]}, values)
 
 
 def resolve(node: Any, holds: Mapping[str, bool]) -> Any:
@@ -153,8 +141,15 @@ def test_without_a_domain_there_is_only_the_plain_api_url(source: str) -> None:
         assert not of_type(document, f"AWS::{kind}")
     assert not of_type(document, "AWS::CertificateManager::Certificate")
     assert set(document["Outputs"]) == {
-        *("ApiUrl", "CredentialsPath", "FunctionName", "FunctionArn", "FunctionRoleArn", "LogGroupName"),
-        *("FunctionAlias", "FunctionVersion", "DashboardUrl"),
+        "ApiUrl",
+        "CredentialsPath",
+        "FunctionName",
+        "FunctionArn",
+        "FunctionRoleArn",
+        "LogGroupName",
+        "FunctionAlias",
+        "FunctionVersion",
+        "DashboardUrl",
     }
     (stage,) = of_type(document, "AWS::ApiGateway::Stage")
     assert stage["StageName"] == "v1"
@@ -200,7 +195,7 @@ def test_a_certificate_that_is_given_is_used(source: str) -> None:
             {"ApiKeys": "sk-key"},
             "ApiKeys and ProviderCredentials reach the function with a new version alone",
         ),
-        ({"ProviderCredentials": "A=b", "Release": "1"}, None),
+        ({"ProviderCredentials": "A=b", "ConfigHash": "1"}, None),
     ],
 )
 def test_parameters_that_lack_another_are_refused_with_a_reason(
@@ -213,9 +208,9 @@ def test_parameters_that_lack_another_are_refused_with_a_reason(
     said = [
         assertion["AssertDescription"]
         for rule in document["Rules"].values()
-        if evaluate(rule["RuleCondition"], values, document)
+        if conditions(document, values).holds(rule["RuleCondition"])
         for assertion in rule["Assertions"]
-        if not evaluate(assertion["Assert"], values, document)
+        if not conditions(document, values).holds(assertion["Assert"])
     ]
     assert len(said) == (1 if refused else 0)
     assert refused is None or said[0].startswith(refused)
@@ -246,7 +241,7 @@ def test_parameters_that_lack_another_are_refused_with_a_reason(
             ["", "arn:aws:iam::123456789012:policy/a/path/cap", "arn:aws-cn:iam::aws:policy/ReadOnlyAccess"],
             ["cap", "arn:aws:iam::123456789012:role/cap"],
         ),
-        ("Release", ["", "2026-11-25T18.30", "0a1b2c"], ["two words", "x" * 65]),
+        ("ConfigHash", ["", "2026-11-25T18.30", "0a1b2c"], ["two words", "x" * 65]),
         ("AlarmEmail", ["", "me@example.com"], ["me", "me@example", "you @example.com"]),
         (
             "AlarmTopicArn",
@@ -363,11 +358,11 @@ def test_a_changed_setting_reaches_callers_by_a_new_version(source: str) -> None
         (name, item) for name, item in document["Resources"].items() if item["Type"] == "AWS::Lambda::Version"
     )
     named = set(re.findall(r"\$\{(\w+)\}", version["Properties"]["Description"]["Fn::Sub"]))
-    assert {"Release", "MemorySize", "ModelProvider"} <= named
+    assert {"ConfigHash", "MemorySize", "ModelProvider"} <= named
     assert not named & {"ApiKeys", "ProviderCredentials", "AlarmEmail"}
     # Lambda publishes no version of a function that is the last version in everything
     assert function["Description"] == version["Properties"]["Description"]
-    # the former one stays to go back to, whether a new package or a new description has replaced it
+    # the previous one stays to go back to, whether a new package or a new description has replaced it
     assert version["DeletionPolicy"] == version["UpdateReplacePolicy"] == "Retain"
     (alias,) = of_type(document, "AWS::Lambda::Alias")
     assert alias["Name"] == document["Outputs"]["FunctionAlias"]["Value"] == "live"

@@ -50,7 +50,7 @@ def run(environ: Mapping[str, str]) -> str:
     except GitHubFailed as failed:
         raise OperationFailed(
             f"{version} is not released",
-            f"{failed}. Neither a draft nor a tag is left of it. Once that is mended, run this again for {version}.",
+            f"{failed}. Neither a draft nor a tag is left of it. Once that is fixed, run this again for {version}.",
         ) from failed
     actions.output("url", released["html_url"])
     if not released.get("immutable"):

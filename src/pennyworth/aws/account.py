@@ -1,14 +1,15 @@
-"""The AWS account that is set up, with the rights of whoever runs this."""
+"""An AWS account, with the permissions of whoever runs this."""
 
-from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
 
+from pennyworth.aws.errors import AWS_FAILURES, get_or_none
 from pennyworth.aws.github_oidc import ISSUER
+from pennyworth.aws.snapshot import Snapshot
+from pennyworth.aws.snapshot import describe_stack as describe
 from pennyworth.host.errors import OperationFailed
 
 STACK = "pennyworth-bootstrap"
@@ -16,10 +17,6 @@ STACK = "pennyworth-bootstrap"
 
 HOME_REGIONS = {"aws": "us-east-1", "aws-us-gov": "us-gov-west-1", "aws-cn": "cn-north-1"}
 """Where each partition's IAM reports its changes: https://docs.aws.amazon.com/IAM/latest/UserGuide/cloudtrail-integration.html"""
-
-
-AWS_FAILURES = (BotoCoreError, ClientError)
-"""What a call to AWS may raise, for those who can't import boto3 before they run where it is."""
 
 _PATIENCE = Config(connect_timeout=10, read_timeout=60, retries={"total_max_attempts": 3, "mode": "standard"})
 
@@ -44,11 +41,11 @@ class Account:
             raise Unprepared("No region is set: give --region, or set AWS_REGION.")
         try:
             identity = self.client("sts").get_caller_identity()
-        except (BotoCoreError, ClientError) as failure:
+        except AWS_FAILURES as failure:
             raise Unprepared(
                 f"AWS does not know you: {failure}. Log in (aws sso login, aws configure) or set AWS_PROFILE."
             ) from failure
-        self.number: str = identity["Account"]
+        self.id: str = identity["Account"]
         self.caller: str = identity["Arn"]
         self.partition = self.caller.split(":")[1]
         self.home = HOME_REGIONS.get(self.partition, self.region)
@@ -58,35 +55,33 @@ class Account:
         """A boto3 client, by default for the account's region."""
         return self._session.client(service, region_name=region or self.region, config=_PATIENCE)
 
-    def arn(self, resource: str) -> str:
-        """The ARN of something in IAM, such as role/NAME."""
-        return f"arn:{self.partition}:iam::{self.number}:{resource}"
+    def role(self, name: str) -> str:
+        """A role's ARN; one that is given as an ARN stays as it is."""
+        return self._arn("role", name)
+
+    def policy(self, name: str) -> str:
+        """A managed policy's ARN; one that is given as an ARN stays as it is."""
+        return self._arn("policy", name)
 
     @property
     def provider(self) -> str:
         """The ARN that GitHub has as an identity provider, be it there or not."""
-        return self.arn(f"oidc-provider/{ISSUER}")
+        return self._arn("oidc-provider", ISSUER)
 
-    def client_ids(self) -> list[str] | None:
+    def fetch_client_ids(self) -> list[str] | None:
         """Whom GitHub's tokens may be made for, as its identity provider has it; None where there is no provider."""
-        found = absent_as_none(
+        found = get_or_none(
             self.client("iam").get_open_id_connect_provider, OpenIDConnectProviderArn=self.provider
         )
         return list(found["ClientIDList"]) if found else None
 
-    def stack(self, name: str = STACK, region: str | None = None) -> Mapping[str, Any] | None:
-        """What CloudFormation says of a stack; None where there is none."""
-        try:
-            (found,) = self.client("cloudformation", region).describe_stacks(StackName=name)["Stacks"]
-        except ClientError as failure:
-            if "does not exist" in str(failure):
-                return None
-            raise
-        return dict(found)
+    def describe_stack(self, name: str = STACK, region: str | None = None) -> Snapshot | None:
+        """A stack as it is now; None where there is none."""
+        return describe(self.client("cloudformation", region), name)
 
     def makes_provider(self) -> bool:
         """Whether our stack holds the identity provider."""
-        return self.stack() is not None and any(
+        return self.describe_stack() is not None and any(
             resource["ResourceType"] == "AWS::IAM::OIDCProvider"
             and resource["ResourceStatus"] != "DELETE_COMPLETE"
             for resource in self.client("cloudformation").describe_stack_resources(StackName=STACK)[
@@ -94,7 +89,7 @@ class Account:
             ]
         )
 
-    def hosted_zones(self, domain: str) -> list[tuple[str, str]]:
+    def find_hosted_zones(self, domain: str) -> list[tuple[str, str]]:
         """The public hosted zones that a domain may lie in: ids and names, the nearest name's first."""
         names = domain.split(".")
         suffixes = [".".join(names[start:]) for start in range(len(names) - 1)]
@@ -106,22 +101,5 @@ class Account:
                     found.append((zone["Id"].rpartition("/")[2], name))
         return sorted(found, key=lambda zone: -len(zone[1]))
 
-
-def parameters(stack: Mapping[str, Any] | None) -> dict[str, str]:
-    """A described stack's parameters; none where there is no stack."""
-    listed = (stack or {}).get("Parameters", [])
-    return {parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in listed}
-
-
-def absent_as_none(call: Any, **arguments: Any) -> Any:
-    """What a call answers; None where what it asks for does not exist."""
-    try:
-        return call(**arguments)
-    except ClientError as failure:
-        if failure.response["Error"]["Code"] in {
-            "NoSuchEntity",
-            "NoSuchHostedZone",
-            "ResourceNotFoundException",
-        }:
-            return None
-        raise
+    def _arn(self, kind: str, name: str) -> str:
+        return name if name.startswith("arn:") else f"arn:{self.partition}:iam::{self.id}:{kind}/{name}"

@@ -16,8 +16,13 @@ _TAG = {"Key": "pennyworth", "Value": "bootstrap"}
 
 # every one that ACM offers; it lists only some of them by default
 _KEY_TYPES = [
-    *("RSA_1024", "RSA_2048", "RSA_3072", "RSA_4096"),
-    *("EC_prime256v1", "EC_secp384r1", "EC_secp521r1"),
+    "RSA_1024",
+    "RSA_2048",
+    "RSA_3072",
+    "RSA_4096",
+    "EC_prime256v1",
+    "EC_secp384r1",
+    "EC_secp521r1",
 ]
 
 Certificate = Mapping[str, Any]
@@ -67,12 +72,12 @@ def request(account: Account, domain: str) -> str:
     return str(answer["CertificateArn"])
 
 
-def ours(account: Account, arn: str) -> bool:
+def is_ours(account: Account, arn: str) -> bool:
     """Whether it was `request` that asked for it."""
     return _TAG in account.client("acm").list_tags_for_certificate(CertificateArn=arn)["Tags"]
 
 
-def missing_records(account: Account, domain: str, zone: str, arn: str) -> list[dict[str, Any]]:
+def find_missing_records(account: Account, domain: str, zone: str, arn: str) -> list[dict[str, Any]]:
     """The records that prove a domain and are not in its zone. ACM looks for them at each renewal, too.
 
     Args:
@@ -81,7 +86,9 @@ def missing_records(account: Account, domain: str, zone: str, arn: str) -> list[
         zone: the domain's hosted zone, by its id.
         arn: the certificate's.
     """
-    return [record for record in _records(account, domain, arn) if not _held(account, zone, record)]
+    return [
+        record for record in _fetch_records(account, domain, arn) if not _find_record(account, zone, record)
+    ]
 
 
 def prove(account: Account, domain: str, zone: str, arn: str) -> None:
@@ -91,7 +98,7 @@ def prove(account: Account, domain: str, zone: str, arn: str) -> None:
         Unprepared: ACM names none.
     """
     deadline = time.monotonic() + _RECORD_SECONDS
-    while not _records(account, domain, arn):
+    while not _fetch_records(account, domain, arn):
         if time.monotonic() > deadline:
             raise Unprepared(f"ACM names no record to prove {arn} with. Look at it in ACM's console.")
         time.sleep(_POLL_SECONDS)
@@ -106,7 +113,7 @@ def prove(account: Account, domain: str, zone: str, arn: str) -> None:
                 "TTL": _TTL_SECONDS,
                 "ResourceRecords": [{"Value": record["Value"]}],
             }
-            for record in missing_records(account, domain, zone, arn)
+            for record in find_missing_records(account, domain, zone, arn)
         ],
     )
 
@@ -149,7 +156,7 @@ def delete(account: Account, domain: str, zone: str, arn: str) -> bool:
     found = account.client("acm").describe_certificate(CertificateArn=arn)["Certificate"]
     if found.get("InUseBy"):
         return False
-    held = [_held(account, zone, record) for record in _records(account, domain, arn)]
+    held = [_find_record(account, zone, record) for record in _fetch_records(account, domain, arn)]
     account.client("acm").delete_certificate(CertificateArn=arn)
     _change(account, zone, "DELETE", [found for found in held if found])
     return True
@@ -160,7 +167,7 @@ def _names(domain: str) -> tuple[str, str]:
     return domain, f"*.{domain.partition('.')[2]}"
 
 
-def _records(account: Account, domain: str, arn: str) -> list[dict[str, Any]]:
+def _fetch_records(account: Account, domain: str, arn: str) -> list[dict[str, Any]]:
     found = account.client("acm").describe_certificate(CertificateArn=arn)["Certificate"]
     return [
         option["ResourceRecord"]
@@ -169,7 +176,7 @@ def _records(account: Account, domain: str, arn: str) -> list[dict[str, Any]]:
     ]
 
 
-def _held(account: Account, zone: str, record: Mapping[str, Any]) -> dict[str, Any] | None:
+def _find_record(account: Account, zone: str, record: Mapping[str, Any]) -> dict[str, Any] | None:
     """A record with that very value, as its zone holds it."""
     answer = account.client("route53").list_resource_record_sets(
         HostedZoneId=zone, StartRecordName=record["Name"], StartRecordType=record["Type"], MaxItems="1"

@@ -16,10 +16,12 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from pennyworth.aws.errors import AWS_FAILURES, error_code, is_denied
 from pennyworth.aws.stack import Stack
 from pennyworth.gateway.parameters import RESERVED
 from pennyworth.gateway.settings import expand_credentials
 from pennyworth.host.errors import OperationFailed
+from pennyworth.host.lists import split_list
 
 API_KEYS = "LITELLM_API_KEYS"
 """The keys of the endpoint's callers, comma-separated. Parameters below that name are further ones."""
@@ -51,7 +53,7 @@ class Credential:
 
     def endings(self) -> list[str]:
         """The last characters of its value, of each key where it holds several: enough to tell them apart."""
-        values = _keys(self.value) if self.name.partition("/")[0] == API_KEYS else [self.value]
+        values = split_list(self.value) if self.name.partition("/")[0] == API_KEYS else [self.value]
         return [_ending(value) for value in values]
 
 
@@ -69,7 +71,7 @@ class Credentials:
         patient = Config(retries={"mode": "standard", "max_attempts": 8})
         self._ssm: Any = boto3.client("ssm", region_name=region, config=patient)
 
-    def all(self) -> dict[str, Credential]:
+    def fetch_all(self) -> dict[str, Credential]:
         """Those that there are, by name.
 
         Raises:
@@ -119,7 +121,7 @@ class Credentials:
             CredentialsFailed: there is one of that label, or AWS refuses.
         """
         name = f"{API_KEYS}/{label or f'{datetime.now(UTC):%Y%m%d-%H%M%S}'}"
-        if name in self.all():
+        if name in self.fetch_all():
             raise CredentialsFailed(
                 f"{name} is there already. Give the new key another name, or remove that one"
             )
@@ -148,9 +150,9 @@ class Credentials:
         """
         held = [
             (credential, key)
-            for credential in self.all().values()
+            for credential in self.fetch_all().values()
             if credential.name.partition("/")[0] == API_KEYS
-            for key in _keys(credential.value)
+            for key in split_list(credential.value)
             if key.endswith(ending)
         ]
         if len(held) != 1 or len(ending) < _SHOWN_CHARACTERS:
@@ -159,7 +161,7 @@ class Credentials:
                 f" characters, at least {_SHOWN_CHARACTERS} and as many as tell it from the others"
             )
         ((credential, key),) = held
-        if left := [one for one in _keys(credential.value) if one != key]:
+        if left := [one for one in split_list(credential.value) if one != key]:
             self.set(credential.name, ",".join(left))
         else:
             self.remove(credential.name)
@@ -178,24 +180,24 @@ class Credentials:
         Raises:
             CredentialsFailed: AWS refuses; what was done before stays.
         """
-        present = self.all()
+        present = self.fetch_all()
         done: dict[str, Outcome] = {}
         for name, value in wanted.items():
             if name in present and present[name].value == value:
                 done[name] = "unchanged"
-            elif name in present and self._written(name)[-1:] == [value]:
+            elif name in present and self._fetch_written(name)[-1:] == [value]:
                 done[name] = "kept"
             else:
                 self.set(name, value, origin=_BY_PIPELINE)
                 done[name] = "written"
         for name in sorted(present.keys() - wanted.keys()):
-            written = self._written(name)
+            written = self._fetch_written(name)
             if written and written[-1] == present[name].value:
                 self.remove(name)
                 done[name] = "removed"
         return done
 
-    def _written(self, name: str) -> list[str]:
+    def _fetch_written(self, name: str) -> list[str]:
         """What the pipeline has written as its value, oldest first; AWS keeps a hundred versions."""
         with _explained():
             pages = self._ssm.get_paginator("get_parameter_history").paginate(
@@ -206,13 +208,13 @@ class Credentials:
         return [version["Value"] for version in ordered if version.get("Description") == _BY_PIPELINE]
 
 
-def read_by(stack: str, region: str) -> bool | None:
+def is_read_by(stack: str, region: str) -> bool | None:
     """Whether a deployed stack's function reads them; None where there is no stack, or nobody may ask."""
-    deployed = Stack(stack, region)
     try:
-        return None if deployed.status() is None else "CredentialsPath" in deployed.outputs()
-    except (BotoCoreError, ClientError):
+        deployed = Stack(stack, region).describe()
+    except AWS_FAILURES:
         return None
+    return "CredentialsPath" in deployed.outputs if deployed else None
 
 
 def from_secrets(api_keys: str, provider_credentials: str) -> dict[str, str]:
@@ -222,13 +224,9 @@ def from_secrets(api_keys: str, provider_credentials: str) -> dict[str, str]:
         api_keys: LITELLM_API_KEYS.
         provider_credentials: PROVIDER_CREDENTIALS, dotenv text.
     """
-    values = {API_KEYS: ",".join(_keys(api_keys)), "PROVIDER_CREDENTIALS": provider_credentials}
+    values = {API_KEYS: ",".join(split_list(api_keys)), "PROVIDER_CREDENTIALS": provider_credentials}
     expand_credentials(values)
     return {name: value for name, value in values.items() if value}
-
-
-def _keys(text: str) -> list[str]:
-    return [key.strip() for key in text.split(",") if key.strip()]
 
 
 def _ending(value: str) -> str:
@@ -243,13 +241,16 @@ def _explained() -> Iterator[None]:
     try:
         yield
     except ClientError as failure:
-        error = failure.response["Error"]
-        advice = {
-            "ParameterNotFound": "There is no such credential",
-            "AccessDeniedException": "AWS refuses",
-        }.get(error["Code"], "AWS Systems Manager does not take it")
+        code = error_code(failure)
+        advice = (
+            "There is no such credential"
+            if code == "ParameterNotFound"
+            else "AWS refuses"
+            if is_denied(failure)
+            else "AWS Systems Manager does not take it"
+        )
         raise CredentialsFailed(
-            f"{advice} ({error['Code']}): {error.get('Message', '')}".strip(": ")
+            f"{advice} ({code}): {failure.response['Error'].get('Message', '')}".strip(": ")
         ) from None
     except BotoCoreError as failure:
         raise CredentialsFailed(str(failure)) from None

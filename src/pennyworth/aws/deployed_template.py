@@ -1,12 +1,12 @@
-"""What is deployed, as far as a preview compares with it."""
+"""The template of a deployed stack, with the parameters that it was deployed with."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import ClientError
-from samtranslator.yaml_helper import yaml_parse
+from pennyworth.aws.snapshot import describe_stack
+from pennyworth.aws.source_template import SourceTemplate
 
 _NEVER_MADE = frozenset({"REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE"})
 _UPDATABLE = frozenset(
@@ -21,16 +21,14 @@ _UPDATABLE = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Deployed:
-    """A stack that is there."""
+class DeployedTemplate:
+    """What a stack that is there was made from."""
 
     status: str
     parameters: Mapping[str, str]
     """Its parameters' values, hidden ones as CloudFormation shows them."""
-    text: str
+    source: SourceTemplate
     """Its template as it was handed over, before SAM's transform."""
-    template: dict[str, Any]
-    """The same, read."""
 
     @property
     def updatable(self) -> bool:
@@ -38,19 +36,11 @@ class Deployed:
         return self.status in _UPDATABLE
 
 
-def deployed(cloudformation: Any, name: str) -> Deployed | None:
-    """The stack of a name; None where there is none, or one that never came to be."""
-    try:
-        (found,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
-    except ClientError as failure:
-        if "does not exist" in str(failure):
-            return None
-        raise
-    if found["StackStatus"] in _NEVER_MADE:
+def fetch_deployed_template(cloudformation: Any, name: str) -> DeployedTemplate | None:
+    """What the stack of a name was made from; None where there is none, or one that never came to be."""
+    stack = describe_stack(cloudformation, name)
+    if stack is None or stack.status in _NEVER_MADE:
         return None
     body = cloudformation.get_template(StackName=name, TemplateStage="Original")["TemplateBody"]
     text = body if isinstance(body, str) else json.dumps(body)  # boto reads one that is JSON
-    parameters = {
-        given["ParameterKey"]: given.get("ParameterValue", "") for given in found.get("Parameters", [])
-    }
-    return Deployed(found["StackStatus"], parameters, text, yaml_parse(text))
+    return DeployedTemplate(stack.status, stack.parameters, SourceTemplate.parse(text))

@@ -1,6 +1,6 @@
 """The versions of a stack's function, and the alias through which callers reach one of them.
 
-A deployment publishes a version and points the alias at it; the former ones stay in Lambda until they are deleted, so
+A deployment publishes a version and points the alias at it; the previous ones stay in Lambda until they are deleted, so
 that going back is one call. https://docs.aws.amazon.com/lambda/latest/dg/configuration-versions.html
 """
 
@@ -10,7 +10,8 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
-from pennyworth.aws.stack import Stack
+from pennyworth.aws.errors import is_absent
+from pennyworth.aws.snapshot import Snapshot
 from pennyworth.host.errors import OperationFailed
 
 _LATEST = "$LATEST"  # what has no number: the code as it was uploaded last
@@ -27,7 +28,7 @@ class Version:
 
 
 @dataclass(frozen=True, slots=True)
-class Deployed:
+class AliasedFunction:
     """A function behind its alias."""
 
     function: str
@@ -36,7 +37,7 @@ class Deployed:
     """The version that the stack's last deployment put behind the alias."""
     region: str
 
-    def live(self) -> str | None:
+    def fetch_live_version(self) -> str | None:
         """The version that the alias points at; None where somebody has deleted the alias.
 
         Raises:
@@ -62,7 +63,7 @@ class Deployed:
             RoutingConfig={"AdditionalVersionWeights": {}},
         )
 
-    def versions(self) -> list[Version]:
+    def list_versions(self) -> list[Version]:
         """Its published versions, oldest first."""
         published = [
             Version(version["Version"], version["LastModified"], version.get("Description", ""))
@@ -71,10 +72,10 @@ class Deployed:
         ]
         return sorted(published, key=lambda version: int(version.number))
 
-    def former(self) -> str | None:
+    def find_previous_version(self) -> str | None:
         """The newest version before the live one, as far as they are kept; None where there is none."""
-        live = int(self.live() or 0)
-        earlier = [version.number for version in self.versions() if int(version.number) < live]
+        live = int(self.fetch_live_version() or 0)
+        earlier = [version.number for version in self.list_versions() if int(version.number) < live]
         return earlier[-1] if earlier else None
 
     def prune(self, keep: int) -> list[str]:
@@ -89,7 +90,7 @@ class Deployed:
         for alias in self._all("list_aliases", "Aliases"):
             shifted = alias.get("RoutingConfig", {}).get("AdditionalVersionWeights") or {}
             used |= {alias["FunctionVersion"], *shifted}
-        old = [version.number for version in self.versions()[:-keep] if version.number not in used]
+        old = [version.number for version in self.list_versions()[:-keep] if version.number not in used]
         for number in old:
             self._call("delete_function", Qualifier=number)
         return old
@@ -112,9 +113,7 @@ class Deployed:
 
     def _refused(self, operation: str, failure: ClientError) -> OperationFailed:
         action = "".join(word.capitalize() for word in operation.split("_"))
-        kind = (
-            _Missing if failure.response["Error"]["Code"] == "ResourceNotFoundException" else OperationFailed
-        )
+        kind = _Missing if is_absent(failure) else OperationFailed
         return kind(
             f"Lambda refuses {action} for {self.function}",
             f"The role needs lambda:{action}, which `pennyworth bootstrap` brings it from policies/."
@@ -127,11 +126,12 @@ class _Missing(OperationFailed):
     """There is no such function, alias or version."""
 
 
-def deployed(stack: Stack) -> Deployed | None:
-    """A stack's function; None where it has none behind an alias, or does not exist."""
-    outputs = stack.outputs()
-    needed = [outputs.get(name) for name in ("FunctionName", "FunctionAlias", "FunctionVersion")]
+def find_function(stack: Snapshot | None) -> AliasedFunction | None:
+    """A stack's function; None where it has none behind an alias, or there is no stack."""
+    if stack is None:
+        return None
+    needed = [stack.outputs.get(name, "") for name in ("FunctionName", "FunctionAlias", "FunctionVersion")]
     if not all(needed):
         return None
-    function, alias, version = map(str, needed)
-    return Deployed(function, alias, version.rpartition(":")[2], stack.region)
+    function, alias, version = needed
+    return AliasedFunction(function, alias, version.rpartition(":")[2], stack.region)

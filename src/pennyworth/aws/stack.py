@@ -12,6 +12,8 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError, WaiterError
 
+from pennyworth.aws.errors import is_absent_stack
+from pennyworth.aws.snapshot import Snapshot, describe_stack
 from pennyworth.host.errors import OperationFailed
 
 _DEPLOYABLE = frozenset(
@@ -83,97 +85,68 @@ class Stack:
         self._cloudformation = boto3.client("cloudformation", region_name=region)
         self._cloudwatch = boto3.client("cloudwatch", region_name=region)
 
-    def status(self) -> str | None:
-        """Its state, such as UPDATE_COMPLETE; None where there is no such stack."""
-        found = self._describe()
-        return str(found["StackStatus"]) if found else None
+    def describe(self) -> Snapshot | None:
+        """It as it is now; None where there is no such stack."""
+        return describe_stack(self._cloudformation, self.name)
 
-    def outputs(self) -> dict[str, str]:
-        """Its outputs by name; none where there is no such stack."""
-        found = self._describe() or {}
-        return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
-
-    def parameters(self) -> dict[str, str]:
-        """The values of its parameters by name, hidden ones as asterisks; none where there is no such stack."""
-        found = self._describe() or {}
-        return {given["ParameterKey"]: given["ParameterValue"] for given in found.get("Parameters", [])}
-
-    def physical_ids(self, kind: str) -> dict[str, str]:
+    def list_physical_ids(self, kind: str) -> dict[str, str]:
         """Its resources of a type, such as AWS::IAM::Role, that exist: logical id to physical id."""
-        if not self._describe():
-            return {}
-        pages = self._cloudformation.get_paginator("list_stack_resources").paginate(StackName=self.name)
-        return {
-            resource["LogicalResourceId"]: resource["PhysicalResourceId"]
-            for page in pages
-            for resource in page["StackResourceSummaries"]
-            if resource["ResourceType"] == kind
-            and resource.get("PhysicalResourceId")
-            and resource["ResourceStatus"] not in _ABSENT
-        }
+        return list_physical_ids(self._cloudformation, self.name, kind)
 
-    def wait_until_idle(self, seconds: float, say: Callable[[str], None]) -> bool:
+    def wait_until_idle(self, seconds: float, say: Callable[[str], None]) -> Snapshot | None:
         """Wait for the end of whatever operation is at work on it: another repository's deployment, a person's.
 
         Args:
             seconds: how long at most.
             say: is told that and for what it waits, now and then.
         Returns:
-            whether there was one.
+            the stack as it is then; None where there is none.
         Raises:
             OperationFailed: it still goes on.
         """
         began = time.monotonic()
         told = -_TELL_SECONDS
-        while is_busy(status := self.status()):
+        while (seen := self.describe()) and seen.busy:
             waited = time.monotonic() - began
             if waited > seconds:
                 raise OperationFailed(
-                    f"The stack is in {status}",
+                    f"The stack is in {seen.status}",
                     f"It has been waited for {waited / 60:.0f} min. {_BUSY}",
                 )
             if waited >= told + _TELL_SECONDS:
-                say(f"The stack is in {status}: waiting for that to end ({waited:.0f} s of {seconds:.0f} s)")
+                say(
+                    f"The stack is in {seen.status}: waiting for that to end"
+                    f" ({waited:.0f} s of {seconds:.0f} s)"
+                )
                 told = waited
             time.sleep(min(_LOOK_SECONDS, max(seconds / 20, 0.1)))
-        return told >= 0
+        return seen
 
-    def make_deployable(self) -> bool:
-        """See that it takes a deployment.
+    def delete_failed_creation(self) -> None:
+        """Delete what is left of a first creation that failed: it holds nothing, and takes no deployment.
 
-        A stack whose first creation failed takes none, and holds nothing: it is deleted. One in any other state
-        that takes none is left alone.
-
-        Returns:
-            whether a failed first creation was deleted.
         Raises:
-            OperationFailed: it takes none.
+            OperationFailed: it can't be deleted.
         """
-        status = self.status()
-        if status is None or status in _DEPLOYABLE:
-            return False
-        if status != "ROLLBACK_COMPLETE":
-            raise OperationFailed(f"The stack is in {status}", _ADVICE.get(status, _BUSY))
-        marker = self.last_event()
+        marker = self.fetch_last_event()
         self._cloudformation.delete_stack(StackName=self.name)
         try:
             self._cloudformation.get_waiter("stack_delete_complete").wait(
                 StackName=self.name, WaiterConfig={"Delay": 2, "MaxAttempts": 450}
             )
         except WaiterError as failure:
-            cause = self.first_cause(self.events_since(marker)) if self.status() else None
+            cause = self.find_first_cause(self.fetch_events_since(marker))
             raise OperationFailed(
                 "The remains of a failed first deployment can't be deleted",
                 "Delete the stack in the CloudFormation console, then run this again.",
                 str(cause or failure),
             ) from failure
-        return True
 
-    def last_event(self) -> str | None:
-        """A marker for `events_since`: the newest event there is."""
+    def fetch_last_event(self) -> str | None:
+        """A marker for `fetch_events_since`: the newest event there is."""
         return next((event.id for event in self._events()), None)
 
-    def events_since(self, marker: str | None) -> list[Event]:
+    def fetch_events_since(self, marker: str | None) -> list[Event]:
         """What happened after the marked event, oldest first."""
         events = []
         for event in self._events():
@@ -182,7 +155,7 @@ class Stack:
             events.append(event)
         return events[::-1]
 
-    def changes(self, events: list[Event]) -> list[Change]:
+    def list_changes(self, events: list[Event]) -> list[Change]:
         """What a deployment did, in the order in which it began each."""
         first = {event.resource: event for event in reversed(events) if event.resource != self.name}
         done = {(event.resource, event.status): event.time for event in events}
@@ -199,7 +172,7 @@ class Stack:
             and (ended := done.get((name, f"{verb}_COMPLETE")))
         ]
 
-    def first_cause(self, events: list[Event]) -> str | None:
+    def find_first_cause(self, events: list[Event]) -> str | None:
         """Why a deployment failed: the first failure, not those that followed from it."""
         failures = [event for event in events if event.status.endswith("_FAILED") and not follows(event)]
         own = [event for event in failures if event.resource != self.name]
@@ -222,30 +195,23 @@ class Stack:
         said = [f"{alarm['AlarmName']} is on: {alarm.get('StateReason', '')}".rstrip(": ") for alarm in on]
         return "".join(f"\n{line}" for line in said or ["No alarm of the stack is on any more."])
 
-    def _describe(self) -> dict[str, Any] | None:
-        try:
-            found: dict[str, Any] = self._cloudformation.describe_stacks(StackName=self.name)["Stacks"][0]
-        except ClientError as failure:
-            if "does not exist" in str(failure):
-                return None
-            raise
-        return found
-
     def _events(self) -> Iterator[Event]:
-        """Every event, newest first, no more asked for than are taken."""
-        if not self._describe():
-            return
+        """Every event, newest first, no more asked for than are taken; none where there is no such stack."""
         pages = self._cloudformation.get_paginator("describe_stack_events").paginate(StackName=self.name)
-        for page in pages:
-            for event in page["StackEvents"]:
-                yield Event(
-                    event["EventId"],
-                    event["LogicalResourceId"],
-                    event["ResourceType"],
-                    event["ResourceStatus"],
-                    event.get("ResourceStatusReason", ""),
-                    event["Timestamp"],
-                )
+        try:
+            for page in pages:
+                for event in page["StackEvents"]:
+                    yield Event(
+                        event["EventId"],
+                        event["LogicalResourceId"],
+                        event["ResourceType"],
+                        event["ResourceStatus"],
+                        event.get("ResourceStatusReason", ""),
+                        event["Timestamp"],
+                    )
+        except ClientError as failure:
+            if not is_absent_stack(failure):
+                raise
 
 
 def follows(event: Event) -> bool:
@@ -253,6 +219,30 @@ def follows(event: Event) -> bool:
     return event.reason.lower().startswith(_CASCADE)
 
 
-def is_busy(status: str | None) -> bool:
-    """Whether a state is that of an operation at work. REVIEW_IN_PROGRESS is none: nobody works on it."""
-    return bool(status and status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS")
+def list_physical_ids(cloudformation: Any, stack: str, kind: str) -> dict[str, str]:
+    """A stack's resources of a type that exist: logical id to physical id.
+
+    Args:
+        cloudformation: boto3's client.
+        stack: the name of a stack that is there.
+        kind: such as AWS::IAM::Role.
+    """
+    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
+    return {
+        resource["LogicalResourceId"]: resource["PhysicalResourceId"]
+        for page in pages
+        for resource in page["StackResourceSummaries"]
+        if resource["ResourceType"] == kind
+        and resource.get("PhysicalResourceId")
+        and resource["ResourceStatus"] not in _ABSENT
+    }
+
+
+def check_deployable(stack: Snapshot) -> None:
+    """Check that a stack takes a deployment.
+
+    Raises:
+        OperationFailed: it takes none, and what to do about that.
+    """
+    if stack.status not in _DEPLOYABLE:
+        raise OperationFailed(f"The stack is in {stack.status}", _ADVICE.get(stack.status, _BUSY))

@@ -18,7 +18,7 @@ class Progress:
         """
         Args:
             stack: the stack; it need not exist yet.
-            marker: the last event that is no news, of `Stack.last_event`.
+            marker: the last event that is no news, of `Stack.fetch_last_event`.
         """
         self.events: list[Event] = []
         """All that has been told, oldest first."""
@@ -29,7 +29,7 @@ class Progress:
     def look(self) -> None:
         """Tell what is new; after a while of silence, what goes on."""
         try:
-            news = self._stack.events_since(self._marker)
+            news = self._stack.fetch_events_since(self._marker)
         except (ClientError, BotoCoreError):
             return  # throttled, or away for a moment: the deployment goes on, and the next look sees it all
         for event in news:

@@ -1,4 +1,4 @@
-"""The `pennyworth` command. Thin: each subcommand is a module here that calls gateway, pipeline or localaws.
+"""The `pennyworth` command. Thin: each subcommand is a module here that calls the rooms below it.
 
 A subcommand's module holds `arguments(parser)`, which adds its options, and `run(options)`, which returns the exit
 status. Its docstring is its --help. Only the module that is asked for is imported.
@@ -28,7 +28,7 @@ COMMANDS = {
     "tighten-passrole": "keep the deploy role's PassRole to the stack's own roles",
     "bootstrap": "set your AWS account and repository up for the deployment workflow",
     "policy": "what the deploy role needs for a template, and what its documents lack",
-    "doctor": "look a set-up over, and say what mends it",
+    "doctor": "look a set-up over, and say what fixes it",
     "rehearse": "run one of the workflows against the local AWS",
     "adapter": "build the real Lambda Web Adapter for the local AWS",
 }

@@ -86,7 +86,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Set up, or take back; 0 where it is done."""
     go_on_in("tools")
-    from pennyworth.aws.account import AWS_FAILURES, Account, Unprepared
+    from pennyworth.aws.account import Account, Unprepared
+    from pennyworth.aws.errors import AWS_FAILURES
     from pennyworth.github.gh_cli import GitHubFailed
     from pennyworth.host.errors import OperationFailed
     from pennyworth.iam.bootstrap_template.template import SLOTS
@@ -111,7 +112,7 @@ def _set_up(options: argparse.Namespace, account: "Account") -> int:
     asking = sys.stdin.isatty() and not options.yes
     settings = settle(account, given(options), _ask if asking and not options.dry_run else None)
     plan = Plan(account, settings, new_key=options.new_api_key, wait_seconds=options.wait * 60)
-    print(f"Account {account.number} ({account.caller}), region {account.region}\n{plan.text()}", flush=True)
+    print(f"Account {account.id} ({account.caller}), region {account.region}\n{plan.text()}", flush=True)
     if options.dry_run:
         return 0
     if plan.changes:
@@ -129,7 +130,7 @@ def _delete(options: argparse.Namespace, account: "Account") -> int:
 
     def confirmed(what: str) -> bool:
         print(
-            f"Account {account.number} ({account.caller}), region {account.region}. This goes:\n{what}",
+            f"Account {account.id} ({account.caller}), region {account.region}. This goes:\n{what}",
             flush=True,
         )
         return bool(options.yes) or _confirmed("Delete it?")

@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 
 from pennyworth.host.environments import EnvironmentUnavailable
+from pennyworth.host.errors import OperationFailed
 from pennyworth.host.places import made
-from pennyworth.pipeline.build import BuildFailed, Target, sam_build
+from pennyworth.pipeline.build import LITELLM, Inputs, Target, build_package
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,11 +42,13 @@ def run(options: argparse.Namespace) -> int:
     try:
         target = Target(options.python or base.python, options.architecture or base.architecture, base.system)
         out = options.out or made("build") / f"{target.python}-{target.architecture}-{target.system}"
-        litellm = {"auto": None, "yes": True, "no": False}[options.litellm]
-        built = sam_build(target, config=options.config, litellm=litellm, out=out.resolve())
-    except (BuildFailed, EnvironmentUnavailable, ValueError) as error:
+        package = build_package(Inputs(target, out, options.config, LITELLM[options.litellm]))
+    except OperationFailed as failure:
+        print(failure.detail, file=sys.stderr)
+        return 1
+    except (EnvironmentUnavailable, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
-    print(built)
+    print(package.template)
     print(" ".join(f"{name}={value}" for name, value in target.parameters().items()))
     return 0

@@ -45,11 +45,11 @@ def run(options: argparse.Namespace) -> int:
     if not stack.named("credentials", options):
         return 2
     go_on_in("tools")
-    from pennyworth.aws.credential_store import Credentials, CredentialsFailed, read_by
+    from pennyworth.aws.credential_store import Credentials, CredentialsFailed, is_read_by
 
     try:
         _VERBS[options.verb](Credentials(options.stack_name, options.region), options)
-        if read_by(options.stack_name, options.region) is False:
+        if is_read_by(options.stack_name, options.region) is False:
             say(
                 f"⚠ {options.stack_name} was deployed with ApiKeys or ProviderCredentials and reads no parameters."
                 " Deploy it with both empty."
@@ -63,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
 def _list(credentials: "Credentials", options: argparse.Namespace) -> None:
     rows = [
         (one.name, f"{one.changed:%Y-%m-%d %H:%M}", " ".join(one.endings()))
-        for one in credentials.all().values()
+        for one in credentials.fetch_all().values()
     ]
     if not rows:
         say(f"There are none below {credentials.path}.")

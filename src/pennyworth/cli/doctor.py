@@ -1,4 +1,4 @@
-"""Look a set-up over, end to end, and say what mends whatever is wrong. Changes nothing.
+"""Look a set-up over, end to end, and say what fixes whatever is wrong. Changes nothing.
 
 The exit status is 1 where something is wrong, 0 where there are only warnings (!) and what could not be found out (?).
 The credentials are those of the environment; your own ones see more than the deploy role's.
@@ -9,6 +9,8 @@ import json
 
 from pennyworth.cli.environment import go_on_in
 from pennyworth.host.progress import say
+
+_LINES = 20
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,21 +29,23 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Look; 1 where something is wrong."""
     go_on_in("tools")
-    from pennyworth.aws.account import AWS_FAILURES, Account, Unprepared
+    from pennyworth.aws.account import Account, Unprepared
+    from pennyworth.aws.errors import AWS_FAILURES
     from pennyworth.checks import doctor
+    from pennyworth.checks.finding import Verdict, as_json, line
 
     findings = []
     try:
-        for finding in doctor.examine(doctor.patient(Account(options.region), options.dns)):
+        for finding in doctor.examine(doctor.get_set_up(Account(options.region), options.dns)):
             findings.append(finding)
             if not options.json:
-                print(doctor.line(finding), flush=True)
+                print(line(finding, _LINES), flush=True)
     except (Unprepared, *AWS_FAILURES) as failure:
         say(f"pennyworth doctor: {failure}")
         return 1
     if options.json:
-        print(json.dumps(doctor.as_json(findings), indent=2))
-    wrong = sum(finding.verdict == doctor.Verdict.WRONG for finding in findings)
-    warnings = sum(finding.verdict == doctor.Verdict.WARNING for finding in findings)
+        print(json.dumps(as_json(findings), indent=2))
+    wrong = sum(finding.verdict == Verdict.WRONG for finding in findings)
+    warnings = sum(finding.verdict == Verdict.WARNING for finding in findings)
     say(f"{wrong} wrong, {warnings} to think about.")
     return 1 if wrong else 0

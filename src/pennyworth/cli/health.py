@@ -18,6 +18,8 @@ import os
 from pennyworth.checks.health import limits
 from pennyworth.cli import stack
 from pennyworth.cli.environment import go_on_in
+from pennyworth.cli.numbers import read_number
+from pennyworth.host.lists import split_list
 from pennyworth.host.progress import say
 
 
@@ -34,8 +36,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add("--policy", metavar="NAME", help="its policy with PassRole (default: pennyworth-deployment)")
     add("--skip", action="append", default=[], metavar="CHECK", help="leave a check out; repeatable")
     add("--strict", action="store_true", help="a warning counts as unhealthy")
-    for name, (describe, default) in limits.described().items():
-        add(f"--{name}", metavar="N", help=f"{describe} (default: {default})")
+    for name, (describe, default) in limits.describe().items():
+        add(f"--{name}", type=read_number(float), metavar="N", help=f"{describe} (default: {default})")
     output = parser.add_mutually_exclusive_group()
     output.add_argument("--json", action="store_true", help="print the findings as JSON")
     output.add_argument("--markdown", action="store_true", help="print the findings as a Markdown table")
@@ -46,43 +48,36 @@ def run(options: argparse.Namespace) -> int:
     if not stack.named("health", options):
         return 2
     go_on_in("tools")
-    from pennyworth.aws.account import AWS_FAILURES
-    from pennyworth.checks.health import finding
-    from pennyworth.checks.health.checks import examine
+    from pennyworth.checks.finding import Finding, Verdict, as_json, as_table, line
+    from pennyworth.checks.health.examination import Inputs, check_health
     from pennyworth.host.errors import OperationFailed
-    from pennyworth.pipeline.steps import health_check
+    from pennyworth.iam.policy.documents import DEPLOY_ROLE, MANAGED_POLICIES
 
-    given = {
-        "STACK_NAME": options.stack_name,
-        "AWS_REGION": options.region,
-        "LITELLM_API_KEYS": os.environ.get("PENNYWORTH_API_KEY"),
-        "GITHUB_REPOSITORY": options.repository,
-        "AWS_ENDPOINT_URL": os.environ.get("AWS_ENDPOINT_URL"),
-        "ROLE": options.role,
-        "POLICY": options.policy,
-        **{
-            name.upper().replace("-", "_"): getattr(options, name.replace("-", "_"))
-            for name in limits.described()
-        },
-    }
-    findings = []
+    def tell(finding: Finding) -> None:
+        if not options.json and not options.markdown:
+            print(line(finding), flush=True)
+
+    given = {name: getattr(options, name) for name in limits.names() if getattr(options, name) is not None}
+    inputs = Inputs(
+        stack=options.stack_name,
+        region=options.region,
+        keys=split_list(os.environ.get("PENNYWORTH_API_KEY", "")),
+        repository=options.repository,
+        role=options.role or DEPLOY_ROLE,
+        policy=options.policy or MANAGED_POLICIES["deployment"],
+        emulator=os.environ.get("AWS_ENDPOINT_URL", ""),
+        limits=limits.Limits(**given),
+        skip=options.skip,
+        strict=options.strict,
+    )
     try:
-        subject = health_check.seen_by({name: value for name, value in given.items() if value})
-        skip = health_check.skipped(",".join(options.skip))
-        for one in examine(subject, skip):
-            findings.append(finding.strict(one) if options.strict else one)
-            if not options.json and not options.markdown:
-                print(finding.line(findings[-1]), flush=True)
+        health = check_health(inputs, tell)
     except OperationFailed as failure:
-        say(f"pennyworth health: {failure.title}. {failure.message}")
-        return 2
-    except AWS_FAILURES as failure:
         say(f"pennyworth health: {failure}")
         return 2
     if options.json:
-        print(json.dumps(finding.as_json(findings), indent=2))
+        print(json.dumps(as_json(health.findings), indent=2))
     if options.markdown:
-        print(finding.as_table(findings))
-    verdict = finding.overall(findings)
-    say(f"The endpoint is {verdict}.")
-    return 1 if verdict == finding.Verdict.UNHEALTHY else 0
+        print(as_table(health.findings))
+    say(f"The endpoint is {health.verdict}.")
+    return 1 if health.verdict == Verdict.UNHEALTHY else 0

@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pennyworth.cli.environment import go_on_in
+from pennyworth.host.lists import split_list
 from pennyworth.host.places import ROOT
 from pennyworth.host.progress import say
 
 if TYPE_CHECKING:
-    from pennyworth.setup.init import Answers, Caller, Source
+    from pennyworth.setup.init import Answers, Caller, WorkflowSource
 
 _PROVIDER = "openai"
 _REGION = "us-east-1"
@@ -82,8 +83,8 @@ def run(options: argparse.Namespace) -> int:
     repository = Path(top)
     try:
         answers = _answers(options, git(repository, "branch", "--show-current"))
-        source = None if repository == ROOT else init.source(options.source, options.ref)
-    except init.Unknown as error:
+        source = None if repository == ROOT else init.find_source(options.source, options.ref)
+    except init.SourceUnknown as error:
         say(f"pennyworth init: {error}")
         return 1
     for provider in answers.providers:
@@ -113,9 +114,7 @@ def _answers(options: argparse.Namespace, branch: str) -> "Answers":
     from pennyworth.setup.init import Answers
 
     asking = sys.stdin.isatty() and not options.yes
-    providers = options.provider or _asked(
-        asking, "Which providers answer? LiteLLM's names", _PROVIDER
-    ).split(",")
+    providers = options.provider or [_asked(asking, "Which providers answer? LiteLLM's names", _PROVIDER)]
     domain = options.domain
     if domain is None:
         domain = _asked(asking, "Below which domain of yours, as api.DOMAIN? Empty for none", "")
@@ -128,7 +127,7 @@ def _answers(options: argparse.Namespace, branch: str) -> "Answers":
         words = place.replace(",", " ").split()
         region = region or words[0]
         stack = stack or (words[1] if len(words) > 1 else _STACK_NAME)
-    named = tuple(dict.fromkeys(p.strip() for name in providers for p in name.split(",") if p.strip()))
+    named = tuple(dict.fromkeys(split_list(",".join(providers))))
     return Answers(
         named or (_PROVIDER,),
         domain.strip().removeprefix("api."),
@@ -193,7 +192,9 @@ def _checked(repository: Path, callers: "Sequence[Caller]") -> bool:
     return well
 
 
-def _left(answers: "Answers", source: "Source | None", repository: Path, callers: "Sequence[Caller]") -> str:
+def _left(
+    answers: "Answers", source: "WorkflowSource | None", repository: Path, callers: "Sequence[Caller]"
+) -> str:
     """What is left to do."""
     from pennyworth.checks.config import check
     from pennyworth.setup import init

@@ -48,11 +48,17 @@ def run(options: argparse.Namespace) -> int:
         return 2
     go_on_in("tools")
     from pennyworth.host.errors import OperationFailed
-    from pennyworth.pipeline.preview import as_json, as_markdown, by_hand
+    from pennyworth.pipeline.preview import Inputs, as_json, as_markdown, preview
 
     try:
-        found = by_hand(
-            options.stack_name, options.region, options.template, dict(options.parameter), hide=options.hide
+        found = preview(
+            Inputs.by_hand(
+                options.template,
+                options.stack_name,
+                options.region,
+                dict(options.parameter),
+                hide=options.hide,
+            )
         )
     except OperationFailed as failure:
         say(str(failure))

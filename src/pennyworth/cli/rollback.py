@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 
 from pennyworth.cli import stack
 from pennyworth.cli.environment import go_on_in
+from pennyworth.host.lists import split_list
 from pennyworth.host.progress import say
 
 if TYPE_CHECKING:
-    from pennyworth.aws.function_versions import Deployed
+    from pennyworth.aws.function_versions import AliasedFunction
+    from pennyworth.checks.smoke.deployed_endpoint import Inputs
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +26,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     what = parser.add_mutually_exclusive_group()
     what.add_argument(
         "--to",
-        default="former",
+        default="previous",
         metavar="VERSION",
         help="its number (default: the one before that which serves)",
     )
@@ -36,17 +38,26 @@ def run(options: argparse.Namespace) -> int:
     if not stack.named("rollback", options):
         return 2
     go_on_in("tools")
-    from pennyworth.aws.account import AWS_FAILURES
+    from pennyworth.aws.errors import AWS_FAILURES
     from pennyworth.aws.stack import Stack
     from pennyworth.host.errors import OperationFailed
-    from pennyworth.pipeline.steps import rollback
+    from pennyworth.pipeline.deploy.rollback import (
+        Inputs,
+        check_answers,
+        get_function,
+        roll_back,
+        rolled_back_as_markdown,
+    )
 
-    chosen = {"STACK_NAME": options.stack_name, "AWS_REGION": options.region, "VERSION": options.to}
     try:
         if options.list:
-            _list(rollback.function(Stack(options.stack_name, options.region)))
+            there = Stack(options.stack_name, options.region).describe()
+            _list(get_function(options.stack_name, there))
         else:
-            print(rollback.run({**os.environ, **chosen}))
+            smoke = _smoke_inputs(options)
+            done = roll_back(Inputs(options.stack_name, options.region, options.to, smoke=smoke))
+            check_answers(done)
+            print(rolled_back_as_markdown(done))
     except OperationFailed as failure:
         say(str(failure))
         return 1
@@ -56,9 +67,20 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _list(now: "Deployed") -> None:
-    live = now.live()
-    for version in now.versions():
+def _smoke_inputs(options: argparse.Namespace) -> "Inputs | None":
+    """How the version is tried; None without a key to try it with."""
+    from pennyworth.checks.smoke.deployed_endpoint import Inputs
+
+    keys = split_list(os.environ.get("LITELLM_API_KEYS", ""))
+    if not keys:
+        return None
+    emulator = os.environ.get("AWS_ENDPOINT_URL", "")
+    return Inputs(options.stack_name, options.region, keys[0], emulator=emulator)
+
+
+def _list(now: "AliasedFunction") -> None:
+    live = now.fetch_live_version()
+    for version in now.list_versions():
         marks = [
             *(["serves"] if version.number == live else []),
             *(["deployed last"] if version.number == now.wanted else []),

@@ -11,11 +11,11 @@ every error, is skipped where another lacks it; --strict makes it a failure. Eac
 import argparse
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 from pennyworth import __version__
 from pennyworth.checks import smoke
+from pennyworth.cli.numbers import read_number
 from pennyworth.host.progress import announce, say
 
 _FOREIGN = " (another's endpoint: what only pennyworth's own gateway promises is no failure, unless --strict)"
@@ -57,14 +57,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add("--strict", action="store_true", help="fail, too, for what only pennyworth's own gateway promises")
     add(
         "--large-bytes",
-        type=_number(int),
+        type=read_number(int),
         default=smoke.LARGE_BYTES,
         metavar="N",
         help=f"size of the body that may be too large (default: {smoke.LARGE_BYTES}, just over Lambda's limit)",
     )
     add(
         "--long",
-        type=_number(float),
+        type=read_number(float),
         default=0.0,
         metavar="SECONDS",
         help="ask the first model for a long answer, and see that the request stays open so long; costs its tokens",
@@ -118,20 +118,6 @@ def run(options: argparse.Namespace) -> int:
             say(f"pennyworth smoke: {options.junit} can't be written: {error.strerror}")
             return 2
     return 0 if smoke.passed(results) else 1
-
-
-def _number(kind: type[int] | type[float]) -> Callable[[str], float]:
-    """A reader of numbers that are not negative."""
-
-    def read(text: str) -> float:
-        try:
-            if (value := kind(text)) >= 0:
-                return value
-        except ValueError:
-            pass
-        raise argparse.ArgumentTypeError(f"a number is expected, not {text}")
-
-    return read
 
 
 def _address(text: str) -> tuple[str, int]:

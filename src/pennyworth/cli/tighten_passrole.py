@@ -25,7 +25,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="TEMPLATE",
         help="before a deployment: admit the roles that this template is about to create, and those that there are",
     )
-    instead.add_argument("--restore", action="store_true", help="put the policy's former version back")
+    instead.add_argument("--restore", action="store_true", help="put the policy's previous version back")
     add("--dry-run", action="store_true", help="only show what would change")
     add("--policy", metavar="NAME", help="the policy, by name or ARN (default: pennyworth-deployment)")
     add("--role", metavar="NAME", help="the role that has it (default: pennyworth-github-deploy-role)")
@@ -37,19 +37,13 @@ def run(options: argparse.Namespace) -> int:
         return 2
     go_on_in("tools")
     from pennyworth.host.errors import OperationFailed
-    from pennyworth.pipeline.steps import tighten_passrole
+    from pennyworth.iam.passrole import Inputs, Target, as_markdown, change_passrole
 
-    settings = {
-        "STACK_NAME": options.stack_name,
-        "AWS_REGION": options.region,
-        "PREPARE": str(options.prepare or ""),
-        "RESTORE": str(options.restore).lower(),
-        "DRY_RUN": str(options.dry_run).lower(),
-        "POLICY": options.policy,
-        "ROLE": options.role,
-    }
+    given = {name: value for name in ("policy", "role") if (value := getattr(options, name))}
+    target = Target(options.stack_name, options.region, **given)
     try:
-        print(tighten_passrole.run({name: value for name, value in settings.items() if value}))
+        inputs = Inputs(target, options.prepare, options.restore, options.dry_run)
+        print(as_markdown(change_passrole(inputs), inputs))
     except OperationFailed as failure:
         say(str(failure))
         return 1

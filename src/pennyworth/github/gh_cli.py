@@ -34,12 +34,12 @@ class Repository:
     """The two numbers; empty where they could not be asked for."""
 
 
-def logged_in() -> bool:
+def is_logged_in() -> bool:
     """Whether gh is there and may speak for somebody."""
     return shutil.which("gh") is not None and _gh("auth", "status").returncode == 0
 
 
-def repository(name: str = "") -> Repository | None:
+def find_repository(name: str = "") -> Repository | None:
     """A repository, its numbers included where gh can ask for them.
 
     Args:
@@ -47,7 +47,7 @@ def repository(name: str = "") -> Repository | None:
     Returns:
         None where there is none.
     """
-    if logged_in():
+    if is_logged_in():
         # gh itself puts the remote's owner and name for {owner} and {repo}
         done = _gh("api", f"repos/{name or '{owner}/{repo}'}")
         if done.returncode == 0:
@@ -60,7 +60,7 @@ def repository(name: str = "") -> Repository | None:
     return Repository(name) if name else None
 
 
-def secrets(repository: str) -> dict[str, datetime]:
+def list_secrets(repository: str) -> dict[str, datetime]:
     """The names of a repository's secrets, and when each was set.
 
     Raises:
@@ -88,7 +88,7 @@ def delete_secret(repository: str, name: str) -> None:
     _done("secret", "delete", name, "--repo", repository)
 
 
-def command(repository: str, name: str, value: str | None) -> str:
+def make_command(repository: str, name: str, value: str | None) -> str:
     """What a person types to set a secret; without a value gh asks for it."""
     body = ["--body", value] if value is not None else []
     return shlex.join(["gh", "secret", "set", name, "--repo", repository, *body])

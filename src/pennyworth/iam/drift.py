@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pennyworth.aws.account import Account, absent_as_none
+from pennyworth.aws.account import Account
+from pennyworth.aws.errors import get_or_none
+from pennyworth.host.lists import as_list
 from pennyworth.iam.bootstrap_template.template import ATTACHED, FIRST, VIEW
 from pennyworth.iam.passrole.document import ACTION, SERVICE_KEY, SID, Document, difference, same, text
 from pennyworth.iam.passrole.versions import ManagedPolicy
@@ -22,12 +24,12 @@ class Drift:
 
     what: str
     detail: str
-    mend: Callable[[], object] | None
+    put_back: Callable[[], object] | None
     """Puts it back; None where only the stack can."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Made:
+class _ExpectedRole:
     """A role as it was made."""
 
     name: str
@@ -36,31 +38,31 @@ class _Made:
     documents: list[str]
 
 
-def _roles(settings: Settings) -> Iterator[_Made]:
-    attached = [document for document in _present(settings) if document in ATTACHED]
-    yield _Made(DEPLOY_ROLE, settings.subjects(), "deploy-boundary", attached)
+def _list_roles(settings: Settings) -> Iterator[_ExpectedRole]:
+    attached = [document for document in _list_present(settings) if document in ATTACHED]
+    yield _ExpectedRole(DEPLOY_ROLE, settings.subjects(), "deploy-boundary", attached)
     if settings.views:
-        yield _Made(VIEW_ROLE, settings.view_subjects(), VIEW, [VIEW])
+        yield _ExpectedRole(VIEW_ROLE, settings.view_subjects(), VIEW, [VIEW])
 
 
-def drifts(account: Account, settings: Settings) -> Iterator[Drift]:
+def find_drifts(account: Account, settings: Settings) -> Iterator[Drift]:
     """Whatever of the roles, their trust, their policies and boundaries is not as the documents say.
 
     A PassRole statement that names the stack's own roles, as `tighten-passrole` writes it, is as it must be.
     """
-    for made in _roles(settings):
-        role = absent_as_none(account.client("iam").get_role, RoleName=made.name)
+    for made in _list_roles(settings):
+        role = get_or_none(account.client("iam").get_role, RoleName=made.name)
         if role is None:
             yield Drift(f"role {made.name}", "it is not there", None)
         else:
-            yield from _of_role(account, settings, made, role["Role"])
-    for document in _present(settings):
-        yield from _of_policy(account, settings, document)
+            yield from _find_role_drifts(account, settings, made, role["Role"])
+    for document in _list_present(settings):
+        yield from _find_policy_drifts(account, settings, document)
 
 
-def trust(account: Account, settings: Settings, subjects: list[str] | None = None) -> Document:
+def make_trust_policy(account: Account, settings: Settings, subjects: list[str] | None = None) -> Document:
     """The trust policy that a role must have: the deploy role, unless other subjects are given."""
-    values = settings.values(account.number, account.partition)
+    values = settings.values(account.id, account.partition)
     return filled("trust", values | ({"SUBJECTS": subjects} if subjects else {}))
 
 
@@ -72,9 +74,9 @@ def narrowed(document: Mapping[str, Any], stack: str) -> list[dict[str, Any]]:
         services = statement.get("Condition", {}).get("StringEquals", {}).get(SERVICE_KEY, "*")
         if (
             statement["Effect"] != "Allow"
-            or _listed(statement["Action"]) != [ACTION]
-            or not all(named.fullmatch(arn) for arn in _listed(statement.get("Resource", "*")))
-            or any("*" in service for service in _listed(services))
+            or as_list(statement["Action"]) != [ACTION]
+            or not all(named.fullmatch(arn) for arn in as_list(statement.get("Resource", "*")))
+            or any("*" in service for service in as_list(services))
         ):
             return []
     return own
@@ -89,30 +91,32 @@ def kept(document: Document, statements: list[dict[str, Any]]) -> Document:
     return {**document, "Statement": [*others[:place], *statements, *others[place:]]}
 
 
-def _present(settings: Settings) -> list[str]:
+def _list_present(settings: Settings) -> list[str]:
     """The documents that are managed policies in this account."""
     absent = {FIRST: settings["FirstDeployment"] == "no", VIEW: not settings.views}
     return [name for name in MANAGED_POLICIES if not absent.get(name)]
 
 
-def _of_role(account: Account, settings: Settings, made: _Made, role: Mapping[str, Any]) -> Iterator[Drift]:
+def _find_role_drifts(
+    account: Account, settings: Settings, made: _ExpectedRole, role: Mapping[str, Any]
+) -> Iterator[Drift]:
     iam = account.client("iam")
     which = "" if made.name == DEPLOY_ROLE else f" of {made.name}"
-    expected = trust(account, settings, made.subjects)
+    expected = make_trust_policy(account, settings, made.subjects)
     if not same(role["AssumeRolePolicyDocument"], expected):
         yield Drift(
             f"trust policy{which}",
             difference(role["AssumeRolePolicyDocument"], expected),
             lambda: iam.update_assume_role_policy(RoleName=made.name, PolicyDocument=text(expected)),
         )
-    boundary = account.arn(f"policy/{MANAGED_POLICIES[made.boundary]}")
+    boundary = account.policy(MANAGED_POLICIES[made.boundary])
     if role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn") != boundary:
         yield Drift(
             f"role's boundary{which}",
             f"it is not {MANAGED_POLICIES[made.boundary]}",
             lambda: iam.put_role_permissions_boundary(RoleName=made.name, PermissionsBoundary=boundary),
         )
-    wanted = {account.arn(f"policy/{MANAGED_POLICIES[name]}") for name in made.documents}
+    wanted = {account.policy(MANAGED_POLICIES[name]) for name in made.documents}
     pages = iam.get_paginator("list_attached_role_policies").paginate(RoleName=made.name)
     attached = {policy["PolicyArn"] for page in pages for policy in page["AttachedPolicies"]}
     for arn in sorted(wanted - attached):
@@ -135,20 +139,16 @@ def _of_role(account: Account, settings: Settings, made: _Made, role: Mapping[st
         )
 
 
-def _of_policy(account: Account, settings: Settings, document: str) -> Iterator[Drift]:
+def _find_policy_drifts(account: Account, settings: Settings, document: str) -> Iterator[Drift]:
     name = MANAGED_POLICIES[document]
-    arn = account.arn(f"policy/{name}")
-    if absent_as_none(account.client("iam").get_policy, PolicyArn=arn) is None:
+    arn = account.policy(name)
+    if get_or_none(account.client("iam").get_policy, PolicyArn=arn) is None:
         yield Drift(f"policy {name}", "it is not there", None)
         return
     policy = ManagedPolicy(arn, account.client("iam"))
-    _, actual = policy.current()
-    expected = filled(document, settings.values(account.number, account.partition))
+    _, actual = policy.fetch_current()
+    expected = filled(document, settings.values(account.id, account.partition))
     if document == "deployment":
         expected = kept(expected, narrowed(actual, settings["StackName"]))
     if not same(actual, expected):
         yield Drift(f"policy {name}", difference(actual, expected), lambda: policy.put(expected))
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]

@@ -13,12 +13,14 @@ from functools import partial
 from botocore.exceptions import ClientError
 
 from pennyworth.aws import certificates
-from pennyworth.aws.account import STACK, Account, Unprepared, absent_as_none, parameters
+from pennyworth.aws.account import STACK, Account, Unprepared
+from pennyworth.aws.errors import get_or_none
+from pennyworth.aws.snapshot import parameters_of
 from pennyworth.aws.stack import Stack
 from pennyworth.github import gh_cli
 from pennyworth.host.progress import say, step
 from pennyworth.iam.bootstrap_template.template import TEMPLATE
-from pennyworth.iam.drift import drifts, kept, narrowed
+from pennyworth.iam.drift import find_drifts, kept, narrowed
 from pennyworth.iam.passrole.document import same
 from pennyworth.iam.passrole.versions import ManagedPolicy
 from pennyworth.iam.policy.documents import DEPLOY_ROLE, MANAGED_POLICIES, VIEW_ROLE
@@ -62,8 +64,8 @@ class Plan:
         self._unset: list[str] = []
         """The secrets that a person has to think of, and has not."""
         self._new_key = f"sk-{secrets.token_urlsafe(_NEW_KEY_BYTES)}" if new_key else ""
-        self.steps = [*self._stacks(), *self._drifted(), *self._certificates()]
-        self.steps += self._secrets(any(step.changes for step in self.steps))
+        self.steps = [*self._plan_stacks(), *self._plan_repairs(), *self._plan_certificates()]
+        self.steps += self._plan_secrets(any(step.changes for step in self.steps))
 
     @property
     def changes(self) -> bool:
@@ -94,14 +96,14 @@ class Plan:
         """What a person has yet to do; empty for nothing."""
         lines = []
         repository, values = self._settings["Repository"], self.secrets()
-        if gh_cli.logged_in():
+        if gh_cli.is_logged_in():
             values = dict.fromkeys(self._unset)
             if values:
                 lines.append("Set these yourself, as nobody else knows them:")
         else:
             values |= {KEYS: None}  # gh asks for it: arguments can be read by everybody
             lines.append("gh is not logged in here. Set the repository's secrets where it is, or by hand:")
-        lines += [f"    {gh_cli.command(repository, name, value)}" for name, value in values.items()]
+        lines += [f"    {gh_cli.make_command(repository, name, value)}" for name, value in values.items()]
         if self._new_key:
             lines += ["The key for your callers, shown this once:", f"    {self._new_key}"]
         return "\n".join(lines)
@@ -109,12 +111,12 @@ class Plan:
     def secrets(self) -> dict[str, str | None]:
         """The repository's secrets; None for one whose value a person has to think of."""
         values: dict[str, str | None] = {
-            "AWS_DEPLOY_ROLE_ARN": self._account.arn(f"role/{DEPLOY_ROLE}"),
+            "AWS_DEPLOY_ROLE_ARN": self._account.role(DEPLOY_ROLE),
             "AWS_REGION": self._settings.region,
             "STACK_NAME": self._settings["StackName"],
         }
         if self._settings.views:
-            values["AWS_VIEW_ROLE_ARN"] = self._account.arn(f"role/{VIEW_ROLE}")
+            values["AWS_VIEW_ROLE_ARN"] = self._account.role(VIEW_ROLE)
         if self._settings.domain:
             values |= {
                 "BASE_DOMAIN": self._settings["BaseDomain"],
@@ -123,21 +125,21 @@ class Plan:
             }
         return values | {KEYS: self._new_key or None, "PROVIDER_CREDENTIALS": None}
 
-    def _stacks(self) -> Iterator[Step]:
+    def _plan_stacks(self) -> Iterator[Step]:
         """The stack itself and, where IAM reports elsewhere, the copy there that makes nothing but alerts."""
         here, home = self._settings.region, self._account.home
-        yield self._stack(here, self._settings)
+        yield self._plan_stack(here, self._settings)
         alerts = self._settings["AlertEmail"] != ""
         if home != here:
             if alerts:
-                yield self._stack(home, Settings.of({**self._settings.parameters, "Part": "alerts"}))
-            elif parameters(self._account.stack(region=home)).get("Part") == "alerts":
+                yield self._plan_stack(home, Settings.of({**self._settings.parameters, "Part": "alerts"}))
+            elif parameters_of(self._account.describe_stack(region=home)).get("Part") == "alerts":
                 what, why = f"stack {STACK} in {home}", "delete it: no alerts are wanted"
                 yield Step(what, (why,), partial(delete_stack, self._account, home))
 
-    def _stack(self, region: str, settings: Settings) -> Step:
-        there = self._account.stack(region=region)
-        before = parameters(there)
+    def _plan_stack(self, region: str, settings: Settings) -> Step:
+        there = self._account.describe_stack(region=region)
+        before = parameters_of(there)
         wanted = dict(settings.parameters)
         changes = []
         if there is None:
@@ -152,11 +154,10 @@ class Plan:
                 for name, value in wanted.items()
                 if before.get(name, "") != value
             ]
-            if self._outdated(region):
+            if self._is_outdated(region):
                 changes.append("bring it up to this version of policies/bootstrap.yaml")
-            status = str(there["StackStatus"])
-            if not status.endswith("_COMPLETE") or status == "ROLLBACK_COMPLETE":
-                changes.append(f"try again: it is in {status}")
+            if not there.status.endswith("_COMPLETE") or there.status == "ROLLBACK_COMPLETE":
+                changes.append(f"try again: it is in {there.status}")
         return Step(
             f"stack {STACK} in {region}",
             tuple(changes),
@@ -164,44 +165,46 @@ class Plan:
         )
 
     def _deploy(self, region: str, wanted: Mapping[str, str]) -> None:
-        arn = self._account.arn(f"policy/{MANAGED_POLICIES['deployment']}")
+        arn = self._account.policy(MANAGED_POLICIES["deployment"])
         policy = ManagedPolicy(arn, self._account.client("iam"))
-        exists = absent_as_none(self._account.client("iam").get_policy, PolicyArn=arn) is not None
+        exists = get_or_none(self._account.client("iam").get_policy, PolicyArn=arn) is not None
         narrow = (
-            narrowed(policy.current()[1], wanted["StackName"]) if exists and wanted["Part"] == "all" else []
+            narrowed(policy.fetch_current()[1], wanted["StackName"])
+            if exists and wanted["Part"] == "all"
+            else []
         )
         deploy_stack(self._account, region, wanted)
         if narrow:
             # CloudFormation writes the policy anew where its document changed, PassRole by the names' beginning
-            _, document = policy.current()
+            _, document = policy.fetch_current()
             if not same(kept(document, narrow), document):
                 with step("PassRole stays with the roles that it named"):
                     policy.put(kept(document, narrow))
         if wanted["Part"] == "all":
             self._put_back()
 
-    def _drifted(self) -> Iterator[Step]:
+    def _plan_repairs(self) -> Iterator[Step]:
         """What somebody changed by hand, of which CloudFormation knows nothing."""
-        stack = self._account.stack()
-        if stack is None or self._outdated(self._settings.region):
+        stack = self._account.describe_stack()
+        if stack is None or self._is_outdated(self._settings.region):
             return  # `_deploy` looks once it is up to date
-        found = drifts(self._account, Settings.of(parameters(stack)))
-        changes = tuple(f"put {drift.what} back: {drift.detail}" for drift in found if drift.mend)
+        found = find_drifts(self._account, Settings.of(stack.parameters))
+        changes = tuple(f"put {drift.what} back: {drift.detail}" for drift in found if drift.put_back)
         yield Step("the roles and their policies", changes, self._put_back)
 
     def _put_back(self) -> None:
-        for drift in drifts(self._account, self._settings):
-            if drift.mend:
+        for drift in find_drifts(self._account, self._settings):
+            if drift.put_back:
                 with step(f"{drift.what}: put back"):
-                    drift.mend()
+                    drift.put_back()
 
-    def _outdated(self, region: str) -> bool:
+    def _is_outdated(self, region: str) -> bool:
         """Whether a stack was made by another version of the template."""
         client = self._account.client("cloudformation", region)
         original = client.get_template(StackName=STACK, TemplateStage="Original")["TemplateBody"]
         return bool(original != TEMPLATE.read_text())
 
-    def _certificates(self) -> Iterator[Step]:
+    def _plan_certificates(self) -> Iterator[Step]:
         domain = self._settings.domain
         if not domain:
             return
@@ -212,7 +215,7 @@ class Plan:
         if found is None:
             changes.append(f"request it in {self._account.region}, and prove it by a record in {zone}")
         else:
-            records = certificates.missing_records(self._account, domain, zone, self._certificate)
+            records = certificates.find_missing_records(self._account, domain, zone, self._certificate)
             changes += [f"write its proof into {zone}: {record['Name']}" for record in records]
             if found["Status"] != "ISSUED":
                 changes.append("wait until it is issued")
@@ -225,15 +228,14 @@ class Plan:
         with step(f"certificate for {domain} (some minutes)") as detail:
             certificates.wait(self._account, self._certificate, self._wait_seconds, report=detail)
 
-    def _secrets(self, changing: bool) -> Iterator[Step]:
-        if not gh_cli.logged_in():
+    def _plan_secrets(self, changing: bool) -> Iterator[Step]:
+        if not gh_cli.is_logged_in():
             return
         repository = self._settings["Repository"]
-        present = gh_cli.secrets(repository)
+        present = gh_cli.list_secrets(repository)
         # what GitHub keeps can't be read: a secret that is older than what it names is set again
-        stack = None if changing else self._account.stack()
-        changed = stack.get("LastUpdatedTime", stack["CreationTime"]) if stack else None
-        since = changed.replace(microsecond=0) if changed else None  # GitHub tells whole seconds
+        stack = None if changing else self._account.describe_stack()
+        since = stack.begun.replace(microsecond=0) if stack else None  # GitHub tells whole seconds
         wanted = [
             name
             for name, value in self.secrets().items()
@@ -265,12 +267,16 @@ def deploy_stack(account: Account, region: str, wanted: Mapping[str, str]) -> No
     """
     client = account.client("cloudformation", region)
     stack = Stack(STACK, region)
-    if stack.status() in {"ROLLBACK_COMPLETE", "REVIEW_IN_PROGRESS"}:  # holds nothing, and takes no update
+    there = stack.describe()
+    if there and there.status in {
+        "ROLLBACK_COMPLETE",
+        "REVIEW_IN_PROGRESS",
+    }:  # holds nothing, takes no update
         delete_stack(account, region)
-    exists = stack.status() is not None
-    marker = stack.last_event()
+        there = None
+    marker = stack.fetch_last_event()
     try:
-        (client.update_stack if exists else client.create_stack)(
+        (client.update_stack if there else client.create_stack)(
             StackName=STACK,
             TemplateBody=TEMPLATE.read_text(),
             Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in wanted.items()],
@@ -283,9 +289,9 @@ def deploy_stack(account: Account, region: str, wanted: Mapping[str, str]) -> No
             f"CloudFormation refuses the stack: {failure.response['Error']['Message']}"
         ) from failure
     with step(f"stack {STACK} in {region}"):
-        status = _followed(stack, marker)
+        status = _follow(stack, marker)
     if not status.endswith("_COMPLETE") or "ROLLBACK" in status:
-        cause = stack.first_cause(stack.events_since(marker))
+        cause = stack.find_first_cause(stack.fetch_events_since(marker))
         raise Unprepared(f"The stack {STACK} is in {status}: {cause or 'see its events in the console'}")
 
 
@@ -295,26 +301,27 @@ def delete_stack(account: Account, region: str) -> None:
     Raises:
         Unprepared: something of it could not be deleted; says what.
     """
-    found = account.stack(region=region)
+    found = account.describe_stack(region=region)
     if found is None:
         return
-    stack = Stack(found["StackId"], region)  # by its id a stack can be asked for when it is gone
-    marker = stack.last_event()
+    stack = Stack(found.id, region)  # by its id a stack can be asked for when it is gone
+    marker = stack.fetch_last_event()
     account.client("cloudformation", region).delete_stack(StackName=STACK)
     with step(f"deleting the stack {STACK} in {region}"):
-        status = _followed(stack, marker)
+        status = _follow(stack, marker)
     if status not in {"DELETE_COMPLETE", ""}:
-        cause = stack.first_cause(stack.events_since(marker))
+        cause = stack.find_first_cause(stack.fetch_events_since(marker))
         raise Unprepared(f"The stack {STACK} is in {status}: {cause or 'see its events in the console'}")
 
 
-def _followed(stack: Stack, marker: str | None) -> str:
+def _follow(stack: Stack, marker: str | None) -> str:
     """Tell of a stack's events until its operation has ended; the state that it ended in."""
     deadline = time.monotonic() + _STACK_SECONDS
     told = 0
     while True:
-        status = stack.status() or ""
-        events = stack.events_since(marker)
+        now = stack.describe()
+        status = now.status if now else ""
+        events = stack.fetch_events_since(marker)
         for event in events[told:]:
             if event.resource != STACK:
                 say(f"      {event.status:<20} {event.type} {event.resource}")

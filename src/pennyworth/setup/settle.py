@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
-from pennyworth.aws.account import Account, Unprepared, parameters
+from pennyworth.aws.account import Account, Unprepared
+from pennyworth.aws.snapshot import parameters_of
 from pennyworth.github import gh_cli
 from pennyworth.iam.bootstrap_template.template import PARAMETERS
 from pennyworth.iam.settings import Settings, WrongSetting
@@ -21,12 +22,14 @@ def settle(account: Account, given: Mapping[str, str], ask: Ask | None) -> Setti
     Raises:
         Unprepared: something is missing, or not as it must be.
     """
-    before = {name: value for name, value in parameters(account.stack()).items() if name in PARAMETERS}
+    before = {
+        name: value for name, value in parameters_of(account.describe_stack()).items() if name in PARAMETERS
+    }
     known = {**before, **given, "Region": account.region}
     _repository(known, given, ask)
     _domain(account, known, ask if not before else None)
     if not account.makes_provider():
-        known["ExistingOidcProviderArn"] = account.provider if account.client_ids() is not None else ""
+        known["ExistingOidcProviderArn"] = account.provider if account.fetch_client_ids() is not None else ""
     try:
         return Settings.of(known)
     except WrongSetting as wrong:
@@ -36,12 +39,12 @@ def settle(account: Account, given: Mapping[str, str], ask: Ask | None) -> Setti
 def _repository(known: dict[str, str], given: Mapping[str, str], ask: Ask | None) -> None:
     """Find the repository and its numbers."""
     if "Repository" in given or not known.get("Repository"):
-        found = gh_cli.repository(given.get("Repository", ""))
+        found = gh_cli.find_repository(given.get("Repository", ""))
         name = found.name if found else ""
         if ask and "Repository" not in given:
             answer = ask("Which repository shall deploy (OWNER/NAME)?", name)
             if answer != name:
-                found = gh_cli.repository(answer)
+                found = gh_cli.find_repository(answer)
         if found is None:
             raise Unprepared("Which repository shall deploy? Give --repository OWNER/NAME.")
         if found.name != known.get("Repository"):
@@ -59,7 +62,7 @@ def _domain(account: Account, known: dict[str, str], ask: Ask | None) -> None:
     if not domain:
         known["HostedZoneId"] = ""
     elif not known.get("HostedZoneId"):
-        zones = account.hosted_zones(domain)
+        zones = account.find_hosted_zones(domain)
         nearest = [zone for zone in zones if zone[1] == zones[0][1]]
         if not nearest:
             raise Unprepared(

@@ -5,15 +5,21 @@ from contextlib import suppress
 from typing import Any
 
 from pennyworth.aws import certificates
-from pennyworth.aws.account import STACK, Account, Unprepared, parameters
+from pennyworth.aws.account import STACK, Account, Unprepared
+from pennyworth.aws.snapshot import parameters_of
 from pennyworth.github import gh_cli
 from pennyworth.host.progress import say, step
 from pennyworth.iam.policy.documents import DEPLOY_ROLE, VIEW_ROLE
 from pennyworth.setup.plan import delete_stack
 
 SECRETS = (
-    *("AWS_DEPLOY_ROLE_ARN", "AWS_VIEW_ROLE_ARN", "AWS_REGION", "STACK_NAME"),
-    *("BASE_DOMAIN", "ROUTE53_HOSTED_ZONE_ID", "ACM_CERTIFICATE_ARN"),
+    "AWS_DEPLOY_ROLE_ARN",
+    "AWS_VIEW_ROLE_ARN",
+    "AWS_REGION",
+    "STACK_NAME",
+    "BASE_DOMAIN",
+    "ROUTE53_HOSTED_ZONE_ID",
+    "ACM_CERTIFICATE_ARN",
 )
 
 
@@ -28,11 +34,11 @@ def take_back(account: Account, confirmed: Callable[[str], bool]) -> list[str]:
     Raises:
         Unprepared: the endpoint is still there, or something could not be deleted.
     """
-    settings = parameters(account.stack())
+    settings = parameters_of(account.describe_stack())
     if not settings:
         raise Unprepared(f"There is no stack {STACK} in {account.region}.")
     endpoint = settings["StackName"]
-    if account.stack(endpoint) is not None:
+    if account.describe_stack(endpoint) is not None:
         raise Unprepared(
             f"The stack {endpoint} is still there, and its role needs the boundary that would go. Delete it first:"
             f" sam delete --stack-name {endpoint} --region {account.region}"
@@ -41,17 +47,18 @@ def take_back(account: Account, confirmed: Callable[[str], bool]) -> list[str]:
     domain = f"api.{base}"
     found = certificates.find(account, domain) if base else None
     requested = (
-        found["CertificateArn"] if found and certificates.ours(account, found["CertificateArn"]) else ""
+        found["CertificateArn"] if found and certificates.is_ours(account, found["CertificateArn"]) else ""
     )
     regions = [
         region
         for region in {account.region: None, account.home: None}
-        if region == account.region or parameters(account.stack(region=region)).get("Part") == "alerts"
+        if region == account.region
+        or parameters_of(account.describe_stack(region=region)).get("Part") == "alerts"
     ]
     provider = account.provider if account.makes_provider() else ""
-    others = list(_others(account)) if provider else []
+    others = list(_list_other_roles(account)) if provider else []
     repository = settings["Repository"]
-    present = sorted(set(SECRETS) & set(gh_cli.secrets(repository))) if gh_cli.logged_in() else []
+    present = sorted(set(SECRETS) & set(gh_cli.list_secrets(repository))) if gh_cli.is_logged_in() else []
     goes = [
         *(f"stack {STACK} in {region}" for region in regions),
         *([f"identity provider {provider}"] if provider and not others else []),
@@ -71,7 +78,7 @@ def take_back(account: Account, confirmed: Callable[[str], bool]) -> list[str]:
             account.client("iam").delete_open_id_connect_provider(OpenIDConnectProviderArn=provider)
     elif provider:
         remains.append(f"the identity provider {provider}, which these roles trust, too: {', '.join(others)}")
-    elif account.client_ids() is not None:
+    elif account.fetch_client_ids() is not None:
         remains.append(f"the identity provider {account.provider}, which was there before")
     if requested and not certificates.delete(account, domain, zone, requested):
         remains.append(f"the certificate {requested}, which something still uses")
@@ -79,11 +86,11 @@ def take_back(account: Account, confirmed: Callable[[str], bool]) -> list[str]:
         remains.append(f"the certificate {found['CertificateArn']}, which was there before")
     for name in present:
         gh_cli.delete_secret(repository, name)
-    if not gh_cli.logged_in():
+    if not gh_cli.is_logged_in():
         remains += [
             f"the repository's secret: gh secret delete {name} --repo {repository}" for name in SECRETS
         ]
-    bucket = account.stack("aws-sam-cli-managed-default")
+    bucket = account.describe_stack("aws-sam-cli-managed-default")
     if bucket is not None:
         remains.append(
             "the stack aws-sam-cli-managed-default, in whose bucket sam keeps packages; others may use it"
@@ -91,7 +98,7 @@ def take_back(account: Account, confirmed: Callable[[str], bool]) -> list[str]:
     return remains
 
 
-def _others(account: Account) -> Iterator[str]:
+def _list_other_roles(account: Account) -> Iterator[str]:
     """The roles that trust GitHub's identity provider, but ours."""
     for page in account.client("iam").get_paginator("list_roles").paginate():
         for role in page["Roles"]:

@@ -11,9 +11,9 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from pennyworth.aws.source_template import SourceTemplate
 from pennyworth.host.environments import environment
 from pennyworth.host.places import ROOT
-from pennyworth.iam.policy.template import transformed
 from pennyworth.local.aws.server import LocalAws
 
 from .conftest import REGION, client
@@ -124,6 +124,9 @@ def test_the_list_is_the_schemas_and_holds_the_templates_types() -> None:
         key=len,
     )
     by_ministack = {"AWS::IAM::Role", "AWS::CertificateManager::Certificate"}
-    kinds = {resource["Type"] for resource in transformed(ROOT / "template.yaml", {})["Resources"].values()}
+    kinds = {
+        resource["Type"]
+        for resource in SourceTemplate.read(ROOT / "template.yaml").transform({})["Resources"].values()
+    }
     assert kinds - by_ministack == set(listed)
     assert {kind: sorted(names.split()) for kind, names in listed.items()} == create_only(listed)

@@ -13,7 +13,7 @@ from .conftest import RUNTIME, client
 STACK = "gradual"
 TEMPLATE = f"""
 Parameters:
-  Release: {{Type: String}}
+  ConfigHash: {{Type: String}}
 Resources:
   Role:
     Type: AWS::IAM::Role
@@ -30,12 +30,12 @@ Resources:
       Runtime: {RUNTIME}
       Handler: index.handler
       Role: !GetAtt Role.Arn
-      Description: !Ref Release
+      Description: !Ref ConfigHash
       Code: {{ZipFile: "def handler(event, context): return 1"}}
   Version:
     Type: AWS::Lambda::Version
     UpdateReplacePolicy: Retain
-    Properties: {{FunctionName: !Ref Function, Description: !Ref Release}}
+    Properties: {{FunctionName: !Ref Function, Description: !Ref ConfigHash}}
   Alias:
     Type: AWS::Lambda::Alias
     UpdatePolicy:
@@ -85,7 +85,7 @@ class Stack:
             WaiterError: it failed.
         """
         call = self._stacks.create_stack if creates else self._stacks.update_stack
-        given = [{"ParameterKey": "Release", "ParameterValue": release}]
+        given = [{"ParameterKey": "ConfigHash", "ParameterValue": release}]
         call(StackName=STACK, TemplateBody=TEMPLATE, Parameters=given, Capabilities=["CAPABILITY_IAM"])
         waiter = self._stacks.get_waiter(f"stack_{'create' if creates else 'update'}_complete")
         waiter.wait(StackName=STACK, WaiterConfig={"Delay": 1, "MaxAttempts": 30})

@@ -28,7 +28,7 @@ class Finding:
     place: str
     """The setting: `model_list[0].litellm_params.api_key`."""
     message: str
-    """What is the matter and how to mend it. Never holds a secret."""
+    """What is the matter and how to fix it. Never holds a secret."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,19 +4,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 FUNCTION_VARIABLES = frozenset(
-    [
+    {
         # https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
-        *(
-            "AWS_REGION",
-            "AWS_DEFAULT_REGION",
-            "AWS_ACCESS_KEY_ID",
-            "AWS_SECRET_ACCESS_KEY",
-            "AWS_SESSION_TOKEN",
-        ),
-        *("AWS_LAMBDA_FUNCTION_NAME", "LANG", "TZ"),
+        "AWS_REGION",
+        "AWS_DEFAULT_REGION",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "AWS_LAMBDA_FUNCTION_NAME",
+        "LANG",
+        "TZ",
         # template.yaml's
-        *("LITELLM_MODEL_PROVIDER", "LITELLM_API_KEYS", "CORS_ALLOW_ORIGINS"),
-    ]
+        "LITELLM_MODEL_PROVIDER",
+        "LITELLM_API_KEYS",
+        "CORS_ALLOW_ORIGINS",
+    }
 )
 """Variables that the function has without anybody's doing."""
 

@@ -1,12 +1,12 @@
 """The stack's alarms."""
 
-from pennyworth.checks.health.finding import Saying, ok, unhealthy, warning
+from pennyworth.checks.finding import Findings, ok, unhealthy, warning
 from pennyworth.checks.health.subject import Subject
 
 
-def alarms(subject: Subject) -> Saying:
+def check_alarms(subject: Subject) -> Findings:
     """Whether one has gone off."""
-    names = subject.resources("AWS::CloudWatch::Alarm")
+    names = subject.list_resources("AWS::CloudWatch::Alarm")
     if not names:
         yield ok("the stack has none")
         return

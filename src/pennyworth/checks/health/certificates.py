@@ -5,7 +5,7 @@ import ssl
 import time
 
 from pennyworth.aws.certificates import expiry
-from pennyworth.checks.health.finding import Said, Saying, ok, unhealthy, unknown, warning
+from pennyworth.checks.finding import Finding, Findings, ok, unhealthy, unknown, warning
 from pennyworth.checks.health.subject import Subject
 
 _WARNING_DAYS = 30
@@ -26,13 +26,13 @@ _RENEWAL = {
 }
 
 
-def certificate(subject: Subject) -> Saying:
+def check_certificate(subject: Subject) -> Findings:
     """What ACM says of it."""
     if not subject.domain:
         yield ok("none is needed without a custom domain")
         return
     given = subject.parameters.get("AcmCertificateArn", "")
-    arn = given or next(iter(subject.resources("AWS::CertificateManager::Certificate")), "")
+    arn = given or next(iter(subject.list_resources("AWS::CertificateManager::Certificate")), "")
     if not arn:
         yield unknown("the stack names no certificate")
         return
@@ -59,7 +59,7 @@ def certificate(subject: Subject) -> Saying:
     )
 
 
-def served_certificate(subject: Subject) -> Saying:
+def check_served_certificate(subject: Subject) -> Findings:
     """What the endpoint shows to whoever calls it."""
     if not subject.domain:
         yield ok("none is needed without a custom domain")
@@ -67,10 +67,10 @@ def served_certificate(subject: Subject) -> Saying:
     if subject.tls is None:
         yield unknown("the local AWS speaks no TLS")
         return
-    yield shown(subject.domain, subject.tls, subject.limits.certificate_days)
+    yield check_shown_certificate(subject.domain, subject.tls, subject.limits.certificate_days)
 
 
-def shown(domain: str, address: tuple[str, int], limit: float) -> Said:
+def check_shown_certificate(domain: str, address: tuple[str, int], limit: float) -> Finding:
     """Shake hands with TLS, and judge the certificate that is shown.
 
     Args:
@@ -108,11 +108,11 @@ def shown(domain: str, address: tuple[str, int], limit: float) -> Said:
     )
 
 
-def _judged(ends: float, which: str, mend: str, limit: float) -> Said:
+def _judged(ends: float, which: str, fix: str, limit: float) -> Finding:
     days = (ends - time.time()) / _DAY_SECONDS
     if days < 0:
-        return unhealthy(f"{which} ended {-days:.0f} days ago", mend)
+        return unhealthy(f"{which} ended {-days:.0f} days ago", fix)
     detail = f"{which} is good for {days:.0f} more days"
     if days < limit:
-        return unhealthy(detail, mend)
-    return warning(detail, mend) if days < _WARNING_DAYS else ok(detail)
+        return unhealthy(detail, fix)
+    return warning(detail, fix) if days < _WARNING_DAYS else ok(detail)

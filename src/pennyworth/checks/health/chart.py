@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, timedelta
 from statistics import median
 
-from pennyworth.checks.health.finding import Verdict
+from pennyworth.checks.finding import Verdict
 from pennyworth.checks.health.history import Entry
 from pennyworth.github.actions import table
 

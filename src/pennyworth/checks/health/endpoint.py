@@ -1,7 +1,7 @@
 """The endpoint itself, tried lightly: nothing of it asks a model, so it costs no token."""
 
 from pennyworth.checks import smoke
-from pennyworth.checks.health.finding import Saying, ok, unhealthy
+from pennyworth.checks.finding import Findings, ok, unhealthy
 from pennyworth.checks.health.subject import Subject
 
 LIGHT = ("health", "no-key", "wrong-key", "models", "malformed", "cors")
@@ -12,7 +12,7 @@ OF_A_KEY = ("models", "malformed")
 _TIMEOUT_SECONDS = 30.0
 
 
-def endpoint(subject: Subject) -> Saying:
+def check_endpoint(subject: Subject) -> Findings:
     """Whether it answers as it should."""
     if not subject.base_url:
         yield unhealthy("the stack has no endpoint", "Deploy it with this repository's template.")

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pennyworth.checks.health.finding import Finding, Verdict, overall
+from pennyworth.checks.finding import Finding, Verdict, overall
 
 ENTRIES = 540
 """How many are kept: 90 days of a run every four hours."""
@@ -46,7 +46,7 @@ def entry(findings: Sequence[Finding], now: datetime) -> Entry:
     """What is kept of a run."""
     figures: dict[str, float] = {}
     for finding in findings:
-        figures.update(finding.said.figures)
+        figures.update(finding.figures)
     up = figures.pop("up", None)
     return Entry(
         at=now.astimezone(UTC).isoformat(timespec="seconds"),

@@ -7,11 +7,11 @@ written.
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pennyworth.checks.health.finding import ICONS, Finding, Verdict, as_table, overall
+from pennyworth.checks.finding import ICONS, Finding, Verdict, as_table, overall
 from pennyworth.checks.health.history import wrong
 from pennyworth.github.rest import GitHub, GitHubFailed
 
@@ -66,7 +66,7 @@ class Report:
     @property
     def shown(self) -> list[Finding]:
         """The findings as strangers may read them."""
-        return [replace(one, said=one.said.hiding(self.hidden)) for one in self.findings]
+        return [one.hiding(self.hidden) for one in self.findings]
 
     @property
     def title(self) -> str:
@@ -127,7 +127,7 @@ def _unhealthy(github: GitHub, report: Report, open_ones: Sequence[tuple[int, St
         return f"Issue #{number} is open."
     gone = [f"- {ICONS[Verdict.OK]} {check}" for check in before.wrong if check not in now]
     new = [
-        f"- {ICONS[Verdict.UNHEALTHY]} {one.check}: {' '.join(one.said.detail.split())}"
+        f"- {ICONS[Verdict.UNHEALTHY]} {one.check}: {' '.join(one.detail.split())}"
         for one in report.shown
         if one.verdict == Verdict.UNHEALTHY and one.check not in before.wrong
     ]

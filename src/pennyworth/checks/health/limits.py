@@ -37,7 +37,12 @@ class Limits:
         )
 
 
-def described() -> dict[str, tuple[str, str]]:
+def names() -> list[str]:
+    """The limits' names, as Limits takes them."""
+    return [one.name for one in _fields()]
+
+
+def describe() -> dict[str, tuple[str, str]]:
     """Each limit's name with hyphens: what it is, and its default."""
     return {
         one.name.replace("_", "-"): (str(one.metadata["describe"]), f"{getattr(Limits(), one.name):g}")

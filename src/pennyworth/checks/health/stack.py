@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pennyworth.checks.health.finding import Said, Saying, Verdict, ok, unhealthy, unknown, warning
+from pennyworth.checks.finding import Finding, Findings, Verdict, ok, unhealthy, unknown, warning
 from pennyworth.checks.health.subject import Subject
 
 _LONGEST = timedelta(hours=2)
@@ -13,7 +13,7 @@ _LONGEST = timedelta(hours=2)
 
 _SOUND = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"})
 _BACK = frozenset({"UPDATE_ROLLBACK_COMPLETE", "IMPORT_ROLLBACK_COMPLETE"})
-_MEND = {
+_FIX = {
     "UPDATE_ROLLBACK_FAILED": "In CloudFormation's console choose 'Continue update rollback'.",
     "DELETE_IN_PROGRESS": "Somebody is deleting it. If that was not you, see in CloudTrail who it was.",
     "DELETE_FAILED": "Delete it in CloudFormation's console, keeping what can't be deleted, and deploy again.",
@@ -25,7 +25,7 @@ MOVED = ("AWS::Lambda::Alias", ("/FunctionVersion", "/RoutingConfig"))
 """What a rollback moves by design: the check `version` judges it."""
 
 
-def state(subject: Subject) -> Saying:
+def check_state(subject: Subject) -> Findings:
     """Whether it is in a state that it should be in."""
     status = subject.status
     if not status:
@@ -45,16 +45,16 @@ def state(subject: Subject) -> Saying:
         lasts = datetime.now(UTC) - subject.begun if subject.begun else timedelta()
         minutes = lasts.total_seconds() / 60
         if lasts < _LONGEST:
-            yield Said(Verdict.DEPLOYING, f"a deployment is at work, since {minutes:.0f} min ({status})")
+            yield Finding(Verdict.DEPLOYING, f"a deployment is at work, since {minutes:.0f} min ({status})")
         else:
             yield unhealthy(
                 f"{status} since {minutes:.0f} min", "See in CloudFormation's console what it waits for."
             )
     else:
-        yield unhealthy(status, _MEND.get(status, "Deploy again: the deployment workflow says what to do."))
+        yield unhealthy(status, _FIX.get(status, "Deploy again: the deployment workflow says what to do."))
 
 
-def drift(subject: Subject) -> Saying:
+def check_drift(subject: Subject) -> Findings:
     """Whether what the stack made is as it was made. Values are not told: they may be credentials."""
     limit = subject.limits.drift_seconds
     if not limit:
@@ -62,11 +62,11 @@ def drift(subject: Subject) -> Saying:
         return
     cloudformation = subject.account.client("cloudformation")
     begun = cloudformation.detect_stack_drift(StackName=subject.stack)["StackDriftDetectionId"]
-    found = _detected(cloudformation, begun, limit)
+    found = _await_detection(cloudformation, begun, limit)
     if found["DetectionStatus"] == "DETECTION_IN_PROGRESS":
         yield unknown(f"CloudFormation was not done after {limit:.0f} s", "The next run asks again.")
         return
-    drifted = list(_drifted(cloudformation, subject.stack))
+    drifted = list(_list_drifted(cloudformation, subject.stack))
     deleted = [one["LogicalResourceId"] for one in drifted if one["StackResourceDriftStatus"] == "DELETED"]
     changed = [told for one in drifted if (told := _changed(one))]
     if deleted:
@@ -89,7 +89,7 @@ def drift(subject: Subject) -> Saying:
         yield ok("everything is as it was deployed")
 
 
-def _detected(cloudformation: Any, detection: str, limit: float) -> Mapping[str, Any]:
+def _await_detection(cloudformation: Any, detection: str, limit: float) -> Mapping[str, Any]:
     """What became of the detection, as far as it got in a number of seconds."""
     until = time.monotonic() + limit
     while True:
@@ -101,7 +101,7 @@ def _detected(cloudformation: Any, detection: str, limit: float) -> Mapping[str,
         time.sleep(_POLL_SECONDS)
 
 
-def _drifted(cloudformation: Any, stack: str) -> Iterator[Mapping[str, Any]]:
+def _list_drifted(cloudformation: Any, stack: str) -> Iterator[Mapping[str, Any]]:
     """Every resource that is not as it was made; boto3 has no paginator for them."""
     more: dict[str, str] = {}
     while True:

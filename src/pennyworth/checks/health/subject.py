@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Any
 from urllib.parse import urlsplit
 
-from pennyworth.aws.account import Account, parameters
+from pennyworth.aws.account import Account
+from pennyworth.aws.snapshot import Snapshot, parameters_of
+from pennyworth.aws.stack import list_physical_ids
 from pennyworth.checks.health.limits import Limits
 from pennyworth.iam.policy.documents import DEPLOY_ROLE, MANAGED_POLICIES
 
@@ -34,31 +35,29 @@ class Subject:
     """The URL of an AWS emulator, where every domain is at one address and without TLS; empty for AWS."""
 
     @cached_property
-    def described(self) -> Mapping[str, Any] | None:
+    def described(self) -> Snapshot | None:
         """What CloudFormation says of the stack; None where there is none."""
-        return self.account.stack(self.stack)
+        return self.account.describe_stack(self.stack)
 
     @property
     def status(self) -> str:
         """The stack's state; empty where there is no stack."""
-        return str((self.described or {}).get("StackStatus", ""))
+        return self.described.status if self.described else ""
 
     @property
-    def outputs(self) -> dict[str, str]:
+    def outputs(self) -> Mapping[str, str]:
         """The stack's outputs by name."""
-        listed = (self.described or {}).get("Outputs", [])
-        return {output["OutputKey"]: output["OutputValue"] for output in listed}
+        return self.described.outputs if self.described else {}
 
     @property
-    def parameters(self) -> dict[str, str]:
+    def parameters(self) -> Mapping[str, str]:
         """The stack's parameters by name; **** for those that CloudFormation hides."""
-        return parameters(self.described)
+        return parameters_of(self.described)
 
     @property
     def begun(self) -> datetime | None:
         """When the operation that is at work on the stack, or was the last, began."""
-        described = self.described or {}
-        return described.get("LastUpdatedTime") or described.get("CreationTime")
+        return self.described.begun if self.described else None
 
     @property
     def base_url(self) -> str:
@@ -75,17 +74,10 @@ class Subject:
         """Where the custom domain's certificate is shown; None where TLS is spoken nowhere."""
         return (self.domain, _TLS_PORT) if self.domain and not self.emulator else None
 
-    def resources(self, kind: str) -> list[str]:
+    def list_resources(self, kind: str) -> list[str]:
         """The physical ids of the stack's resources of a type, such as AWS::CloudWatch::Alarm."""
-        pages = self.account.client("cloudformation").get_paginator("list_stack_resources")
-        return [
-            resource["PhysicalResourceId"]
-            for page in pages.paginate(StackName=self.stack)
-            for resource in page["StackResourceSummaries"]
-            if resource["ResourceType"] == kind
-            and resource.get("PhysicalResourceId")
-            and resource["ResourceStatus"] not in {"CREATE_FAILED", "DELETE_COMPLETE"}
-        ]
+        cloudformation = self.account.client("cloudformation")
+        return list(list_physical_ids(cloudformation, self.stack, kind).values())
 
     def hidden(self) -> list[str]:
         """What must stand nowhere that strangers read: GitHub masks secrets in logs, and nowhere else."""
@@ -93,7 +85,7 @@ class Subject:
         found = [
             self.stack,
             self.account.region,
-            self.account.number,
+            self.account.id,
             self.key or "",
             self.domain,
             api.partition(".")[0],

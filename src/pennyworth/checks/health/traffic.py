@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
-from pennyworth.checks.health.finding import Saying, ok, unhealthy, warning
+from pennyworth.checks.finding import Findings, ok, unhealthy, warning
 from pennyworth.checks.health.subject import Subject
 
 _HOUR_SECONDS = 3600
@@ -59,7 +59,7 @@ class Traffic:
         return 100 * self.total("failed") / self.total("requests") if self.total("requests") else 0.0
 
 
-def measured(subject: Subject) -> Traffic:
+def fetch_traffic(subject: Subject) -> Traffic:
     """Ask CloudWatch, in whole hours: with a percentile nothing can be added up."""
     now = datetime.now(UTC)
     from_hour = now - timedelta(hours=subject.limits.window_hours)
@@ -101,10 +101,10 @@ def measured(subject: Subject) -> Traffic:
     return Traffic(hours)
 
 
-def traffic(subject: Subject) -> Saying:
+def check_traffic(subject: Subject) -> Findings:
     """Whether requests succeed, and in time."""
     limits = subject.limits
-    seen = measured(subject)
+    seen = fetch_traffic(subject)
     requests, percent = seen.total("requests"), seen.error_percent
     window = f"in {limits.window_hours:g} hours"
     p95 = seen.slowest(limits.min_requests)

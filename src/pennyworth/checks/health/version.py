@@ -1,10 +1,10 @@
 """Which version of the function callers reach."""
 
-from pennyworth.checks.health.finding import Saying, ok, warning
+from pennyworth.checks.finding import Findings, ok, warning
 from pennyworth.checks.health.subject import Subject
 
 
-def version(subject: Subject) -> Saying:
+def check_version(subject: Subject) -> Findings:
     """Whether it is the one that the last deployment made."""
     outputs = subject.outputs
     alias, made = outputs.get("FunctionAlias", ""), outputs.get("FunctionVersion", "").rpartition(":")[2]
@@ -23,7 +23,7 @@ def version(subject: Subject) -> Saying:
     elif serving != made:
         yield warning(
             f"callers reach version {serving}, not {made} of the last deployment: it was rolled back",
-            "See in that workflow run's summary what had failed, mend it and deploy again.",
+            "See in that workflow run's summary what had failed, fix it and deploy again.",
         )
     else:
         yield ok(f"callers reach version {serving}, which the last deployment made")

@@ -17,6 +17,7 @@ from pennyworth.checks.smoke.endpoint import (
     chat,
     shortened,
 )
+from pennyworth.host.lists import split_list
 
 QUESTION = "What is the capital of France?"
 EXPECTED = "Paris"
@@ -141,7 +142,7 @@ def _cors(trial: Trial) -> str:
         )
     # by name, as `*` does not cover Authorization: https://fetch.spec.whatwg.org/#http-access-control-allow-headers
     for header, needed in (("methods", "post"), ("headers", "authorization"), ("headers", "content-type")):
-        listed = answer.headers.get(f"access-control-allow-{header}", "").lower().replace(" ", "").split(",")
+        listed = split_list(answer.headers.get(f"access-control-allow-{header}", "").lower())
         if needed not in listed:
             raise Unpromised(f"the preflight's Access-Control-Allow-{header.title()} lacks {needed}")
     return f"for {allowed}"

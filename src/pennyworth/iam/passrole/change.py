@@ -5,19 +5,18 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import boto3
 from botocore.exceptions import ClientError, NoCredentialsError
 
-from pennyworth.aws.account_id import Account
-from pennyworth.aws.stack import Stack
+from pennyworth.aws.account import Account, Unprepared
+from pennyworth.aws.errors import is_denied
+from pennyworth.github import actions
 from pennyworth.host.errors import OperationFailed
 from pennyworth.iam.passrole import document as documents
-from pennyworth.iam.passrole import roles as found
 from pennyworth.iam.passrole.document import Document
-from pennyworth.iam.passrole.roles import Role
-from pennyworth.iam.passrole.simulation import Finding, Simulation
+from pennyworth.iam.passrole.roles import Role, fetch_roles, foresee_roles
+from pennyworth.iam.passrole.simulation import Deviation, Simulation
 from pennyworth.iam.passrole.versions import ManagedPolicy, Version
 from pennyworth.iam.policy.documents import DEPLOY_ROLE, MANAGED_POLICIES
 
@@ -41,8 +40,48 @@ class Outcome:
     """What changed in it, as a unified diff; empty where nothing did."""
     roles: tuple[Role, ...] = ()
     """The roles that may be handed on, and to which services; none after a restoration."""
-    wider: tuple[Finding, ...] = ()
+    wider: tuple[Deviation, ...] = ()
     """What can be handed on although this policy does not say so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """Which of the three changes is made."""
+
+    target: "Target"
+    prepare: Path | None = None
+    """A template whose roles are to be admitted before it is deployed."""
+    restore: bool = False
+    """Whether the previous version is put back."""
+    dry_run: bool = False
+    """Whether only what would change is told."""
+
+    def __post_init__(self) -> None:
+        if self.prepare and self.restore:
+            raise OperationFailed("PREPARE and RESTORE exclude one another", "Set one of them.")
+        if self.prepare and not self.prepare.is_file():
+            raise OperationFailed("There is no template", f"{self.prepare} is no file. Build first.")
+
+    @classmethod
+    def of(cls, environ: Mapping[str, str]) -> "Inputs":
+        """As a step is told them: STACK_NAME and AWS_REGION; and, if wanted, PREPARE, RESTORE, DRY_RUN, POLICY and
+        ROLE.
+
+        Raises:
+            OperationFailed: one is missing or wrong, or they exclude one another.
+        """
+        target = Target(
+            actions.required(environ, "STACK_NAME"),
+            actions.required(environ, "AWS_REGION"),
+            environ.get("POLICY") or POLICY,
+            environ.get("ROLE") or DEPLOY_ROLE,
+        )
+        return cls(
+            target,
+            Path(environ["PREPARE"]) if environ.get("PREPARE") else None,
+            actions.asked(environ, "RESTORE", default=False),
+            actions.asked(environ, "DRY_RUN", default=False),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +96,19 @@ class Target:
     """The deploy role that has it, by name or ARN."""
 
 
+def change_passrole(inputs: Inputs) -> Outcome:
+    """Make the change that is asked for: tighten, unless it is one of the others.
+
+    Raises:
+        OperationFailed: it can't be, and why; or it does not prove true.
+    """
+    if inputs.prepare:
+        return prepare(inputs.target, inputs.prepare, dry_run=inputs.dry_run)
+    if inputs.restore:
+        return restore(inputs.target, dry_run=inputs.dry_run)
+    return tighten(inputs.target, dry_run=inputs.dry_run)
+
+
 def tighten(target: Target, *, dry_run: bool = False) -> Outcome:
     """Have PassRole name exactly the roles that the stack has.
 
@@ -67,8 +119,8 @@ def tighten(target: Target, *, dry_run: bool = False) -> Outcome:
         OperationFailed: it can't be, and why; or it does not prove true.
     """
     with _refusals():
-        at = _At(target)
-        roles = tuple(sorted(found.of_stack(at.stack, at.account, at.iam).values()))
+        at = _Connection(target)
+        roles = tuple(sorted(fetch_roles(at.account, target.stack).values()))
         if not roles:
             raise OperationFailed(
                 f"The stack {target.stack} has no roles",
@@ -89,9 +141,9 @@ def prepare(target: Target, template: Path, *, dry_run: bool = False) -> Outcome
         OperationFailed: it can't be, and why; or it does not prove true.
     """
     with _refusals():
-        at = _At(target)
-        now = found.of_stack(at.stack, at.account, at.iam)
-        then = found.of_template(template, target.stack, at.account, target.region, now)
+        at = _Connection(target)
+        now = fetch_roles(at.account, target.stack)
+        then = foresee_roles(template, target.stack, at.account, now)
         services: dict[str, set[str]] = {}
         for role in (*now.values(), *then.values()):
             services.setdefault(role.arn, set()).update(role.services)
@@ -105,7 +157,7 @@ def prepare(target: Target, template: Path, *, dry_run: bool = False) -> Outcome
 
 
 def restore(target: Target, *, dry_run: bool = False) -> Outcome:
-    """Put the policy's former version back, whatever it says.
+    """Put the policy's previous version back, whatever it says.
 
     Args:
         target: whose policy.
@@ -114,29 +166,28 @@ def restore(target: Target, *, dry_run: bool = False) -> Outcome:
         OperationFailed: there is none.
     """
     with _refusals():
-        at = _At(target)
-        version, before = at.policy.current()
-        former, after = at.policy.former()
+        at = _Connection(target)
+        version, before = at.policy.fetch_current()
+        previous, after = at.policy.fetch_previous()
         if not dry_run:
-            at.policy.apply(former)
-            version = former
+            at.policy.apply(previous)
+            version = previous
             at.read_back(after)
         return Outcome(version.id, documents.difference(before, after))
 
 
-class _At:
+class _Connection:
     """A target's account, with clients for it."""
 
     def __init__(self, target: Target) -> None:
-        self.account = Account.of_caller(target.region)
-        self.iam: Any = boto3.client("iam", region_name=target.region)
-        self.stack = Stack(target.stack, target.region)
-        self.policy = ManagedPolicy(self.account.policy(target.policy), self.iam)
+        self.account = Account(target.region)
+        self.policy = ManagedPolicy(self.account.policy(target.policy), self.account.client("iam"))
+        self._prefix = self.account.role(f"{target.stack}-")
         self._role = self.account.role(target.role)
 
     def name(self, roles: tuple[Role, ...], *, dry_run: bool) -> Outcome:
         """Have the policy name these roles, and prove it."""
-        version, before = self.policy.current()
+        version, before = self.policy.fetch_current()
         after = documents.rewritten(before, roles)
         difference = documents.difference(before, after)
         if dry_run:
@@ -150,7 +201,7 @@ class _At:
     def read_back(self, meant: Document) -> Version:
         """See that what applies is what was meant; the version that does."""
         version, read = _settled(
-            self.policy.current, lambda current: documents.same(current[1], meant), _SETTLED_SECONDS
+            self.policy.fetch_current, lambda current: documents.same(current[1], meant), _SETTLED_SECONDS
         )
         if not documents.same(read, meant):
             raise OperationFailed(
@@ -161,12 +212,11 @@ class _At:
             )
         return version
 
-    def _proven(self, roles: tuple[Role, ...], patience: float) -> tuple[Finding, ...]:
+    def _proven(self, roles: tuple[Role, ...], patience: float) -> tuple[Deviation, ...]:
         """See by simulation that the deploy role can hand on what it needs to; what it could beyond that."""
-        simulation = Simulation(self._role, self.iam)
-        prefix = self.account.role(f"{self.stack.name}-")
+        simulation = Simulation(self._role, self.account.client("iam"))
         findings = _settled(
-            lambda: simulation.of(roles, prefix),
+            lambda: simulation.simulate(roles, self._prefix),
             lambda result: not (result.refused or result.allowed),
             patience,
         )
@@ -193,18 +243,19 @@ def _refusals() -> Iterator[None]:
     """Turn AWS's refusals into words that say what to do."""
     try:
         yield
-    except NoCredentialsError as failure:
+    except Unprepared as failure:
+        if not isinstance(failure.__cause__, NoCredentialsError):
+            raise
         raise OperationFailed(
             "There are no AWS credentials",
             "Take the deploy role before this step, or give credentials of your own, such as a profile in AWS_PROFILE.",
-        ) from failure
+        ) from failure.__cause__
     except ClientError as failure:
-        told: Mapping[str, str] = failure.response["Error"]
-        if told["Code"] not in {"AccessDenied", "AccessDeniedException"}:
+        if not is_denied(failure):
             raise
         raise OperationFailed(
             f"AWS does not allow {failure.operation_name}",
             "These credentials lack a right that policies/deployment.json has. Lay that document over the policy with"
             " `pennyworth bootstrap`, with your own rights. Then run this again.",
-            told["Message"],
+            failure.response["Error"]["Message"],
         ) from failure

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pennyworth.host.errors import OperationFailed
+from pennyworth.host.lists import as_list
 from pennyworth.iam.passrole.roles import Role
 from pennyworth.iam.policy import documents
 
@@ -100,8 +101,7 @@ def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
 
 
 def _statements(document: Mapping[str, Any]) -> list[dict[str, Any]]:
-    found = document["Statement"]
-    return found if isinstance(found, list) else [found]
+    return as_list(document["Statement"])
 
 
 def _short(values: list[str]) -> str | list[str]:

@@ -2,17 +2,20 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from pennyworth.aws.account_id import Account
-from pennyworth.aws.stack import Stack
+from pennyworth.aws.account import Account
+from pennyworth.aws.errors import is_absent
+from pennyworth.aws.intrinsics import Evaluator, Unknown
+from pennyworth.aws.source_template import SourceTemplate, TemplateRefused
+from pennyworth.aws.stack import list_physical_ids
 from pennyworth.host.errors import OperationFailed
-from pennyworth.iam.policy.template import TemplateRefused, transformed
+from pennyworth.host.lists import as_list
 
 KIND = "AWS::IAM::Role"
 
@@ -35,43 +38,47 @@ class Role:
     """The services that its trust policy names, such as lambda.amazonaws.com."""
 
 
-def of_stack(stack: Stack, account: Account, iam: Any) -> dict[str, Role]:
+def fetch_roles(account: Account, name: str) -> dict[str, Role]:
     """The roles that a stack has, by logical id; none where there is no such stack.
 
+    Args:
+        account: the stack's account, seen from the stack's region.
+        name: the stack's name.
     Raises:
         OperationFailed: one lies outside of what the deploy role may hand on, or an output names a role of others.
     """
+    stack = account.describe_stack(name)
+    if stack is None:
+        return {}
     roles = {}
     own = set()
-    for logical_id, name in stack.physical_ids(KIND).items():
-        _within(account.role(name), stack.name, account)  # of no other may the deploy role ask
+    for logical_id, role_name in list_physical_ids(account.client("cloudformation"), name, KIND).items():
+        _check_within(account.role(role_name), name, account)  # of no other may the deploy role ask
         try:
-            role = iam.get_role(RoleName=name)["Role"]
+            role = account.client("iam").get_role(RoleName=role_name)["Role"]
         except ClientError as failure:
-            if failure.response["Error"]["Code"] != "NoSuchEntity":
+            if not is_absent(failure):
                 raise
             raise OperationFailed(
                 f"The stack's role {logical_id} is gone",
-                f"Somebody deleted the role {name}. Have the stack make a new one: deploy once without it, then with"
-                " it.",
+                f"Somebody deleted the role {role_name}. Have the stack make a new one: deploy once without it, then"
+                " with it.",
             ) from failure
-        _within(role["Arn"], stack.name, account)
+        _check_within(role["Arn"], name, account)
         own.add(role["Arn"])
         if services := _services(role["AssumeRolePolicyDocument"]):
             roles[logical_id] = Role(role["Arn"], services)
-    for output, value in stack.outputs().items():
+    for output, value in stack.outputs.items():
         if _ROLE_ARN.fullmatch(value) and value not in own:
             raise OperationFailed(
                 f"The output {output} names a role that is none of the stack's",
-                f"{value} was not made by the stack {stack.name}, which hands on its own roles only. Have the template"
+                f"{value} was not made by the stack {name}, which hands on its own roles only. Have the template"
                 " make the role, or take the output out of it.",
             )
     return roles
 
 
-def of_template(
-    path: Path, stack: str, account: Account, region: str, existing: Mapping[str, Role]
-) -> dict[str, Role]:
+def foresee_roles(path: Path, stack: str, account: Account, existing: Mapping[str, Role]) -> dict[str, Role]:
     """The roles that the stack will have once a template is deployed, by logical id.
 
     A role under a condition counts as one that will be created.
@@ -79,8 +86,7 @@ def of_template(
     Args:
         path: a CloudFormation or SAM template, built or not.
         stack: the stack's name.
-        account: the stack's account.
-        region: the stack's region.
+        account: the stack's account, seen from the stack's region.
         existing: the roles that it has.
     Raises:
         OperationFailed: a role's name or trust can't be told before the deployment, or lies outside of what the deploy
@@ -88,31 +94,32 @@ def of_template(
     """
     known = {
         "AWS::StackName": stack,
-        "AWS::Region": region,
+        "AWS::Region": account.region,
         "AWS::Partition": account.partition,
         "AWS::AccountId": account.id,
         "AWS::URLSuffix": "amazonaws.com.cn" if account.partition == "aws-cn" else "amazonaws.com",
     }
     try:
-        resources = transformed(path, known)["Resources"]
+        resources = SourceTemplate.read(path).transform(known)["Resources"]
     except TemplateRefused as refused:
         raise OperationFailed("The template can't be read", str(refused)) from refused
     roles = {}
+    evaluator = _Foreseen(known)
     for logical_id, resource in resources.items():
         if resource["Type"] != KIND:
             continue
-        properties = _resolved(resource.get("Properties", {}), known)
+        properties = evaluator.value(resource.get("Properties", {}))
         try:
             services = _services(properties["AssumeRolePolicyDocument"])
             arn = _arn(logical_id, properties, stack, account, existing.get(logical_id))
-        except (_Unknown, KeyError) as unknown:
+        except (_Unforeseeable, KeyError) as unknown:
             raise OperationFailed(
                 f"The role {logical_id} can't be foreseen",
                 f"{unknown} in its RoleName, Path or AssumeRolePolicyDocument is only known once it is deployed. Write"
                 " the value itself there.",
             ) from unknown
         if services:
-            _within(arn, stack, account)
+            _check_within(arn, stack, account)
             roles[logical_id] = Role(arn, services)
     return roles
 
@@ -137,8 +144,8 @@ def _arn(
     return f"{prefix}*"
 
 
-def _within(arn: str, stack: str, account: Account) -> None:
-    """See that a role's name begins with the stack's: no other may the deploy role create or hand on."""
+def _check_within(arn: str, stack: str, account: Account) -> None:
+    """Check that a role's name begins with the stack's: no other may the deploy role create or hand on."""
     if not arn.startswith(account.role(f"{stack}-")):
         raise OperationFailed(
             "A role lies outside the stack's prefix",
@@ -150,10 +157,10 @@ def _within(arn: str, stack: str, account: Account) -> None:
 def _services(trust: Mapping[str, Any]) -> tuple[str, ...]:
     """The services that a trust policy lets take the role."""
     found: set[str] = set()
-    for statement in _listed(trust["Statement"]):
-        principal = statement.get("Principal", {})
+    for statement in map(_check_known, as_list(trust["Statement"])):
+        principal = _check_known(statement.get("Principal", {}))
         if statement["Effect"] == "Allow" and isinstance(principal, Mapping):
-            found |= {_text(service) for service in _listed(principal.get("Service", []))}
+            found |= {_text(service) for service in as_list(principal.get("Service"))}
     for service in found:
         if not _SERVICE.fullmatch(service):
             raise OperationFailed(
@@ -163,31 +170,30 @@ def _services(trust: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-class _Unknown(Exception):
+class _Unforeseeable(Exception):
     """A value that only the deployment will tell."""
+
+
+def _check_known(value: Any) -> Any:
+    if isinstance(value, Unknown):
+        raise _Unforeseeable(json.dumps(value.expression, default=str))
+    return value
 
 
 def _text(value: Any) -> str:
     if isinstance(value, str):
         return value
-    raise _Unknown(json.dumps(value, default=str))
+    raise _Unforeseeable(json.dumps(_check_known(value), default=str))
 
 
-def _listed(value: Any) -> Iterable[Any]:
-    return value if isinstance(value, list) else [value]
+class _Foreseen(Evaluator):
+    """Works out what is known before a deployment, whatever the conditions are."""
 
+    def __init__(self, known: Mapping[str, str]) -> None:
+        self._known = known
 
-def _resolved(value: Any, known: Mapping[str, str]) -> Any:
-    """A value with what is known already in place of Ref and Fn::Sub."""
-    if isinstance(value, list):
-        return [_resolved(one, known) for one in value]
-    if not isinstance(value, dict):
-        return value
-    if value.keys() == {"Ref"} and value["Ref"] in known:
-        return known[value["Ref"]]
-    if value.keys() == {"Fn::Sub"} and isinstance(value["Fn::Sub"], str):
-        text = value["Fn::Sub"]
-        for name, replacement in known.items():
-            text = text.replace(f"${{{name}}}", replacement)
-        return {"Fn::Sub": text} if "${" in text else text
-    return {name: _resolved(one, known) for name, one in value.items()}
+    def look_up(self, name: str) -> Sequence[str] | None:
+        return [self._known[name]] if name in self._known else None
+
+    def outcomes(self, condition: Any) -> Sequence[bool]:
+        return ()

@@ -9,6 +9,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from pennyworth.aws.errors import is_absent
 from pennyworth.host.errors import OperationFailed
 from pennyworth.iam.passrole.document import ACTION, SERVICE_KEY
 from pennyworth.iam.passrole.roles import Role
@@ -21,7 +22,7 @@ _SAMPLE = "0SAMPLE0000"
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Deviation:
     """A role that can or can't be handed to a service, where the opposite was meant."""
 
     arn: str
@@ -31,12 +32,12 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
+class Deviations:
     """What differs from what was meant."""
 
-    refused: list[Finding]
+    refused: list[Deviation]
     """Meant to be allowed."""
-    allowed: list[Finding]
+    allowed: list[Deviation]
     """Not meant to be."""
 
 
@@ -52,7 +53,7 @@ class Simulation:
         self._principal = principal
         self._iam = iam
 
-    def of(self, roles: Iterable[Role], prefix: str) -> Findings:
+    def simulate(self, roles: Iterable[Role], prefix: str) -> Deviations:
         """Try every role with every service that it is for, with some that it is not for, and a role of nobody's.
 
         Args:
@@ -71,9 +72,9 @@ class Simulation:
         allowed = [
             finding for arn, service in _unmeant(roles, prefix) if (finding := self._try(arn, service))[0]
         ]
-        return Findings([finding for _, finding in refused], [finding for _, finding in allowed])
+        return Deviations([finding for _, finding in refused], [finding for _, finding in allowed])
 
-    def _try(self, arn: str, service: str) -> tuple[bool, Finding]:
+    def _try(self, arn: str, service: str) -> tuple[bool, Deviation]:
         """Whether a role can be handed to a service, and why."""
         try:
             # one resource a call: with several the simulator tells of all of them together
@@ -86,7 +87,7 @@ class Simulation:
                 ],
             )["EvaluationResults"]
         except ClientError as failure:
-            if failure.response["Error"]["Code"] != "NoSuchEntity":
+            if not is_absent(failure):
                 raise
             raise OperationFailed(
                 f"There is no role {self._principal.rpartition('/')[2]}",
@@ -95,7 +96,7 @@ class Simulation:
         within = result.get("PermissionsBoundaryDecisionDetail", {}).get("AllowedByPermissionsBoundary", True)
         sources = ", ".join(sorted({one["SourcePolicyId"] for one in result.get("MatchedStatements", [])}))
         because = sources if within else "the deploy role's permissions boundary does not allow it"
-        return result["EvalDecision"] == "allowed", Finding(arn, service, because)
+        return result["EvalDecision"] == "allowed", Deviation(arn, service, because)
 
 
 def _unmeant(roles: list[Role], prefix: str) -> Iterator[tuple[str, str]]:

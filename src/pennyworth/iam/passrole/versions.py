@@ -1,6 +1,6 @@
 """A managed policy and its versions, of which IAM keeps five and applies one.
 
-Every change is a single call to IAM, so whenever a run is cut off the policy is whole, the former or the new one, and
+Every change is a single call to IAM, so whenever a run is cut off the policy is whole, the previous or the new one, and
 what the run left behind is found by the next one.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_managed-versioning.html
@@ -11,6 +11,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from pennyworth.aws.errors import is_absent
 from pennyworth.host.errors import OperationFailed
 from pennyworth.iam.passrole.document import Document, same, text
 
@@ -39,7 +40,7 @@ class ManagedPolicy:
         self.arn = arn
         self._iam = iam
 
-    def versions(self) -> list[Version]:
+    def list_versions(self) -> list[Version]:
         """All there are, oldest first.
 
         Raises:
@@ -53,7 +54,7 @@ class ManagedPolicy:
                 for version in page["Versions"]
             ]
         except ClientError as failure:
-            if failure.response["Error"]["Code"] != "NoSuchEntity":
+            if not is_absent(failure):
                 raise
             raise OperationFailed(
                 f"There is no policy {self.arn.rpartition('/')[2]}",
@@ -61,30 +62,31 @@ class ManagedPolicy:
             ) from failure
         return sorted(found, key=lambda version: version.number)
 
-    def document(self, version: Version) -> Document:
+    def fetch_document(self, version: Version) -> Document:
         """What a version says."""
         told = self._iam.get_policy_version(PolicyArn=self.arn, VersionId=version.id)
         document: Document = told["PolicyVersion"]["Document"]
         return document
 
-    def current(self) -> tuple[Version, Document]:
+    def fetch_current(self) -> tuple[Version, Document]:
         """The version that applies, and what it says."""
-        (version,) = [version for version in self.versions() if version.default]
-        return version, self.document(version)
+        (version,) = [version for version in self.list_versions() if version.default]
+        return version, self.fetch_document(version)
 
-    def former(self) -> tuple[Version, Document]:
+    def fetch_previous(self) -> tuple[Version, Document]:
         """The version before the one that applies, and what it says.
 
         Raises:
             OperationFailed: there is none.
         """
-        current, _ = self.current()
-        older = [version for version in self.versions() if version.number < current.number]
+        current, _ = self.fetch_current()
+        older = [version for version in self.list_versions() if version.number < current.number]
         if not older:
             raise OperationFailed(
-                "There is no former version", f"{current.id} is the oldest version that the policy still has."
+                "There is no previous version",
+                f"{current.id} is the oldest version that the policy still has.",
             )
-        return older[-1], self.document(older[-1])
+        return older[-1], self.fetch_document(older[-1])
 
     def apply(self, version: Version) -> None:
         """Have one of the versions apply."""
@@ -93,15 +95,15 @@ class ManagedPolicy:
     def put(self, document: Document) -> None:
         """Have a document apply, as a new version.
 
-        Of the older versions the oldest ones go where there is no room; the one that applies now stays, as the former
+        Of the older versions the oldest ones go where there is no room; the one that applies now stays, as the previous
         one. A version that is newer than the one that applies now was left by a run that was cut off, or put aside by
-        `former` and `apply`: it is taken where it says the same, and goes where it does not.
+        `fetch_previous` and `apply`: it is taken where it says the same, and goes where it does not.
         """
-        versions = self.versions()
+        versions = self.list_versions()
         current = next(version for version in versions if version.default)
         newer = [version for version in versions if version.number > current.number]
         for version in reversed(newer):
-            if same(self.document(version), document):
+            if same(self.fetch_document(version), document):
                 self.apply(version)
                 return
         older = [version for version in versions if version.number < current.number]

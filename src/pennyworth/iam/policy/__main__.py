@@ -5,12 +5,13 @@ import json
 import sys
 from dataclasses import asdict
 
+from pennyworth.aws.source_template import SourceTemplate, TemplateRefused
 from pennyworth.iam.policy import check, documents, readme
 from pennyworth.iam.policy.derivation import Need, needs
 from pennyworth.iam.policy.options import arguments
 from pennyworth.iam.policy.rules import rules
 from pennyworth.iam.policy.statements import Document, documents_for
-from pennyworth.iam.policy.template import Template, TemplateRefused
+from pennyworth.iam.policy.template import Template
 
 
 def main() -> int:
@@ -19,7 +20,7 @@ def main() -> int:
     arguments(parser)
     options = parser.parse_args()
     try:
-        template = Template(options.template, rules())
+        template = Template(SourceTemplate.read(options.template), rules())
         found = needs(template, rules())
     except TemplateRefused as refused:
         print(refused, file=sys.stderr)

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pennyworth.host.lists import as_list
 from pennyworth.iam.policy import documents
 from pennyworth.iam.policy.derivation import Need, permissions, properties
 from pennyworth.iam.policy.rules import DEPLOY, Rules
-from pennyworth.iam.policy.statements import Document, Grant, admits, grants, listed
+from pennyworth.iam.policy.statements import Document, Grant, admits, grants
 from pennyworth.iam.policy.template import Template
 
 _LONGEST = {
@@ -130,9 +131,8 @@ def _given(policies: Any, template: Template) -> Iterator[tuple[str, str]]:
     if isinstance(policies, Mapping):
         for branch in policies.get("Fn::If", [])[1:]:
             yield from _given(branch, template)
-        statements = policies.get("PolicyDocument", {}).get("Statement", [])
-        for statement in statements if isinstance(statements, list) else [statements]:
-            for action in listed(statement["Action"]):
+        for statement in as_list(policies.get("PolicyDocument", {}).get("Statement")):
+            for action in as_list(statement["Action"]):
                 for resource in sorted(template.values(statement["Resource"])):
                     yield action, resource
     elif isinstance(policies, list):

@@ -11,8 +11,9 @@ from typing import Any
 
 from cfnlint.schema import PROVIDER_SCHEMA_MANAGER, ResourceNotFoundError
 
+from pennyworth.aws.source_template import TemplateRefused
 from pennyworth.iam.policy.rules import DEPLOY, VIEW, Condition, LeftOut, Rules, Scope
-from pennyworth.iam.policy.template import Template, TemplateRefused, fill
+from pennyworth.iam.policy.template import Template, fill
 
 _HANDLERS = ("create", "read", "update", "delete")
 """list, the fifth, serves no deployment."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
+from pennyworth.host.lists import as_list
 from pennyworth.iam.policy.derivation import Need
 from pennyworth.iam.policy.rules import DEPLOY, VIEW, Rules
 
@@ -71,7 +72,7 @@ def _statement(name: str, needs: list[Need]) -> dict[str, Any]:
 def _merged(values: Iterable[Any]) -> Any:
     merged: set[str] = set()
     for value in values:
-        merged |= set(listed(value))
+        merged |= set(as_list(value))
     return _short(merged)
 
 
@@ -95,8 +96,8 @@ def grants(document: Mapping[str, Any]) -> set[Grant]:
     return {
         Grant(statement["Sid"], action, resource, _canonical(statement.get("Condition", {})))
         for statement in document["Statement"]
-        for action in listed(statement["Action"])
-        for resource in listed(statement["Resource"])
+        for action in as_list(statement["Action"])
+        for resource in as_list(statement["Resource"])
     }
 
 
@@ -107,15 +108,10 @@ def admits(document: Mapping[str, Any], action: str, resource: str) -> bool:
     """
     return any(
         statement["Effect"] == "Allow"
-        and any(fnmatchcase(action.lower(), pattern.lower()) for pattern in listed(statement["Action"]))
-        and any(_fits(resource, pattern) for pattern in listed(statement["Resource"]))
+        and any(fnmatchcase(action.lower(), pattern.lower()) for pattern in as_list(statement["Action"]))
+        and any(_fits(resource, pattern) for pattern in as_list(statement["Resource"]))
         for statement in document["Statement"]
     )
-
-
-def listed(value: str | list[str]) -> list[str]:
-    """A statement's value as a list."""
-    return [value] if isinstance(value, str) else value
 
 
 def _fits(resource: str, pattern: str) -> bool:
@@ -124,7 +120,7 @@ def _fits(resource: str, pattern: str) -> bool:
 
 def _canonical(condition: Mapping[str, Any]) -> str:
     return "; ".join(
-        f"{operator} {key} {' '.join(sorted(listed(value)))}"
+        f"{operator} {key} {' '.join(sorted(as_list(value)))}"
         for operator, keys in sorted(condition.items())
         for key, value in sorted(keys.items())
     )

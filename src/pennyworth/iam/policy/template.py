@@ -1,54 +1,44 @@
 """A template as CloudFormation gets it, and what its properties come to as far as that is known before a deployment."""
 
 import itertools
-import logging
-import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from pennyworth.aws.intrinsics import NOTHING, Evaluator
+from pennyworth.aws.source_template import SourceTemplate
 from pennyworth.iam.policy.rules import Rules, Type
 
 UNKNOWN = "*"
 """What stands for a value, or a part of one, that only a deployment tells."""
 
-_TRANSFORM = "AWS::Serverless-2016-10-31"
-
-_LOCATIONS = ("CodeUri", "ContentUri", "DefinitionUri")
-"""Where a template may name a folder, which is uploaded before SAM's transform sees it."""
-
-_PSEUDO = {
+_PSEUDO: Mapping[str, Any] = {
+    "AWS::NoValue": NOTHING,
     "AWS::AccountId": "${ACCOUNT_ID}",
     "AWS::Partition": "${PARTITION}",
     "AWS::Region": "${REGION}",
     "AWS::StackName": "${STACK_NAME}",
 }
 
-_VARIABLE = re.compile(r"\$\{([^!}][^}]*)\}")
-
-
-class TemplateRefused(Exception):
-    """A template can't be read, or nobody could write a policy for it; says why and what to do."""
-
 
 class Template:
     """The resources that CloudFormation makes of a template, whatever its parameters are."""
 
-    def __init__(self, path: Path, rules: Rules) -> None:
+    def __init__(self, source: SourceTemplate, rules: Rules) -> None:
         """
         Args:
-            path: a CloudFormation or SAM template, built or not.
+            source: the template as it is written.
             rules: what the documents call parameters, and how resource types name what they make.
         Raises:
-            TemplateRefused: it can't be read.
+            TemplateRefused: SAM's transform refuses it.
         """
         self._rules = rules
-        known = {**rules.parameters, **_PSEUDO}
+        known = {**rules.parameters, **{name: one for name, one in _PSEUDO.items() if one is not NOTHING}}
         resources: dict[str, Mapping[str, Any]] = {}
         for form in ({}, *rules.forms):
-            resources = {**transformed(path, {**known, **form})["Resources"], **resources}
+            resources = {**source.transform({**known, **form})["Resources"], **resources}
         self.resources: Mapping[str, Mapping[str, Any]] = resources
+        self._evaluator = _Possible(self._find)
 
     def type(self, logical_id: str) -> str:
         """A resource's type, such as AWS::Lambda::Function."""
@@ -66,21 +56,13 @@ class Template:
         """
         if isinstance(value, list):
             return set(itertools.chain.from_iterable(map(self.values, value)))
-        if not isinstance(value, Mapping):
-            return {str(value)}
-        if len(value) == 1:
-            (function, given), *_ = value.items()
-            if function == "Ref":
-                return self._referred(given)
-            if function == "Fn::GetAtt":
-                return self._attribute(given)
-            if function == "Fn::If":
-                return self.values(given[1:])
-            if function == "Fn::Sub":
-                return self._substituted(*(given if isinstance(given, list) else (given, {})))
-            if function == "Fn::Join":
-                return {given[0].join(parts) for parts in itertools.product(*map(self.values, given[1]))}
-        return {UNKNOWN}
+        found: set[str] = set()
+        for one in self._evaluator.alternatives(value):
+            if isinstance(one, list):
+                found |= self.values(one)
+            elif one is not NOTHING:
+                found.add(UNKNOWN if isinstance(one, Mapping) else str(one))
+        return found
 
     def names(self, logical_id: str) -> set[str]:
         """What a resource is or will be called."""
@@ -102,29 +84,37 @@ class Template:
             return self.names(logical_id)
         return self.values(properties[name]) if name in properties else {UNKNOWN}
 
-    def _referred(self, name: str) -> set[str]:
-        if name == "AWS::NoValue":
-            return set()
+    def _find(self, name: str) -> list[Any]:
+        """What a name in the template may come to."""
         if name in _PSEUDO:
-            return {_PSEUDO[name]}
+            return [_PSEUDO[name]]
         if name in self._rules.parameters:
-            return {self._rules.parameters[name]}
-        return self.names(name) if name in self.resources else {UNKNOWN}
-
-    def _attribute(self, given: str | list[str]) -> set[str]:
-        name, _, attribute = given.partition(".") if isinstance(given, str) else (given[0], "", given[1])
-        kind = self._rules.types.get(self.type(name)) if name in self.resources else None
+            return [self._rules.parameters[name]]
+        resource, _, attribute = name.partition(".")
+        if resource not in self.resources:
+            return [UNKNOWN]
+        if not attribute:
+            return sorted(self.names(resource))
+        kind = self._rules.types.get(self.type(resource))
         if attribute != "Arn" or not kind:
-            return {UNKNOWN}
-        return self.filled(self._rules.scopes[kind.scope].resources[-1], name)
+            return [UNKNOWN]
+        return sorted(self.filled(self._rules.scopes[kind.scope].resources[-1], resource))
 
-    def _substituted(self, text: str, variables: Mapping[str, Any]) -> set[str]:
-        def values(name: str) -> set[str]:
-            if name in variables:
-                return self.values(variables[name])
-            return self._attribute(name) if "." in name else self._referred(name)
 
-        return set(_combined(_VARIABLE, text, values))
+class _Possible(Evaluator):
+    """Works out all that a value may come to: one value for each branch of a condition."""
+
+    def __init__(self, names: Callable[[str], Sequence[Any]]) -> None:
+        self._names = names
+
+    def look_up(self, name: str) -> Sequence[Any]:
+        return self._names(name)
+
+    def outcomes(self, condition: Any) -> Sequence[bool]:
+        return (True, False)
+
+    def unknown(self, function: str, given: Any) -> str:
+        return UNKNOWN
 
 
 def fill(text: str, values: Any) -> Iterator[str]:
@@ -155,44 +145,3 @@ def _combined(pattern: re.Pattern[str], text: str, values: Any) -> Iterator[str]
     for chosen in itertools.product(*(sorted(values(name)) for name in found)):
         replaced = dict(zip(found, chosen, strict=True))
         yield pattern.sub(lambda match, by=replaced: by[match[1]], text)  # type: ignore[misc]
-
-
-def transformed(path: Path, values: Mapping[str, str]) -> dict[str, Any]:
-    """A template as CloudFormation gets it from SAM's transform, which adds roles, permissions and stages.
-
-    Args:
-        path: a CloudFormation or SAM template, built or not.
-        values: of parameters and pseudo parameters, as far as they are known.
-    Raises:
-        TemplateRefused: it can't be read.
-    """
-    # half a second, which many who import this module never need
-    from samtranslator.model.exceptions import InvalidDocumentException
-    from samtranslator.translator.transform import transform
-    from samtranslator.yaml_helper import yaml_parse
-
-    try:
-        document: dict[str, Any] = yaml_parse(path.read_text())
-        resources = document["Resources"]
-    except (OSError, TypeError, KeyError) as failure:
-        raise TemplateRefused(f"{path} is no template: {failure}") from failure
-    for resource in resources.values():
-        properties = resource.get("Properties") or {}
-        for name in set(_LOCATIONS) & set(properties):
-            properties[name] = "s3://bucket/key"
-    if _TRANSFORM not in _listed(document.get("Transform", [])):
-        return document
-    declared: dict[str, dict[str, Any]] = document.get("Parameters", {})
-    defaults = {name: given.get("Default", "") for name, given in declared.items()}
-    known = {name: value for name, value in values.items() if name in declared or name.startswith("AWS::")}
-    os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")  # the transform asks for one and calls nobody
-    logging.getLogger("samtranslator").setLevel(logging.ERROR)  # it warns of its own feature flags
-    try:
-        document = transform(document, {**defaults, **known}, None)
-    except InvalidDocumentException as failure:
-        raise TemplateRefused(f"SAM's transform refuses {path}: {failure.message}") from failure
-    return document
-
-
-def _listed(value: Any) -> Iterable[Any]:
-    return value if isinstance(value, list) else [value]

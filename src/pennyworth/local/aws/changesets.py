@@ -1,6 +1,6 @@
 """What MiniStack's change sets get wrong: which properties replace a resource, and whom a condition keeps away.
 
-A change set alone is mended, not how a stack is updated.
+A change set alone is put right, not how a stack is updated.
 """
 
 import inspect

@@ -92,7 +92,7 @@ def running(provider: str, model: str | None = None, port: int = 0) -> Iterator[
         parameters = {
             **target.parameters(),
             "ApiKeys": key,
-            "Release": "demo",
+            "ConfigHash": "demo",
             "ProviderCredentials": "\n".join(f"{name}={value}" for name, value in variables.items()),
         }
         with step("sam deploy") as detail:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
+from pennyworth.host.lists import split_list
 from pennyworth.local.github.answers import Request, Routes, invalid, not_found
 
 Json = dict[str, Any]
@@ -165,7 +166,7 @@ def _issue(issues: Issues, number: str) -> Json:
 @routes("GET", "/issues", "issues: read", "pull-requests: read")
 def _list(issues: Issues, request: Request) -> list[Json]:
     state = request.query.get("state", "open")
-    labels = set(filter(None, request.query.get("labels", "").split(",")))
+    labels = set(split_list(request.query.get("labels", "")))
     creator = request.query.get("creator")
     oldest_first = request.query.get("direction") == "asc"
     found = [

@@ -16,8 +16,19 @@ from pennyworth.local.rehearsal.act import ActFailed
 
 _LEVELS = ("none", "read", "write")
 _ALL = (
-    *("actions", "attestations", "checks", "contents", "deployments", "discussions", "id-token"),
-    *("issues", "packages", "pages", "pull-requests", "security-events", "statuses"),
+    "actions",
+    "attestations",
+    "checks",
+    "contents",
+    "deployments",
+    "discussions",
+    "id-token",
+    "issues",
+    "packages",
+    "pages",
+    "pull-requests",
+    "security-events",
+    "statuses",
 )
 _DEFAULT = {"contents": "read", "packages": "read"}  # where neither job nor workflow says anything
 _CALLED = re.compile(

@@ -1,7 +1,8 @@
 """The function's package: built by `sam build` for any target, on any machine, the same each time."""
 
+from pennyworth.pipeline.build.packaging import LITELLM, Inputs, Package, build_package
 from pennyworth.pipeline.build.sam import FUNCTION, sam_build
 from pennyworth.pipeline.build.target import Target
 from pennyworth.pipeline.build.tools import BuildFailed
 
-__all__ = ["FUNCTION", "BuildFailed", "Target", "sam_build"]
+__all__ = ["FUNCTION", "LITELLM", "BuildFailed", "Inputs", "Package", "Target", "build_package", "sam_build"]

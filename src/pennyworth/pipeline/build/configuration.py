@@ -4,12 +4,15 @@ The gateway itself decides that, in an environment of its own, because the build
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from pennyworth.host.environments import clean_environ, environment
 from pennyworth.host.places import ROOT
 from pennyworth.pipeline.build.tools import output
+
+_CONFIG = Path("config.yaml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,13 @@ class Configuration:
     """config.json's text, references such as `os.environ/NAME` unresolved; None without a file."""
     needs_litellm: bool
     """Whether any of its models needs LiteLLM. True without a file and provider: any may follow at deployment."""
+
+
+def find_configuration(environ: Mapping[str, str]) -> Path | None:
+    """The configuration to deploy: CONFIG, else the workspace's config.yaml if there is one."""
+    if environ.get("CONFIG"):
+        return Path(environ["CONFIG"])
+    return _CONFIG if _CONFIG.exists() else None
 
 
 def configuration(path: Path | None, provider: str) -> Configuration:

@@ -51,13 +51,24 @@ class Target:
     def from_environ(cls, environ: Mapping[str, str]) -> "Target":
         """What `PENNYWORTH_TARGET_PYTHON`, `_ARCHITECTURE` and `_SYSTEM` say; the template's defaults elsewhere."""
 
-        def value(name: str, parameter: str) -> str:
-            return environ.get(f"PENNYWORTH_TARGET_{name}") or _default(parameter)
+        names = ("PYTHON", "ARCHITECTURE", "SYSTEM")
+        return cls.choose(*(environ.get(f"PENNYWORTH_TARGET_{name}", "") for name in names))
 
+    @classmethod
+    def choose(cls, python: str = "", architecture: str = "", system: str = "") -> "Target":
+        """What somebody asks for; the template's defaults for what is empty.
+
+        Args:
+            python: such as 3.13 or python3.13.
+            architecture: arm64 or x86_64.
+            system: linux or macos.
+        Raises:
+            ValueError: there is no such target.
+        """
         return cls(
-            value("PYTHON", "PythonRuntime").removeprefix("python"),
-            value("ARCHITECTURE", "Architecture"),
-            environ.get("PENNYWORTH_TARGET_SYSTEM") or "linux",
+            (python or _default("PythonRuntime")).removeprefix("python"),
+            architecture or _default("Architecture"),
+            system or "linux",
         )
 
     @property

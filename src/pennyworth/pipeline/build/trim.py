@@ -56,6 +56,6 @@ def _matches(root: Path, pattern: str) -> list[Path]:
     if not found:
         raise BuildFailed(
             f"{LIST.name}: nothing matches {pattern!r}. The locked packages have changed: see where it went, and"
-            " mend or remove the entry."
+            " fix or remove the entry."
         )
     return found

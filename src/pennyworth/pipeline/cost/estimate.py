@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from pennyworth.pipeline.cost.prices import Prices, prices
+from pennyworth.pipeline.cost.prices import Prices, load_prices
 
 ALARMS = 3
 """That template.yaml makes where it is monitored; one more, for the certificate, with a domain."""
@@ -101,7 +101,7 @@ def estimate(
         package_bytes: the size of the function's package, where it is known.
     """
     given = _DEFAULTS | {name: value for name, value in parameters.items() if value}
-    listed = prices(region)
+    listed = load_prices(region)
     gigabytes = float(given["MemorySize"]) / _MIB_A_GB
     architecture, domain = given["Architecture"], bool(given.get("BaseDomain"))
     a_second = listed.usd[f"lambda-seconds-{architecture}"]

@@ -24,9 +24,9 @@ class Prices:
     """What an account has for nothing each month, by the same names."""
 
 
-def prices(region: str) -> Prices:
+def load_prices(region: str) -> Prices:
     """A region's prices, or home's where the table does not know the region."""
-    table = _table()
+    table = _load_table()
     known = region if region in table["regions"] else table["home"]
     return Prices(
         known,
@@ -40,5 +40,5 @@ def prices(region: str) -> Prices:
 
 
 @cache
-def _table() -> dict[str, Any]:
+def _load_table() -> dict[str, Any]:
     return tomllib.loads(TABLE.read_text(encoding="utf-8"))

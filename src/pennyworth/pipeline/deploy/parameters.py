@@ -4,13 +4,12 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
 
-import boto3
-import yaml
 from botocore.exceptions import ClientError
 
+from pennyworth.aws.account import Account
+from pennyworth.aws.errors import get_or_none
+from pennyworth.aws.source_template import SourceTemplate
 from pennyworth.host.errors import OperationFailed
 from pennyworth.iam.policy.documents import MANAGED_POLICIES
 
@@ -20,7 +19,7 @@ PARAMETER = "PARAMETER_"
 BOUNDARY = "PermissionsBoundaryArn"
 """The stack parameter that caps the stack's roles."""
 
-RELEASE = "Release"
+CONFIG_HASH = "ConfigHash"
 """The stack parameter that makes a new version of the function whenever it changes."""
 
 BESIDE_THE_FUNCTION = frozenset(
@@ -28,66 +27,73 @@ BESIDE_THE_FUNCTION = frozenset(
 )
 """Stack parameters that the function knows nothing of: a change of theirs makes no new version."""
 
-SECRETS = {
-    # where the secrets are in each
-    "PARAMETER_ApiKeys": re.compile(r"([^,]+)"),  # comma-separated
-    "PARAMETER_ProviderCredentials": re.compile(r"^\s*(?:export\s+)?\w+\s*=(.*)", re.MULTILINE),  # dotenv
-    "PARAMETER_AlarmEmail": re.compile(r"(.+)"),  # somebody's address
+SECRETS: Mapping[str, re.Pattern[str]] = {
+    "ApiKeys": re.compile(r"([^,]+)"),  # comma-separated
+    "ProviderCredentials": re.compile(r"^\s*(?:export\s+)?\w+\s*=(.*)", re.MULTILINE),  # dotenv
+    "AlarmEmail": re.compile(r"(.+)"),  # somebody's address
 }
+"""The stack parameters that hold secrets, and where the secrets are in each."""
 
-_RELEASE_DIGITS = 12
+_HASH_DIGITS = 12
 _SHORTEST_SECRET = 8  # a shorter value is a setting: masking it would blank half the log
 
 
-def release(values: Mapping[str, str]) -> str:
-    """A digest of the parameters that the function depends on: another one makes a new version of it."""
-    seen = {name: value for name, value in values.items() if name not in {RELEASE, *BESIDE_THE_FUNCTION}}
-    return hashlib.sha256(json.dumps(seen, sort_keys=True).encode()).hexdigest()[:_RELEASE_DIGITS]
+def given_parameters(environ: Mapping[str, str]) -> dict[str, str]:
+    """The stack parameters that the environment holds, by their names."""
+    return {
+        name.removeprefix(PARAMETER): value for name, value in environ.items() if name.startswith(PARAMETER)
+    }
 
 
-def parameters(template: Path, environ: Mapping[str, str]) -> dict[str, str]:
-    """A value for each of a template's parameters, from the environment or its default."""
-    document = yaml.load(template.read_text(), Loader=_TemplateLoader)  # noqa: S506 - it is a safe loader
-    declared: dict[str, dict[str, Any]] = document.get("Parameters", {})
+def fill_parameters(template: SourceTemplate, given: Mapping[str, str]) -> dict[str, str]:
+    """A value for each of a template's parameters: the given one, or its default where that is empty or absent.
+
+    Raises:
+        OperationFailed: one has neither.
+    """
     values = {}
-    for name, declaration in declared.items():
-        given = environ.get(PARAMETER + name) or declaration.get("Default")
-        if given is None:
+    for name, declaration in template.parameters.items():
+        value = given.get(name) or declaration.get("Default")
+        if value is None:
             raise OperationFailed(f"{name} is not set", "The template has no default for it.")
-        values[name] = str(given)
+        values[name] = str(value)
     return values
 
 
-def stack_boundary(region: str) -> str:
+def hash_parameters(values: Mapping[str, str]) -> str:
+    """A digest of the parameters that the function depends on: another one makes a new version of it."""
+    seen = {name: value for name, value in values.items() if name not in {CONFIG_HASH, *BESIDE_THE_FUNCTION}}
+    return hashlib.sha256(json.dumps(seen, sort_keys=True).encode()).hexdigest()[:_HASH_DIGITS]
+
+
+def with_config_hash(values: Mapping[str, str]) -> dict[str, str]:
+    """The values with their hash, where the template has a parameter for it that nobody set."""
+    return {**values, CONFIG_HASH: hash_parameters(values)} if values.get(CONFIG_HASH) == "" else {**values}
+
+
+def fetch_stack_boundary(account: Account) -> str:
     """The ARN of the account's boundary for the stack's roles; empty where the account has none.
 
     Raises:
-        StepFailed: the credentials may not ask.
+        OperationFailed: the credentials may not ask.
     """
-    caller = boto3.client("sts", region_name=region).get_caller_identity()
-    partition = caller["Arn"].split(":")[1]
-    arn = f"arn:{partition}:iam::{caller['Account']}:policy/{MANAGED_POLICIES['stack-boundary']}"
+    arn = account.policy(MANAGED_POLICIES["stack-boundary"])
     try:
-        boto3.client("iam", region_name=region).get_policy(PolicyArn=arn)
+        found = get_or_none(account.client("iam").get_policy, PolicyArn=arn)
     except ClientError as failure:
-        if failure.response["Error"]["Code"] == "NoSuchEntity":
-            return ""
         raise OperationFailed(
             "It can't be seen whether the stack's roles need a boundary",
             f"Allow iam:GetPolicy on {arn}, as policies/deployment.json does. Then run this again.",
             str(failure),
         ) from failure
-    return arn
+    return arn if found else ""
 
 
-def secret_values(setting: str, text: str) -> list[str]:
-    """Each secret in one of SECRETS: GitHub knows, and masks, only the whole."""
-    found = [match.strip().strip("'\"") for match in SECRETS[setting].findall(text)]
+def find_secrets(parameters: Mapping[str, str]) -> list[str]:
+    """Each secret in some parameters' values: GitHub knows, and masks, only the whole."""
+    found = [
+        match.strip().strip("'\"")
+        for name, pattern in SECRETS.items()
+        for match in pattern.findall(parameters.get(name, ""))
+    ]
     return [secret for secret in found if len(secret) >= _SHORTEST_SECRET]
-
-
-class _TemplateLoader(yaml.SafeLoader):
-    """Reads a template's parameters; what CloudFormation's own tags stand for is of no interest here."""
-
-
-_TemplateLoader.add_multi_constructor("!", lambda _loader, _suffix, _node: None)

@@ -80,7 +80,7 @@ class ResourceChange:
         return _EFFECTS["callers"].get(self.type, "") if self.goes else ""
 
 
-def would_change(
+def fetch_changes(
     cloudformation: Any, stack: str, name: str, template: str, parameters: Sequence[Mapping[str, Any]]
 ) -> list[ResourceChange]:
     """Have CloudFormation say what a deployment would change.
@@ -129,7 +129,8 @@ def would_change(
     except ClientError as failure:
         raise OperationFailed(
             "CloudFormation can't say what would change",
-            "See that the view role may what policies/view.json says, and that the template is in order. It says:",
+            "Check that these credentials have the permissions in policies/view.json, and that the template is valid."
+            " It says:",
             str(failure),
         ) from failure
     finally:
@@ -157,9 +158,9 @@ def _change(told: Mapping[str, Any]) -> ResourceChange:
     details: dict[str, Detail] = {}
     for entry in told.get("Details", []):
         detail = _detail(entry)
-        former = details.get(detail.name)
+        previous = details.get(detail.name)
         # several causes of one property's change: it is certain if one of them is
-        if not former or (detail.certain and not former.certain):
+        if not previous or (detail.certain and not previous.certain):
             details[detail.name] = detail
     return ResourceChange(
         told["Action"],

@@ -7,7 +7,8 @@ another one another name, whether it is there or not.
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from pennyworth.aws.source_template import SourceTemplate
 
 _S3 = re.compile(r"s3://([^/]+)/")
 _LOCATIONS = ("CodeUri", "ContentUri")
@@ -18,12 +19,12 @@ _NO_BUCKET = "bucket-of-the-first-deployment"
 class Packaged:
     """A template that names its packages by their places in S3."""
 
-    template: str
+    template: SourceTemplate
     package_bytes: int
     """The size of all of its packages together."""
 
 
-def packaged(template: Path, prefix: str, bucket: str | None) -> Packaged:
+def pack(template: Path, prefix: str, bucket: str | None) -> Packaged:
     """Write a template as `sam deploy --resolve-s3 --s3-prefix PREFIX` does.
 
     Args:
@@ -64,12 +65,12 @@ def packaged(template: Path, prefix: str, bucket: str | None) -> Packaged:
         normalize_template=True,
         normalize_parameters=True,
     ).export()
-    return Packaged(yaml_dump(exported), named.bytes)
+    return Packaged(SourceTemplate("the template", yaml_dump(exported), exported), named.bytes)
 
 
-def bucket_of(template: dict[str, Any]) -> str | None:
+def find_bucket(template: SourceTemplate) -> str | None:
     """The bucket that a deployed template's packages are in."""
-    for resource in template.get("Resources", {}).values():
+    for resource in template.document.get("Resources", {}).values():
         for name in _LOCATIONS:
             if found := _S3.match(str((resource.get("Properties") or {}).get(name, ""))):
                 return found[1]

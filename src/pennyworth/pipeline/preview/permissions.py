@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pennyworth.aws.template_values import Evaluated
+from pennyworth.aws.template_values import EvaluatedTemplate
 from pennyworth.github.masking import NAMES, PUBLIC
+from pennyworth.host.lists import as_list
 
 Properties = Mapping[str, Any]
 
@@ -66,7 +67,7 @@ class Change:
     """Whether a reviewer should look twice."""
 
 
-def changes(before: Evaluated | None, after: Evaluated) -> list[Change]:
+def compare_permissions(before: EvaluatedTemplate | None, after: EvaluatedTemplate) -> list[Change]:
     """What one template's policies say that another's did not, and the other way round.
 
     Statements are compared action by action and resource by resource, so that one that is merely written otherwise is
@@ -76,8 +77,8 @@ def changes(before: Evaluated | None, after: Evaluated) -> list[Change]:
         before: the deployed template; None where nothing is deployed.
         after: the one to come.
     """
-    had = set(grants(before)) if before else set()
-    has = set(grants(after))
+    had = set(list_grants(before)) if before else set()
+    has = set(list_grants(after))
     runs: defaultdict[str, set[str]] = defaultdict(set)
     for evaluated in filter(None, (before, after)):
         for function, properties in evaluated.of_type("AWS::Lambda::Function").items():
@@ -89,7 +90,7 @@ def changes(before: Evaluated | None, after: Evaluated) -> list[Change]:
     )
 
 
-def grants(evaluated: Evaluated) -> Iterator[Grant]:
+def list_grants(evaluated: EvaluatedTemplate) -> Iterator[Grant]:
     """Everything that a template's policies say."""
     for name, resource in evaluated.resources.items():
         if source := _SOURCES.get(resource["Type"]):
@@ -112,7 +113,7 @@ def _attached(name: str, properties: Properties) -> Iterator[Grant]:
     holders = [
         _named(holder)
         for kind in ("Roles", "Users", "Groups", "RoleName", "UserName", "GroupName")
-        for holder in _listed(properties.get(kind))
+        for holder in as_list(properties.get(kind))
     ]
     for statement in _statements(properties.get("PolicyDocument")):
         for holder in holders or [f"whoever has the policy {name}"]:
@@ -158,18 +159,18 @@ _SOURCES: dict[str, Callable[[str, Properties], Iterator[Grant]]] = {
 
 def _of(statement: Properties, who: str) -> Iterator[Grant]:
     """What a statement says of its holder."""
-    resources = _listed(statement.get("Resource")) or [
-        f"everything but {', '.join(map(str, _listed(statement.get('NotResource'))))}"
+    resources = as_list(statement.get("Resource")) or [
+        f"everything but {', '.join(map(str, as_list(statement.get('NotResource'))))}"
     ]
     yield from _said(statement, who, map(str, resources))
 
 
 def _of_principals(statement: Properties, resource: str) -> Iterator[Grant]:
     """What a statement in a resource's own policy says of those whom it names."""
-    resources = [str(found) for found in _listed(statement.get("Resource")) if found != _ALL] or [resource]
+    resources = [str(found) for found in as_list(statement.get("Resource")) if found != _ALL] or [resource]
     given = statement.get("Principal", {})
     named = given if isinstance(given, Mapping) else {"": given}
-    for principal in (str(found) for listed in named.values() for found in _listed(listed)):
+    for principal in (str(found) for listed in named.values() for found in as_list(listed)):
         yield from _said(statement, principal, resources)
     if "NotPrincipal" in statement:
         yield from _said(statement, f"everybody but {_json(statement['NotPrincipal'])}", resources)
@@ -177,9 +178,9 @@ def _of_principals(statement: Properties, resource: str) -> Iterator[Grant]:
 
 def _said(statement: Properties, who: str, resources: Iterable[str]) -> Iterator[Grant]:
     denies = statement.get("Effect") == "Deny"
-    actions = [str(action) for action in _listed(statement.get("Action"))]
+    actions = [str(action) for action in as_list(statement.get("Action"))]
     if "NotAction" in statement:
-        actions = [f"everything but {', '.join(map(str, _listed(statement['NotAction'])))}"]
+        actions = [f"everything but {', '.join(map(str, as_list(statement['NotAction'])))}"]
     condition = _json(statement.get("Condition"))
     for resource in resources:
         for action in actions:
@@ -219,11 +220,7 @@ def _everywhere(actions: Iterable[str], resources: Iterable[str]) -> bool:
 
 
 def _statements(document: Any) -> list[Properties]:
-    return _listed(document.get("Statement")) if isinstance(document, Mapping) else []
-
-
-def _listed(value: Any) -> list[Any]:
-    return [] if value is None else value if isinstance(value, list) else [value]
+    return as_list(document.get("Statement")) if isinstance(document, Mapping) else []
 
 
 def _named(value: Any) -> str:

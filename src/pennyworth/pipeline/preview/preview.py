@@ -2,30 +2,77 @@
 
 import re
 import secrets
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-import boto3
-from botocore.exceptions import ClientError, NoCredentialsError
-
-from pennyworth.aws.deployed_template import deployed
-from pennyworth.aws.template_values import Evaluated
+from pennyworth.aws.account import Account, Unprepared
+from pennyworth.aws.deployed_template import DeployedTemplate, fetch_deployed_template
+from pennyworth.aws.errors import AWS_FAILURES
+from pennyworth.aws.source_template import SourceTemplate, TemplateRefused
+from pennyworth.aws.template_values import EvaluatedTemplate
+from pennyworth.github import actions
 from pennyworth.github.masking import PUBLIC, masked
 from pennyworth.host.errors import OperationFailed
-from pennyworth.iam.policy.template import TemplateRefused, transformed
 from pennyworth.pipeline import cost
 from pennyworth.pipeline.deploy import parameters as stack_parameters
 from pennyworth.pipeline.preview import permissions
-from pennyworth.pipeline.preview.changeset import ResourceChange, parsed, would_change
-from pennyworth.pipeline.preview.packaged import bucket_of, packaged
-from pennyworth.pipeline.preview.settings import SECRET, Setting, settings
+from pennyworth.pipeline.preview.changeset import ResourceChange, fetch_changes, parsed
+from pennyworth.pipeline.preview.packaged import find_bucket, pack
+from pennyworth.pipeline.preview.parameter_changes import SECRET, Setting, Settings, compare_parameters
 
+_NAME = "pennyworth-preview"
 _HIDDEN = "****"  # in CloudFormation's place of a value that it shows nobody
 _ACCOUNT = re.compile(r"\b\d{12}\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What is asked for."""
+
+    template: Path
+    """The built template."""
+    stack: str
+    region: str
+    parameters: Mapping[str, str]
+    """Values by the stack parameters' names. One that is empty or absent is the template's default, as in a deployment,
+    unless `keep` is set."""
+    change_set: str
+    """What the change set is called that is made and deleted."""
+    keep: bool = False
+    """Whether parameters that are not given stay what the deployed stack has."""
+    hide: bool = True
+    """Whether *** stands for whatever is a secret of the repository: the stack's name, its region and account, its
+    domain. In failures, too."""
+
+    @classmethod
+    def of(cls, environ: Mapping[str, str]) -> "Inputs":
+        """As a step is told them: TEMPLATE, STACK_NAME, AWS_REGION and PARAMETER_*, and PULL_REQUEST, whose change set
+        has a name of its own.
+
+        Raises:
+            OperationFailed: one is missing.
+        """
+        template = Path(actions.required(environ, "TEMPLATE"))
+        if not template.is_file():
+            raise OperationFailed("There is no template", f"{template} is no file. Build first.")
+        return cls(
+            template=template,
+            stack=actions.required(environ, "STACK_NAME"),
+            region=actions.required(environ, "AWS_REGION"),
+            parameters=stack_parameters.given_parameters(environ),
+            change_set=f"{_NAME}-{environ.get('PULL_REQUEST') or 'by-hand'}",
+        )
+
+    @classmethod
+    def by_hand(
+        cls, template: Path, stack: str, region: str, parameters: Mapping[str, str], *, hide: bool
+    ) -> "Inputs":
+        """What a person asks for, who says what shall change and nothing else."""
+        name = f"{_NAME}-{secrets.token_hex(4)}"
+        return cls(template, stack, region, parameters, name, keep=True, hide=hide)
 
 
 class State(StrEnum):
@@ -57,105 +104,109 @@ class Preview:
         return self.state is State.UPDATE and not (self.resources or self.settings or self.permissions)
 
 
-def preview(
-    stack: str, region: str, template: Path, environ: Mapping[str, str], name: str, *, hide: bool = True
-) -> Preview:
+def preview(inputs: Inputs) -> Preview:
     """See what a deployment would do. Nothing is uploaded, and nothing changed.
 
-    Args:
-        stack: its name.
-        region: where it is.
-        template: the built template's path.
-        environ: PARAMETER_*, as the deployment's step gets them.
-        name: what the change set is called that is made and deleted.
-        hide: whether *** stands for whatever is a secret of the repository: the stack's name, its region and account,
-            its domain. In failures, too.
     Raises:
-        OperationFailed: CloudFormation or SAM's transform refuses the template, or AWS the credentials.
+        OperationFailed: CloudFormation or SAM's transform refuses the template, or AWS the credentials; or a parameter
+            is none of the template's.
     """
-    hidden = [stack, region]
+    hidden = [inputs.stack, inputs.region]
     try:
-        found = _compared(stack, region, template, environ, name, hidden)
+        found = _compare(inputs, hidden)
+    except Unprepared as failure:
+        raise _told(_refused(failure.__cause__ or failure), hidden, hide=inputs.hide) from None
     except OperationFailed as failure:
-        raise _told(failure, hidden, hide=hide) from None
-    except (ClientError, NoCredentialsError) as failure:
-        raise _told(_refused(failure), hidden, hide=hide) from None
-    return masked(found, hidden) if hide else found
+        raise _told(failure, hidden, hide=inputs.hide) from None
+    except AWS_FAILURES as failure:
+        raise _told(_refused(failure), hidden, hide=inputs.hide) from None
+    return masked(found, hidden) if inputs.hide else found
 
 
-def _refused(failure: Exception) -> OperationFailed:
+def _refused(failure: BaseException) -> OperationFailed:
     return OperationFailed(
         "AWS can't be asked",
-        "See that the credentials are those of a role that may what policies/view.json says. What AWS says:",
+        "Check that these credentials have the permissions in policies/view.json. What AWS says:",
         str(failure),
     )
 
 
-def by_hand(stack: str, region: str, template: Path, parameters: Mapping[str, str], *, hide: bool) -> Preview:
-    """See what a person's deployment would do, who says what shall change and nothing else.
-
-    Args:
-        stack: its name.
-        region: where it is.
-        template: the built template's path.
-        parameters: values by the stack parameters' names. All others stay what the deployed stack has.
-        hide: as in `preview`.
-    Raises:
-        OperationFailed: as in `preview`; or a parameter is none of the template's.
-    """
-    declared = set(stack_parameters.parameters(template, {}))
-    if unknown := sorted(set(parameters) - declared):
-        raise OperationFailed(
-            f"The template has no parameter {', '.join(unknown)}", f"It has {', '.join(sorted(declared))}."
-        )
-    try:
-        there = deployed(boto3.client("cloudformation", region_name=region), stack)
-    except (ClientError, NoCredentialsError) as failure:
-        raise _told(_refused(failure), [stack, region], hide=hide) from None
-    before = there.parameters if there else {}
-    kept = {name: value for name, value in before.items() if name in declared and value != _HIDDEN}
-    values = {**kept, stack_parameters.RELEASE: "", **parameters}
-    environ = {stack_parameters.PARAMETER + name: value for name, value in values.items()}
-    return preview(stack, region, template, environ, f"pennyworth-preview-{secrets.token_hex(4)}", hide=hide)
-
-
-def _compared(
-    stack: str, region: str, template: Path, environ: Mapping[str, str], name: str, hidden: list[str]
-) -> Preview:
+def _compare(inputs: Inputs, hidden: list[str]) -> Preview:
     """The preview as it is. Adds to the secrets whatever it meets."""
-    wanted = stack_parameters.parameters(template, environ)
-    given = frozenset(each for each in wanted if environ.get(stack_parameters.PARAMETER + each))
-    hidden += _hidden(wanted)
-    hidden.append(boto3.client("sts", region_name=region).get_caller_identity()["Account"])
-    cloudformation = boto3.client("cloudformation", region_name=region)
-    there = deployed(cloudformation, stack)
+    source = SourceTemplate.read(inputs.template)
+    if inputs.keep:
+        _check_named(source, inputs.parameters)
+    hidden += _hidden(inputs.parameters)
+    account = Account(inputs.region)
+    hidden.append(account.id)
+    cloudformation = account.client("cloudformation")
+    there = fetch_deployed_template(cloudformation, inputs.stack)
     before = dict(there.parameters) if there else {}
     hidden += _hidden(before)
+    given = _given(inputs, source, before)
+    wanted = stack_parameters.fill_parameters(source, given)
+    hidden += _hidden(wanted)
     if wanted.get(stack_parameters.BOUNDARY) == "":
-        wanted[stack_parameters.BOUNDARY] = stack_parameters.stack_boundary(region)
-    if wanted.get(stack_parameters.RELEASE) == "":
-        wanted[stack_parameters.RELEASE] = stack_parameters.release(wanted)
-    package = packaged(template, stack, bucket_of(there.template) if there else None)
-    document = _transformed(package.template, wanted)
-    new = settings(document.get("Parameters") or {}, wanted, given, before)
+        wanted[stack_parameters.BOUNDARY] = stack_parameters.fetch_stack_boundary(account)
+    wanted = stack_parameters.with_config_hash(wanted)
+    package = pack(inputs.template, inputs.stack, find_bucket(there.source) if there else None)
+    document = _transform(package.template, wanted)
+    named = frozenset(name for name, value in given.items() if value)
+    new = compare_parameters(document.get("Parameters") or {}, wanted, named, before)
     coming = {**before, **new.values}
-    after = Evaluated(document, coming)
-    if not there:
-        resources = _all_of(after)
-    elif there.updatable:
-        resources = would_change(cloudformation, stack, name, package.template, new.request())
-    else:
-        resources = []
-    former = Evaluated(_transformed(there.text, before), before) if there else None
+    after = EvaluatedTemplate(document, coming)
     return Preview(
         State.FIRST if not there else State.UPDATE if there.updatable else State.BLOCKED,
         there.status if there else "",
-        tuple(resources),
+        tuple(_resources(inputs, cloudformation, there, package.template, new, after)),
         new.changes,
-        tuple(permissions.changes(former, after)),
-        cost.estimate(before, region, package_bytes=package.package_bytes) if there else None,
-        cost.estimate(coming, region, package_bytes=package.package_bytes),
+        tuple(permissions.compare_permissions(_evaluate_deployed(there), after)),
+        cost.estimate(before, inputs.region, package_bytes=package.package_bytes) if there else None,
+        cost.estimate(coming, inputs.region, package_bytes=package.package_bytes),
     )
+
+
+def _check_named(source: SourceTemplate, parameters: Mapping[str, str]) -> None:
+    """Check that a template has the parameters that somebody names.
+
+    Raises:
+        OperationFailed: it lacks one.
+    """
+    if unknown := sorted(set(parameters) - set(source.parameters)):
+        raise OperationFailed(
+            f"The template has no parameter {', '.join(unknown)}",
+            f"It has {', '.join(sorted(source.parameters))}.",
+        )
+
+
+def _given(inputs: Inputs, source: SourceTemplate, before: Mapping[str, str]) -> Mapping[str, str]:
+    """The parameters that are said: with those that stay what the deployed stack has, where that is asked for."""
+    if not inputs.keep:
+        return inputs.parameters
+    kept = {name: value for name, value in before.items() if name in source.parameters and value != _HIDDEN}
+    return {**kept, stack_parameters.CONFIG_HASH: "", **inputs.parameters}
+
+
+def _resources(
+    inputs: Inputs,
+    cloudformation: Any,
+    there: DeployedTemplate | None,
+    template: SourceTemplate,
+    new: Settings,
+    after: EvaluatedTemplate,
+) -> list[ResourceChange]:
+    """What would become of the stack's resources; none where it takes no deployment."""
+    if not there:
+        return _list_all(after)
+    if not there.updatable:
+        return []
+    return fetch_changes(cloudformation, inputs.stack, inputs.change_set, template.text, new.request())
+
+
+def _evaluate_deployed(there: DeployedTemplate | None) -> EvaluatedTemplate | None:
+    if there is None:
+        return None
+    return EvaluatedTemplate(_transform(there.source, there.parameters), there.parameters)
 
 
 def _hidden(parameters: Mapping[str, str]) -> list[str]:
@@ -170,22 +221,17 @@ def _told(failure: OperationFailed, hidden: list[str], *, hide: bool) -> Operati
     return OperationFailed(failure.title, masked(failure.message, hidden), detail)
 
 
-def _transformed(text: str, values: Mapping[str, str]) -> dict[str, Any]:
-    """A template's text after SAM's transform."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "template.yaml"
-        path.write_text(text, encoding="utf-8")
-        try:
-            return transformed(path, values)
-        except TemplateRefused as failure:
-            raise OperationFailed(
-                "SAM's transform refuses the template",
-                "Mend what it names, then push again.",
-                str(failure).replace(f"{path} ", ""),
-            ) from failure
+def _transform(template: SourceTemplate, values: Mapping[str, str]) -> dict[str, Any]:
+    """A template after SAM's transform."""
+    try:
+        return template.transform(values)
+    except TemplateRefused as failure:
+        raise OperationFailed(
+            "SAM's transform refuses the template", "Fix what it names, then push again.", str(failure)
+        ) from failure
 
 
-def _all_of(evaluated: Evaluated) -> list[ResourceChange]:
+def _list_all(evaluated: EvaluatedTemplate) -> list[ResourceChange]:
     """Every resource of a template, as something to be made."""
     return parsed(
         {

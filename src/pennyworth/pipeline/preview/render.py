@@ -9,9 +9,9 @@ from dataclasses import asdict
 from pennyworth.github import actions
 from pennyworth.pipeline import cost
 from pennyworth.pipeline.preview.changeset import Detail, ResourceChange
+from pennyworth.pipeline.preview.parameter_changes import Setting
 from pennyworth.pipeline.preview.permissions import Change
 from pennyworth.pipeline.preview.preview import Preview, State
-from pennyworth.pipeline.preview.settings import Setting
 
 _SHOWN = 60  # characters of a property's value
 _ROWS = 200

@@ -24,7 +24,7 @@ _POLICIES = ROOT / "policies"
 
 _PACKAGE = "package/"
 _SECRETS = {"BaseDomain", "Route53HostedZoneId", "AcmCertificateArn", "AlarmEmail"}
-_EXPRESSIONS = {"Release": "${{ github.sha }}"}  # each commit is a version of the function
+_EXPRESSIONS = {"ConfigHash": "${{ github.sha }}"}  # each commit is a version of the function
 # set otherwise: the boundary is looked up, and keys are read from the Parameter Store
 _NOT_SET = {"PermissionsBoundaryArn", "ApiKeys", "ProviderCredentials"}
 _MAKEFILE = re.compile(r"(?<=^    Metadata:\n)      BuildMethod: makefile\n(?=      )", re.MULTILINE)

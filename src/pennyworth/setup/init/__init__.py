@@ -1,17 +1,17 @@
 """An endpoint in a repository of one's own: its files, and what is left to do. Needs PyYAML."""
 
 from pennyworth.setup.init.files import CALLERS, CONFIG, Answers, Caller, config, workflow, workflow_problems
-from pennyworth.setup.init.source import Source, Unknown, source
+from pennyworth.setup.init.source import SourceUnknown, WorkflowSource, find_source
 
 __all__ = [
     "CALLERS",
     "CONFIG",
     "Answers",
     "Caller",
-    "Source",
-    "Unknown",
+    "SourceUnknown",
+    "WorkflowSource",
     "config",
-    "source",
+    "find_source",
     "workflow",
     "workflow_problems",
 ]

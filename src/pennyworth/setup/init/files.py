@@ -12,7 +12,7 @@ from pennyworth.checks.config.needs import needs, uses_role
 from pennyworth.gateway.config import Deployment, parse
 from pennyworth.gateway.providers import PROVIDERS
 from pennyworth.host.places import ROOT
-from pennyworth.setup.init.source import Source
+from pennyworth.setup.init.source import WorkflowSource
 
 CONFIG = Path("config.yaml")
 
@@ -113,7 +113,7 @@ class Answers:
     """The branch whose pushes deploy."""
 
 
-def workflow(answers: Answers, source: Source, caller: Caller = CALLERS[0]) -> str:
+def workflow(answers: Answers, source: WorkflowSource, caller: Caller = CALLERS[0]) -> str:
     """A caller's workflow file."""
     told = caller.told
     secrets = (*caller.secrets, *(_DOMAIN_SECRETS if told and answers.domain else ()))

@@ -11,12 +11,12 @@ _GITHUB = re.compile(r"[:/](?P<name>[\w.-]+/[\w.-]+?)(?:\.git)?/?$")
 _NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 
-class Unknown(ValueError):
+class SourceUnknown(ValueError):
     """It can't be told; the message says how to tell it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class WorkflowSource:
     """A repository with this project's workflows, at one commit."""
 
     repository: str
@@ -31,7 +31,7 @@ class Source:
         return f"{self.repository}/.github/workflows/{name}.yml@{self.ref}"
 
 
-def source(repository: str = "", ref: str = "", checkout: Path = ROOT) -> Source:
+def find_source(repository: str = "", ref: str = "", checkout: Path = ROOT) -> WorkflowSource:
     """The workflow to call.
 
     Args:
@@ -39,26 +39,28 @@ def source(repository: str = "", ref: str = "", checkout: Path = ROOT) -> Source
         ref: a commit, tag or branch; by default the checkout's commit.
         checkout: this project.
     Raises:
-        Unknown: there is no remote, or no commit.
+        SourceUnknown: there is no remote, or no commit.
     """
     if repository and not _NAME.fullmatch(repository):
-        raise Unknown(f"--from takes OWNER/NAME, not {repository}")
+        raise SourceUnknown(f"--from takes OWNER/NAME, not {repository}")
     if not repository:
         remote = _GITHUB.search(git(checkout, "remote", "get-url", "origin"))
         if not remote:
-            raise Unknown(
+            raise SourceUnknown(
                 "It can't be told which repository holds the deployment workflow: this checkout has no git remote."
                 " Name it: --from OWNER/NAME"
             )
         repository = remote["name"]
     if ref:
-        return Source(repository, ref, True)
+        return WorkflowSource(repository, ref, True)
     commit = git(checkout, "rev-parse", "HEAD")
     if not commit:
-        raise Unknown(
+        raise SourceUnknown(
             "It can't be told which commit of the deployment workflow to call. Name it: --ref COMMIT"
         )
-    return Source(repository, commit, bool(git(checkout, "branch", "--remotes", "--contains", commit)))
+    return WorkflowSource(
+        repository, commit, bool(git(checkout, "branch", "--remotes", "--contains", commit))
+    )
 
 
 def git(folder: Path, *words: str) -> str:

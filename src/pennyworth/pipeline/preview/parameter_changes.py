@@ -39,7 +39,7 @@ class Settings:
         return given + [{"ParameterKey": name, "UsePreviousValue": True} for name in sorted(self.kept)]
 
 
-def settings(
+def compare_parameters(
     declared: Mapping[str, Mapping[str, Any]],
     wanted: Mapping[str, str],
     given: frozenset[str],
@@ -62,14 +62,14 @@ def settings(
     changed = [
         Setting(name, before.get(name), value)
         for name, value in values.items()
-        if name != stack_parameters.RELEASE
+        if name != stack_parameters.CONFIG_HASH
         and before.get(name, str(declared[name].get("Default", ""))) != value
     ]
     if (
-        stack_parameters.RELEASE in before
+        stack_parameters.CONFIG_HASH in before
         and not {change.name for change in changed} - stack_parameters.BESIDE_THE_FUNCTION
     ):
         # it is a digest of what the function sees: where that stays, so does it, whatever was said by hand
-        hidden.add(stack_parameters.RELEASE)
-        values.pop(stack_parameters.RELEASE, None)
+        hidden.add(stack_parameters.CONFIG_HASH)
+        values.pop(stack_parameters.CONFIG_HASH, None)
     return Settings(values, frozenset(hidden), tuple(changed) if before else ())

@@ -1,0 +1,181 @@
+"""CloudFormation's intrinsic functions, worked out as far as somebody knows what names and conditions come to.
+
+https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html
+"""
+
+import itertools
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+NOTHING = object()
+"""What AWS::NoValue comes to: a property or an entry that has it is left out."""
+
+_VARIABLE = re.compile(r"\$\{([^!}][^}]*)\}")
+_LITERAL = re.compile(r"\$\{!([^}]*)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """In the place of a value that only a deployment tells."""
+
+    expression: Any
+    """The intrinsic function that would have made it."""
+
+
+class Evaluator(ABC):
+    """Works values out. Who derives from it says what is known.
+
+    A value may come to several things, one for each branch of a condition that nobody can decide and for each thing
+    that a name may stand for: its alternatives.
+    """
+
+    conditions: Mapping[str, Any] = MappingProxyType({})
+    """A template's conditions by name."""
+    mappings: Mapping[str, Any] = MappingProxyType({})
+    """A template's mappings by name."""
+
+    @abstractmethod
+    def look_up(self, name: str) -> Sequence[Any] | None:
+        """What a name may come to: a parameter, a pseudo parameter, a resource, or an attribute as Resource.Name.
+
+        Returns:
+            the alternatives; None where nobody knows.
+        """
+
+    def outcomes(self, condition: Any) -> Sequence[bool]:
+        """How a condition may come out; empty where nobody knows and nobody wants both."""
+        return (self.holds(condition),)
+
+    def unknown(self, function: str, given: Any) -> Any:
+        """What stands for a value that can't be worked out."""
+        return Unknown({function: given})
+
+    def value(self, value: Any) -> Any:
+        """What a value comes to, where it has one alternative."""
+        (found,) = self.alternatives(value)
+        return found
+
+    def alternatives(self, value: Any) -> list[Any]:
+        """All that a value may come to."""
+        if isinstance(value, list):
+            return [
+                [one for one in chosen if one is not NOTHING]
+                for chosen in itertools.product(*map(self.alternatives, value))
+            ]
+        if not isinstance(value, Mapping):
+            return [value]
+        if len(value) == 1:
+            ((name, given),) = value.items()
+            if function := _FUNCTIONS.get(name):
+                return list(function(self, given))
+            if name.startswith("Fn::"):
+                return [self.unknown(name, given)]
+        return [
+            {name: one for name, one in zip(value, chosen, strict=True) if one is not NOTHING}
+            for chosen in itertools.product(*map(self.alternatives, value.values()))
+        ]
+
+    def holds(self, condition: Any) -> bool:
+        """Whether a condition, by its name or written out, holds."""
+        if isinstance(condition, str):
+            return self.holds(self.conditions[condition])
+        ((name, given),) = condition.items()
+        if name == "Condition":
+            return self.holds(given)
+        if name == "Fn::Equals":
+            left, right = (str(self.value(side)) for side in given)
+            return left == right
+        if name == "Fn::Not":
+            return not self.holds(given[0])
+        return (all if name == "Fn::And" else any)(map(self.holds, given))
+
+    def _named(self, name: str, function: str, given: Any) -> list[Any]:
+        found = self.look_up(name)
+        return [self.unknown(function, given)] if found is None else list(found)
+
+    def _ref(self, given: str) -> list[Any]:
+        return self._named(given, "Ref", given)
+
+    def _attribute(self, given: Any) -> list[Any]:
+        name = given if isinstance(given, str) else ".".join(map(str, given))
+        return self._named(name, "Fn::GetAtt", given)
+
+    def _sub(self, given: Any) -> Iterator[Any]:
+        text, variables = given if isinstance(given, list) else (given, {})
+        names = list(dict.fromkeys(_VARIABLE.findall(text)))
+        found = [
+            self.alternatives(variables[name]) if name in variables else self._named(name, "Fn::Sub", given)
+            for name in names
+        ]
+        for chosen in itertools.product(*found):
+            if _any_unknown(chosen):
+                yield self.unknown("Fn::Sub", given)
+                continue
+            texts = {
+                name: "" if one is NOTHING else str(one) for name, one in zip(names, chosen, strict=True)
+            }
+            replaced = _VARIABLE.sub(lambda match, by=texts: by[match[1]], text)  # type: ignore[misc]
+            yield _LITERAL.sub(r"${\1}", replaced)
+
+    def _join(self, given: Any) -> Iterator[Any]:
+        separator, parts = given
+        for chosen in self.alternatives(parts):
+            if not isinstance(chosen, list):
+                yield chosen
+            elif _any_unknown(chosen):
+                yield self.unknown("Fn::Join", given)
+            else:
+                yield str(separator).join(map(str, chosen))
+
+    def _if(self, given: Any) -> Iterator[Any]:
+        condition, *branches = given
+        outcomes = self.outcomes(condition)
+        if not outcomes:
+            yield self.unknown("Fn::If", given)
+        for outcome in outcomes:
+            yield from self.alternatives(branches[0 if outcome else 1])
+
+    def _find(self, given: Any) -> Iterator[Any]:
+        for keys in self.alternatives(given):
+            found: Any = self.mappings
+            for key in keys:
+                found = found.get(key) if isinstance(found, Mapping) and isinstance(key, str) else None
+            if found is None:
+                yield self.unknown("Fn::FindInMap", given)
+            else:
+                yield from self.alternatives(found)
+
+    def _select(self, given: Any) -> Iterator[Any]:
+        for at, entries in itertools.product(*map(self.alternatives, given)):
+            if isinstance(entries, list) and int(at) < len(entries):
+                yield entries[int(at)]
+            else:
+                yield self.unknown("Fn::Select", given)
+
+    def _split(self, given: Any) -> Iterator[Any]:
+        separator, source = given
+        for text in self.alternatives(source):
+            if _any_unknown([text]):
+                yield self.unknown("Fn::Split", given)
+            else:
+                yield str(text).split(str(separator))
+
+
+def _any_unknown(values: Sequence[Any]) -> bool:
+    return any(isinstance(one, Unknown) for one in values)
+
+
+_FUNCTIONS: Mapping[str, Callable[[Evaluator, Any], Iterator[Any] | list[Any]]] = {
+    "Ref": Evaluator._ref,
+    "Fn::GetAtt": Evaluator._attribute,
+    "Fn::Sub": Evaluator._sub,
+    "Fn::Join": Evaluator._join,
+    "Fn::If": Evaluator._if,
+    "Fn::FindInMap": Evaluator._find,
+    "Fn::Select": Evaluator._select,
+    "Fn::Split": Evaluator._split,
+}

@@ -1,0 +1,81 @@
+"""A repository's secrets on their way into the Parameter Store, where the function looks for its credentials."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pennyworth.aws.credential_store import API_KEYS, Credentials, CredentialsFailed, Outcome, from_secrets
+from pennyworth.github import actions
+from pennyworth.host.errors import OperationFailed
+from pennyworth.pipeline.deploy.parameters import find_secrets
+
+_TOLD: Mapping[Outcome, str] = {
+    "written": "written",
+    "unchanged": "as it was",
+    "kept": "changed by hand since the secret was; left so",
+    "removed": "removed: the secrets no longer hold it",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """Whose credentials, and what the repository's secrets say."""
+
+    stack: str
+    region: str
+    api_keys: str = field(repr=False)
+    """Comma-separated."""
+    provider_credentials: str = field(default="", repr=False)
+    """Dotenv text."""
+
+    @classmethod
+    def of(cls, environ: Mapping[str, str]) -> "Inputs":
+        """As a step is told them: STACK_NAME, AWS_REGION, LITELLM_API_KEYS and, if wanted, PROVIDER_CREDENTIALS.
+
+        Raises:
+            OperationFailed: one is missing.
+        """
+        return cls(
+            api_keys=actions.required(environ, API_KEYS),
+            provider_credentials=environ.get("PROVIDER_CREDENTIALS", ""),
+            stack=actions.required(environ, "STACK_NAME"),
+            region=actions.required(environ, "AWS_REGION"),
+        )
+
+    def secrets(self) -> list[str]:
+        """What must stand in no log."""
+        return find_secrets({"ApiKeys": self.api_keys, "ProviderCredentials": self.provider_credentials})
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of the credentials."""
+
+    path: str
+    """Below which they are."""
+    outcomes: Mapping[str, Outcome]
+    """By name."""
+
+
+def write_credentials(inputs: Inputs) -> Written:
+    """Write what has changed.
+
+    Raises:
+        OperationFailed: they can't be written.
+    """
+    credentials = Credentials(inputs.stack, inputs.region)
+    try:
+        outcomes = credentials.follow(from_secrets(inputs.api_keys, inputs.provider_credentials))
+    except CredentialsFailed as failure:
+        raise OperationFailed(
+            "The credentials can't be written",
+            "The deploy role needs ssm:PutParameter, GetParametersByPath, GetParameterHistory and DeleteParameter below"
+            f" {credentials.path}: `pennyworth bootstrap` brings it what policies/deployment.json has.",
+            str(failure),
+        ) from failure
+    return Written(credentials.path, outcomes)
+
+
+def written_as_markdown(written: Written) -> str:
+    """What was done, by name."""
+    rows = [(f"`{name}`", _TOLD[outcome]) for name, outcome in sorted(written.outcomes.items())]
+    return f"Below `{written.path}`:\n\n{actions.table(('', ''), rows)}"
