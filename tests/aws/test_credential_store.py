@@ -75,7 +75,7 @@ def test_the_command(environ: dict[str, str], tmp_path: Path) -> None:
     key_file = tmp_path / "keys"
     key_file.write_text("sk-first-caller-aaaa,sk-second-caller-bbbb\n")
     command(environ, "set", API_KEYS, "--file", str(key_file))
-    rotated = command(environ, "rotate", "--label", "phone")
+    rotated = command(environ, "create-key", "--label", "phone")
     new = rotated.stdout.strip()
     assert new.startswith("sk-") and len(new) > 40
     assert new not in rotated.stderr
@@ -99,6 +99,36 @@ def test_the_command(environ: dict[str, str], tmp_path: Path) -> None:
     command(environ, "remove", f"{API_KEYS}/phone")
     command(environ, "remove", API_KEYS)
     assert seen_by_the_gateway(environ) == {"OPENAI_API_KEY": "sk-openai-0123456789"}
+
+
+def test_a_rotated_key_works_beside_the_new_one_until_a_date(environ: dict[str, str]) -> None:
+    old = command(environ, "create-key", "--label", "alice").stdout.strip()
+    rotated = command(environ, "rotate", "alice", "--until", "2100-01-31")
+    new = rotated.stdout.strip()
+    assert new.startswith("sk-") and new != old and new not in rotated.stderr
+    name = f"{API_KEYS}/alice.until-2100-01-31"
+    assert name in rotated.stderr and name in command(environ, "list").stdout
+    assert sorted(seen_by_the_gateway(environ)[API_KEYS].split(",")) == sorted([old, new])
+    command(environ, "remove", name)
+    command(environ, "set", f"{API_KEYS}/alice.until-2020-01-31", given=old)
+    assert seen_by_the_gateway(environ)[API_KEYS] == new
+    command(environ, "rotate", "alice", "--until", "2100-01-31")
+    assert "2020-01-31" not in command(environ, "list").stdout, "what has expired is cleared away"
+    command(environ, "remove", name)
+    command(environ, "remove", f"{API_KEYS}/alice")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["rotate", "nobody"], "There is no key LITELLM_API_KEYS/nobody"),
+        (["rotate", "bob", "--until", "2020-01-01"], "2020-01-01 is over"),
+    ],
+)
+def test_what_can_not_be_rotated(environ: dict[str, str], words: list[str], said: str) -> None:
+    command(environ, "create-key", "--label", "bob")
+    assert said in command(environ, *words, fails=True).stderr
+    command(environ, "remove", f"{API_KEYS}/bob")
 
 
 @pytest.mark.parametrize(
@@ -157,11 +187,11 @@ def test_a_key_that_is_not_told_apart_stays(credentials: Credentials) -> None:
 
 
 def test_a_label_names_one_key(credentials: Credentials) -> None:
-    name, key = credentials.issue("phone")
+    name, key = credentials.create_key("phone")
     with pytest.raises(CredentialsFailed, match="there already"):
-        credentials.issue("phone")
+        credentials.create_key("phone")
     with pytest.raises(CredentialsFailed, match="no name"):
-        credentials.issue("../other")
+        credentials.create_key("../other")
     assert values(credentials) == {name: key}
 
 
@@ -213,7 +243,7 @@ def test_the_step_writes_what_changed_and_nothing_else(
 
 def test_what_was_done_by_hand_stays_until_the_secret_changes(credentials: Credentials) -> None:
     run("sk-caller-one,sk-caller-two", "OPENAI_API_KEY=sk-openai-0123")
-    issued, key = credentials.issue()
+    issued, key = credentials.create_key()
     credentials.revoke("sk-caller-one")
     credentials.set("OPENAI_API_KEY", "sk-openai-rotated")
     credentials.set("GROQ_API_KEY", "by hand alone")

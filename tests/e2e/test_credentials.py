@@ -116,7 +116,7 @@ def test_a_key_is_rotated_without_a_deployment(deployed: Deployed) -> None:
     assert deployed.ask(KEY) == 200
     assert deployed.ask("sk-unknown") == 401
 
-    new = deployed.credentials("rotate", "--label", "phone")
+    new = deployed.credentials("create-key", "--label", "phone")
     becomes(200, lambda: deployed.ask(new))
     assert deployed.ask(KEY) == 200, "the old one goes on until it is removed"
     listed = deployed.credentials("list")

@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Literal
 
 import boto3
@@ -18,7 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from pennyworth.aws.errors import AWS_FAILURES, error_code, is_denied
 from pennyworth.aws.stack import Stack
-from pennyworth.gateway.parameters import RESERVED
+from pennyworth.gateway.parameters import RESERVED, UNTIL, has_expired
 from pennyworth.gateway.settings import expand_credentials
 from pennyworth.host.errors import OperationFailed
 from pennyworth.host.lists import split_list
@@ -110,7 +110,7 @@ class Credentials:
                 Description=origin,
             )
 
-    def issue(self, label: str = "") -> tuple[str, str]:
+    def create_key(self, label: str = "") -> tuple[str, str]:
         """Make a new API key beside those that there are.
 
         Args:
@@ -125,9 +125,38 @@ class Credentials:
             raise CredentialsFailed(
                 f"{name} is there already. Give the new key another name, or remove that one"
             )
-        key = f"sk-{secrets.token_urlsafe(32)}"
+        key = _new_key()
         self.set(name, key)
         return name, key
+
+    def rotate_key(self, label: str, until: date) -> tuple[str, str]:
+        """Replace an API key; the old one opens until a date.
+
+        Args:
+            label: of the key.
+            until: the last day (UTC) on which the old one opens.
+        Returns:
+            the old key's new name, and the new key, which is nowhere else to be read.
+        Raises:
+            CredentialsFailed: there is no key of that label, the day is over, or AWS refuses.
+        """
+        name = f"{API_KEYS}/{label}"
+        present = self.fetch_all()
+        if name not in present:
+            raise CredentialsFailed(
+                f"There is no key {name}. `pennyworth credentials list` names those that there are;"
+                f" `create-key --label {label}` makes one"
+            )
+        if until < datetime.now(UTC).date():
+            raise CredentialsFailed(f"{until} is over. Give a day from today on")
+        old = f"{name}{UNTIL}{until}"
+        key = _new_key()
+        self.set(old, present[name].value)  # first: whatever fails, the old key opens
+        self.set(name, key)
+        for other in present:
+            if other.startswith(f"{name}{UNTIL}") and has_expired(other):
+                self.remove(other)
+        return old, key
 
     def remove(self, name: str) -> None:
         """Remove one.
@@ -227,6 +256,10 @@ def from_secrets(api_keys: str, provider_credentials: str) -> dict[str, str]:
     values = {API_KEYS: ",".join(split_list(api_keys)), "PROVIDER_CREDENTIALS": provider_credentials}
     expand_credentials(values)
     return {name: value for name, value in values.items() if value}
+
+
+def _new_key() -> str:
+    return f"sk-{secrets.token_urlsafe(32)}"
 
 
 def _ending(value: str) -> str:

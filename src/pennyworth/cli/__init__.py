@@ -23,7 +23,7 @@ COMMANDS = {
     "preview": "say what a deployment would change, and change nothing",
     "smoke": "try an OpenAI-compatible endpoint as its users would",
     "health": "look whether a deployed endpoint is well",
-    "credentials": "see, set, rotate and remove the endpoint's credentials, without a deployment",
+    "credentials": "list, set, create, rotate and remove the endpoint's credentials, without a deployment",
     "rollback": "let callers reach an earlier version again, without a deployment",
     "tighten-passrole": "keep the deploy role's PassRole to the stack's own roles",
     "bootstrap": "set your AWS account and repository up for the deployment workflow",

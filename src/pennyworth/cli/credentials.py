@@ -1,14 +1,15 @@
-"""The endpoint's credentials, kept as encrypted parameters in your AWS account: see, set, rotate and remove them.
+"""List, set, create, rotate and remove the endpoint's credentials, without a deployment.
 
-The running endpoint reads them by itself: no deployment is needed. A new API key opens within half a minute, a removed
-one is refused after five minutes, or fifteen where nobody called meanwhile. Values are read from standard input or a
-file, never from the command line, which every process can see. Whoever calls this needs rights of their own on the
-stack's parameters; the next deployment writes only those whose secret in the repository has changed.
+They are encrypted parameters in your AWS account, and the running endpoint reads them by itself. A new API key works
+within half a minute. A removed one is refused after five minutes, or fifteen if nobody calls meanwhile. Values come
+from standard input or a file, never from the command line, which every process can see. You need permissions of your
+own on the stack's parameters. The next deployment writes only those whose secret in the repository has changed.
 """
 
 import argparse
 import getpass
 import sys
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,20 +20,31 @@ from pennyworth.host.progress import say
 if TYPE_CHECKING:
     from pennyworth.aws.credential_store import Credentials
 
+_OVERLAP_DAYS = 7
+"""For which an old key works beside the new one, where nothing else is said."""
+
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's options."""
     stack.options(parser)
-    verbs = parser.add_subparsers(dest="verb", metavar="list|set|rotate|remove", required=True)
+    verbs = parser.add_subparsers(dest="verb", metavar="list|set|create-key|rotate|remove", required=True)
     verbs.add_parser("list", help="names, when each was changed, and how its value ends")
     put = verbs.add_parser("set", help="make or replace one; its value comes from standard input")
     put.add_argument("name", metavar="NAME", help="a variable's name, such as OPENAI_API_KEY")
     put.add_argument("--file", type=Path, metavar="PATH", help="the value is in this file")
+    create = verbs.add_parser("create-key", help="create an API key beside the others, and print it once")
+    create.add_argument("--label", default="", help="whose key it is (default: the time)")
     rotate = verbs.add_parser(
-        "rotate", help="make a new API key beside the old ones, and print it, this once"
+        "rotate", help="replace an API key: print a new one once, and let the old one work until a date"
     )
     rotate.add_argument(
-        "--label", default="", help="tells it from the others in the list (default: the time)"
+        "label", metavar="LABEL", help="of the key: what stands behind LITELLM_API_KEYS/ in the list"
+    )
+    rotate.add_argument(
+        "--until",
+        type=date.fromisoformat,
+        metavar="YYYY-MM-DD",
+        help="the last day (UTC) on which the old key works (default: in 7 days)",
     )
     remove = verbs.add_parser("remove", help="remove one, or a single API key")
     which = remove.add_mutually_exclusive_group(required=True)
@@ -83,11 +95,22 @@ def _set(credentials: "Credentials", options: argparse.Namespace) -> None:
     say(f"{credentials.path}/{options.name} is set.")
 
 
-def _rotate(credentials: "Credentials", options: argparse.Namespace) -> None:
-    name, key = credentials.issue(options.label)
+def _create_key(credentials: "Credentials", options: argparse.Namespace) -> None:
+    name, key = credentials.create_key(options.label)
     print(key)
     sys.stdout.flush()
-    say(f"The new key stands in {name}, and is shown this once. The others go on until they are removed.")
+    say(f"The new key is {name}. It is shown this once. The other keys stay valid until you remove them.")
+
+
+def _rotate(credentials: "Credentials", options: argparse.Namespace) -> None:
+    until = options.until or datetime.now(UTC).date() + timedelta(days=_OVERLAP_DAYS)
+    old, key = credentials.rotate_key(options.label, until)
+    print(key)
+    sys.stdout.flush()
+    say(
+        f"The new key of {options.label} is shown this once. The old one is {old} now: it works to the end of {until}"
+        " (UTC), and then no more. To end it sooner, remove it."
+    )
 
 
 def _remove(credentials: "Credentials", options: argparse.Namespace) -> None:
@@ -102,4 +125,4 @@ def _remove(credentials: "Credentials", options: argparse.Namespace) -> None:
     )
 
 
-_VERBS = {"list": _list, "set": _set, "rotate": _rotate, "remove": _remove}
+_VERBS = {"list": _list, "set": _set, "create-key": _create_key, "rotate": _rotate, "remove": _remove}

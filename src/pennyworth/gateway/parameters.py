@@ -27,6 +27,9 @@ RESERVED = frozenset(
 )
 """The function's own, which it also reads the parameters with."""
 
+UNTIL = ".until-"
+"""What stands between a key's label and the last day (UTC, such as 2026-12-31) on which it opens."""
+
 Values = dict[str, str]
 
 
@@ -76,7 +79,9 @@ def read(client: Client, path: str) -> Values:
     while True:
         page = client.call("ssm", "GetParametersByPath", request)
         for parameter in page.get("Parameters", []):
-            name = parameter["Name"].removeprefix(f"{path}/").partition("/")[0]
+            name, _, label = parameter["Name"].removeprefix(f"{path}/").partition("/")
+            if has_expired(label):
+                continue
             values[name] = ",".join(filter(None, [values.get(name), parameter["Value"]]))
         if not page.get("NextToken"):
             break
@@ -86,6 +91,12 @@ def read(client: Client, path: str) -> Values:
         log("warning", "parameter ignored: the name is the function's own", name=name)
         del values[name]
     return values
+
+
+def has_expired(label: str) -> bool:
+    """Whether the last day on which a key opens, which its label may name, is over."""
+    _, until, day = label.rpartition(UNTIL)
+    return bool(until) and day < time.strftime("%Y-%m-%d", time.gmtime())
 
 
 class Followed:
