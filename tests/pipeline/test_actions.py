@@ -187,7 +187,7 @@ def test_the_deployment_can_set_every_stack_parameter() -> None:
     inputs = {
         name: set(document(action_file(name))["inputs"]) for name in ("deploy", "credentials", "sam-deploy")
     }
-    not_to_be_said = {"smoke-wait-seconds", "release", "junit"}
+    not_to_be_said = {"smoke-wait-seconds", "config-hash", "junit"}
     assert set(deploy["with"]) == inputs["deploy"] - not_to_be_said
     by_the_action = {
         step["uses"]: set(step["with"]) for step in steps(action_file("deploy")) if "uses" in step
