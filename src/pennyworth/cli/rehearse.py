@@ -4,7 +4,7 @@ after it, the preview of a pull request or the health check.
 The workflow file is the one that GitHub runs, with act in GitHub's place and a fake of GitHub's API. The deploy role
 trusts the branch main of example/pennyworth: with another --branch or --repo AWS refuses the token, and the job fails
 at its credentials. The pull request that is previewed doubles the function's memory. Other people's actions are
-stand-ins (src/pennyworth/localaws/rehearsal/stand_ins) unless --online. Prints the job's summary, and what was said on
+stand-ins (src/pennyworth/local/rehearsal/stand_ins) unless --online. Prints the job's summary, and what was said on
 GitHub.
 """
 

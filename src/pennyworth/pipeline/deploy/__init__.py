@@ -1,1 +1,1 @@
-"""A stack's parameters, as a deployment sets them."""
+"""A deployment of the stack and what belongs to it: its settings, credentials and versions, and the way back."""

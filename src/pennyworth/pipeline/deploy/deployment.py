@@ -70,10 +70,12 @@ class Inputs:
         Raises:
             OperationFailed: one is missing or wrong.
         """
-        region = actions.required(environ, "AWS_REGION")
+        template, stack, region = (
+            actions.required(environ, name) for name in ("TEMPLATE", "STACK_NAME", "AWS_REGION")
+        )
         return cls(
-            template=Path(actions.required(environ, "TEMPLATE")),
-            stack=actions.required(environ, "STACK_NAME"),
+            template=Path(template),
+            stack=stack,
             region=region,
             parameters=given_parameters(environ),
             environ={name: value for name, value in environ.items() if not name.startswith(PARAMETER)}
