@@ -181,7 +181,7 @@ def test_a_store_that_does_not_answer(start_gateway: Start, upstream: ScriptedUp
     while time.monotonic() < until:
         assert ask(gateway, "first-key")[0] == 200, "what is known stays"
         time.sleep(0.2)
-    assert gateway.logged(lambda line: "the former ones stay" in line["message"])
+    assert gateway.logged(lambda line: "the previous ones stay" in line["message"])
 
 
 def _elsewhere(port: int) -> dict[str, str]:

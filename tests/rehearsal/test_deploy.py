@@ -19,7 +19,7 @@ CHECKOUT = "Check out the configuration"
 ALL_OF_IT = "Deploy the endpoint"
 CREDENTIALS = "Take the deploy role"
 VALIDATION = "Validate template and configuration"
-TRIAL = "Try the endpoint, and put the former version back where it fails"
+TRIAL = "Try the endpoint, and put the previous version back where it fails"
 AT_THE_END = "Say how long it took"
 STEPS = [
     "See that the settings are there",
