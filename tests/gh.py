@@ -1,6 +1,7 @@
 """GitHub's own program, `gh`, played by a small one: https://cli.github.com/manual/gh_secret_set."""
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -35,17 +36,21 @@ kept.write_text(json.dumps(secrets))
 class Gh:
     """The program in a folder for PATH, logged in, and a repository's secrets."""
 
-    def __init__(self, folder: Path, repository: str) -> None:
+    def __init__(self, folder: Path, repository: str, before: "Gh | None" = None) -> None:
         """
         Args:
             folder: takes the program and what it keeps.
             repository: OWNER/NAME, the only one that it knows.
+            before: another one, which has kept and was called with what this one has at first.
         """
         self._folder = folder
         program = folder / "gh"
         program.write_text(_PROGRAM.replace("{python}", sys.executable).replace("{repository}", repository))
         program.chmod(0o755)
         (folder / "logged-in").touch()
+        for name in ("secrets", "calls"):
+            if before and (kept := before._folder / name).exists():
+                shutil.copy(kept, folder)
 
     def log_out(self) -> None:
         """Leave it."""

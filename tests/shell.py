@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +23,26 @@ REPOSITORY = "Octo/pennyworth"
 class Shell:
     """What a person has before them."""
 
-    def __init__(self, aws: LocalAws, folder: Path) -> None:
+    def __init__(self, aws: LocalAws, folder: Path, before: Gh | None = None) -> None:
+        """
+        Args:
+            aws: an empty account, or one that such a shell has worked in.
+            folder: takes gh, and what it keeps.
+            before: that shell's gh, whose secrets and calls this one's has too.
+        """
         self.aws = aws
-        self._gh = Gh(folder, REPOSITORY)
+        self.gh = Gh(folder, REPOSITORY, before)
         self.environ = {
             **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
             **aws.environ(REGION),
             "PATH": f"{folder}:{os.environ['PATH']}",
             "PYTHONPATH": str(ROOT / "src"),
         }
-        zone = self.client("route53").create_hosted_zone(Name=DOMAIN, CallerReference=DOMAIN)
-        self.zone = str(zone["HostedZone"]["Id"]).rpartition("/")[2]
+        route53 = self.client("route53")
+        if before is None:
+            route53.create_hosted_zone(Name=DOMAIN, CallerReference=DOMAIN)
+        (zone,) = route53.list_hosted_zones_by_name(DNSName=DOMAIN)["HostedZones"]
+        self.zone = str(zone["Id"]).rpartition("/")[2]
         self.iam = self.client("iam")
 
     def client(self, service: str, region: str = REGION) -> Any:
@@ -68,17 +76,17 @@ class Shell:
 
     def log_out(self) -> None:
         """Leave gh."""
-        self._gh.log_out()
+        self.gh.log_out()
 
     @property
     def secrets(self) -> dict[str, str]:
         """The repository's secrets."""
-        return self._gh.secrets
+        return self.gh.secrets
 
     @property
     def calls(self) -> list[list[str]]:
         """What gh was called with, each call's arguments."""
-        return self._gh.calls
+        return self.gh.calls
 
     def stacks(self, region: str = REGION) -> set[str]:
         """The stacks that there are."""
@@ -101,6 +109,5 @@ class Shell:
 
 
 @pytest.fixture
-def shell(tmp_path: Path) -> Iterator[Shell]:
-    with LocalAws() as aws:
-        yield Shell(aws, tmp_path)
+def shell(local_aws: LocalAws, tmp_path: Path) -> Shell:
+    return Shell(local_aws, tmp_path)

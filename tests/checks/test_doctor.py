@@ -5,13 +5,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
+from tests.gh import Gh
 from tests.shell import DOMAIN, REGION, Shell
 
 from pennyworth.host.environments import environment
 from pennyworth.iam.policy.documents import DEPLOY_ROLE, VIEW_ROLE
-from pennyworth.local.aws.server import ACCOUNT
+from pennyworth.local.aws.server import ACCOUNT, LocalAws
 
 SOUND = {
     "region": "ok",
@@ -58,12 +60,22 @@ def name_server(*servers: str) -> Iterator[str]:
             process.kill()
 
 
-@pytest.fixture
-def sound(shell: Shell) -> Shell:
-    """A set-up without fault."""
+@pytest.fixture(scope="module")
+def set_up(shared_aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Gh:
+    """A set-up without fault, kept for every test that begins with one."""
+    shared_aws.reset()
+    shell = Shell(shared_aws, tmp_path_factory.mktemp("shell"))
     shell.bootstrap("--new-api-key")
     set_by_hand(shell, "PROVIDER_CREDENTIALS")
-    return shell
+    shared_aws.keep("set up")
+    return shell.gh
+
+
+@pytest.fixture
+def sound(shared_aws: LocalAws, set_up: Gh, tmp_path: Path) -> Shell:
+    """A set-up without fault."""
+    shared_aws.restore("set up")
+    return Shell(shared_aws, tmp_path, set_up)
 
 
 def set_by_hand(shell: Shell, name: str) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-from collections.abc import Iterator
 from typing import Any
 
 import boto3
@@ -103,9 +102,8 @@ class Account:
 
 
 @pytest.fixture
-def account() -> Iterator[Account]:
-    with LocalAws() as aws:
-        yield Account(aws)
+def account(local_aws: LocalAws) -> Account:
+    return Account(local_aws)
 
 
 def tool(*words: str) -> subprocess.CompletedProcess[str]:

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -149,35 +148,45 @@ class SetUpAccount:
         }
 
 
-@pytest.fixture
-def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[SetUpAccount]:
-    """An account made ready, and the deploy role's credentials in the environment: IAM judges every call."""
-    with LocalAws(auth=True) as aws:
-        account = SetUpAccount(aws)
-        for name in ("deployment", "deploy-boundary"):
-            account.iam.create_policy(
-                PolicyName=f"pennyworth-{name}", PolicyDocument=json.dumps(filled(name, NAMES))
-            )
-        trust = {
-            "Version": "2012-10-17",
-            "Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}],
-        }
-        made = account.iam.create_role(
-            RoleName=DEPLOY_ROLE,
-            AssumeRolePolicyDocument=json.dumps(trust),
-            PermissionsBoundary=BOUNDARY,
+@pytest.fixture(scope="module")
+def ready(shared_judging_aws: LocalAws) -> dict[str, str]:
+    """An account made ready, kept for each test, and the environment with the deploy role's credentials."""
+    aws = shared_judging_aws
+    aws.reset()
+    account = SetUpAccount(aws)
+    for name in ("deployment", "deploy-boundary"):
+        account.iam.create_policy(
+            PolicyName=f"pennyworth-{name}", PolicyDocument=json.dumps(filled(name, NAMES))
         )
-        account.iam.attach_role_policy(RoleName=DEPLOY_ROLE, PolicyArn=POLICY)
-        session = account.client("sts").assume_role(RoleArn=made["Role"]["Arn"], RoleSessionName="deploy-1")
-        credentials = session["Credentials"]
-        environ = {
-            **aws.environ(REGION),
-            "AWS_ACCESS_KEY_ID": credentials["AccessKeyId"],
-            "AWS_SECRET_ACCESS_KEY": credentials["SecretAccessKey"],
-            "AWS_SESSION_TOKEN": credentials["SessionToken"],
-        }
-        take(environ, monkeypatch)
-        yield account
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}],
+    }
+    made = account.iam.create_role(
+        RoleName=DEPLOY_ROLE,
+        AssumeRolePolicyDocument=json.dumps(trust),
+        PermissionsBoundary=BOUNDARY,
+    )
+    account.iam.attach_role_policy(RoleName=DEPLOY_ROLE, PolicyArn=POLICY)
+    session = account.client("sts").assume_role(RoleArn=made["Role"]["Arn"], RoleSessionName="deploy-1")
+    aws.keep("ready")
+    credentials = session["Credentials"]
+    return {
+        **aws.environ(REGION),
+        "AWS_ACCESS_KEY_ID": credentials["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": credentials["SecretAccessKey"],
+        "AWS_SESSION_TOKEN": credentials["SessionToken"],
+    }
+
+
+@pytest.fixture
+def account(
+    shared_judging_aws: LocalAws, ready: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> SetUpAccount:
+    """An account made ready, and the deploy role's credentials in the environment: IAM judges every call."""
+    shared_judging_aws.restore("ready")
+    take(ready, monkeypatch)
+    return SetUpAccount(shared_judging_aws)
 
 
 def take(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:

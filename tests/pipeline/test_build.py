@@ -16,8 +16,9 @@ from typing import Any
 
 import pytest
 
+from pennyworth.host.environments import LOCKS
 from pennyworth.host.interpreters import interpreter
-from pennyworth.host.places import ROOT
+from pennyworth.host.places import ROOT, made
 from pennyworth.pipeline.build import FUNCTION, BuildFailed, Target, sam_build
 from pennyworth.pipeline.build.build import Choice, build
 from pennyworth.pipeline.build.configuration import Configuration, configuration
@@ -80,19 +81,69 @@ def test_the_same_inputs_make_the_same_bytes_modes_and_dates(
 
 @pytest.mark.usefixtures("another_umask")
 def test_the_same_locks_make_the_same_bytes_with_litellm_too(packaged: Packaged, tmp_path: Path) -> None:
-    architecture = "arm64"  # one is enough: it takes a minute
-    first = packaged(architecture, Choice.YES)
-    try:
-        second = dependencies(Target("3.13", architecture), "litellm", interpreter("3.13"), kept=tmp_path)
-        contents = {name: content for name, (content, _, _) in fingerprint(second).items()}
-    finally:
-        shutil.rmtree(tmp_path)  # too large for pytest to keep
+    """The second tree takes a minute. It is kept as the hashes of its files for as long as nothing has changed that it
+    is made from, and every package is held against it."""
+    architecture = "arm64"  # one is enough
     own = {"pennyworth", "run.sh", "build.json"}
-    assert contents == {
+    first = {
         name: content
-        for name, (content, _, _) in fingerprint(first).items()
+        for name, content in contents(packaged(architecture, Choice.YES)).items()
         if Path(name).parts[0] not in own
     }
+    kept = made("cache", "proofs") / f"litellm-{architecture}-{made_from()}.json"
+    if kept.exists():
+        second = json.loads(kept.read_text())
+    else:
+        try:
+            second = contents(
+                dependencies(Target("3.13", architecture), "litellm", interpreter("3.13"), kept=tmp_path)
+            )
+        finally:
+            shutil.rmtree(tmp_path)  # too large for pytest to keep
+    if first != second:
+        kept.unlink(missing_ok=True)
+    assert first == second
+    for old in kept.parent.glob(f"litellm-{architecture}-*"):
+        if old != kept:
+            old.unlink()
+    kept.write_text(json.dumps(second))
+
+
+def contents(root: Path) -> dict[str, str]:
+    """Each file's content, as a hash."""
+    return {name: content for name, (content, _, _) in fingerprint(root).items()}
+
+
+def made_from() -> str:
+    """A hash of all that decides what a tree with LiteLLM holds: locks, builder, interpreter, and this test."""
+    source = ROOT / "src" / "pennyworth"
+    builder = sorted(path for path in (source / "pipeline" / "build").iterdir() if path.is_file())
+    host = [source / "host" / f"{name}.py" for name in ("environments", "interpreters", "processes")]
+    locks = [LOCKS / f"{name}.txt" for name in ("litellm", "uv")]
+    digest = hashlib.sha256(f"{interpreter('3.13')}".encode())
+    for path in (*builder, *host, *locks, Path(__file__)):
+        digest.update(f"{path.name}\n".encode() + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:16]
+
+
+def test_a_changed_lock_or_builder_has_it_proven_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    before = made_from()
+    assert made_from() == before
+    locks = tmp_path / "requirements"
+    shutil.copytree(LOCKS, locks)
+    monkeypatch.setitem(globals(), "LOCKS", locks)
+    assert made_from() == before
+    (locks / "litellm.txt").write_text("another==1\n")
+    changed = made_from()
+    assert changed != before
+    shutil.copytree(ROOT / "src", tmp_path / "src")
+    monkeypatch.setitem(globals(), "ROOT", tmp_path)
+    assert made_from() == changed
+    with (tmp_path / "src/pennyworth/pipeline/build/trim.toml").open("a") as list_of_omissions:
+        list_of_omissions.write("# more\n")
+    assert made_from() != changed
 
 
 @pytest.mark.parametrize("architecture", MACHINES)

@@ -3,13 +3,16 @@
 import json
 import re
 import time
+from pathlib import Path
 from typing import Any
 
+import pytest
+from tests.gh import Gh
 from tests.shell import DOMAIN, HOME, REGION, REPOSITORY, Shell
 
 from pennyworth.iam.passrole.document import SID
 from pennyworth.iam.policy.documents import DEPLOY_ROLE, VIEW_ROLE
-from pennyworth.local.aws.server import ACCOUNT
+from pennyworth.local.aws.server import ACCOUNT, LocalAws
 
 STACK = "pennyworth-bootstrap"
 PROVIDER = f"arn:aws:iam::{ACCOUNT}:oidc-provider/token.actions.githubusercontent.com"
@@ -20,6 +23,23 @@ NAMES = {
     "STACK_NAME": "endpoint",
     "BASE_DOMAIN": DOMAIN,
 }
+
+
+@pytest.fixture(scope="module")
+def first_run(shared_aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Gh:
+    """What the first run leaves behind, kept for every test that begins there."""
+    shared_aws.reset()
+    shell = Shell(shared_aws, tmp_path_factory.mktemp("shell"))
+    shell.bootstrap()
+    shared_aws.keep("first run")
+    return shell.gh
+
+
+@pytest.fixture
+def set_up(shared_aws: LocalAws, first_run: Gh, tmp_path: Path) -> Shell:
+    """A shell in which the command has run once, without options."""
+    shared_aws.restore("first run")
+    return Shell(shared_aws, tmp_path, first_run)
 
 
 def certificates(shell: Shell) -> list[dict[str, Any]]:
@@ -98,54 +118,51 @@ def test_without_gh_the_commands_are_printed(shell: Shell) -> None:
     assert not shell.secrets
 
 
-def test_what_is_told_later_changes_only_that(shell: Shell) -> None:
-    shell.bootstrap()
-    changed = shell.bootstrap("--branch", "main", "--branch", "next", "--environment", "production")
+def test_what_is_told_later_changes_only_that(set_up: Shell) -> None:
+    changed = set_up.bootstrap("--branch", "main", "--branch", "next", "--environment", "production")
     assert "SecondBranch: nothing becomes next" in changed
     assert "= certificate" in changed
-    assert "repo:Octo/pennyworth:ref:refs/heads/next" in subjects(shell)
-    assert "repo:Octo@11/pennyworth@22:environment:production" in subjects(shell)
-    shell.bootstrap("--branch", "main", "--environment", "")
-    assert len(subjects(shell)) == 2
+    assert "repo:Octo/pennyworth:ref:refs/heads/next" in subjects(set_up)
+    assert "repo:Octo@11/pennyworth@22:environment:production" in subjects(set_up)
+    set_up.bootstrap("--branch", "main", "--environment", "")
+    assert len(subjects(set_up)) == 2
 
 
-def test_what_was_changed_by_hand_is_put_back(shell: Shell) -> None:
-    shell.bootstrap()
-    expected = shell.policy("pennyworth-deployment")
+def test_what_was_changed_by_hand_is_put_back(set_up: Shell) -> None:
+    expected = set_up.policy("pennyworth-deployment")
     everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
     wide = json.dumps({**expected, "Statement": [*expected["Statement"], everything]})
-    shell.iam.create_policy_version(
-        PolicyArn=shell.arn("pennyworth-deployment"), PolicyDocument=wide, SetAsDefault=True
+    set_up.iam.create_policy_version(
+        PolicyArn=set_up.arn("pennyworth-deployment"), PolicyDocument=wide, SetAsDefault=True
     )
-    shell.iam.delete_role_permissions_boundary(RoleName=DEPLOY_ROLE)
-    trusting = json.dumps(shell.role()["AssumeRolePolicyDocument"]).replace("heads/main", "heads/other")
-    shell.iam.update_assume_role_policy(RoleName=DEPLOY_ROLE, PolicyDocument=trusting)
-    told = shell.bootstrap()
+    set_up.iam.delete_role_permissions_boundary(RoleName=DEPLOY_ROLE)
+    trusting = json.dumps(set_up.role()["AssumeRolePolicyDocument"]).replace("heads/main", "heads/other")
+    set_up.iam.update_assume_role_policy(RoleName=DEPLOY_ROLE, PolicyDocument=trusting)
+    told = set_up.bootstrap()
     assert "+ the roles and their policies" in told
     assert "put trust policy back" in told
-    assert shell.policy("pennyworth-deployment") == expected
-    assert shell.role()["PermissionsBoundary"]["PermissionsBoundaryArn"] == shell.arn(
+    assert set_up.policy("pennyworth-deployment") == expected
+    assert set_up.role()["PermissionsBoundary"]["PermissionsBoundaryArn"] == set_up.arn(
         "pennyworth-deploy-boundary"
     )
-    assert subjects(shell)[0] == "repo:Octo/pennyworth:ref:refs/heads/main"
+    assert subjects(set_up)[0] == "repo:Octo/pennyworth:ref:refs/heads/main"
 
 
-def test_a_narrowed_pass_role_survives(shell: Shell) -> None:
-    shell.bootstrap()
+def test_a_narrowed_pass_role_survives(set_up: Shell) -> None:
     role = f"arn:aws:iam::{ACCOUNT}:role/endpoint-FunctionRole-ABC123"
-    narrow = shell.policy("pennyworth-deployment")
+    narrow = set_up.policy("pennyworth-deployment")
     (statement,) = (one for one in narrow["Statement"] if one["Sid"] == SID)
     statement["Resource"] = role
-    shell.iam.create_policy_version(
-        PolicyArn=shell.arn("pennyworth-deployment"), PolicyDocument=json.dumps(narrow), SetAsDefault=True
+    set_up.iam.create_policy_version(
+        PolicyArn=set_up.arn("pennyworth-deployment"), PolicyDocument=json.dumps(narrow), SetAsDefault=True
     )
-    assert "+ the roles and their policies" not in shell.bootstrap()  # as it must be
-    assert shell.policy("pennyworth-deployment") == narrow
+    assert "+ the roles and their policies" not in set_up.bootstrap()  # as it must be
+    assert set_up.policy("pennyworth-deployment") == narrow
     # another zone makes CloudFormation write the policies anew
-    other = shell.client("route53").create_hosted_zone(Name=f"sub.{DOMAIN}", CallerReference="other")
+    other = set_up.client("route53").create_hosted_zone(Name=f"sub.{DOMAIN}", CallerReference="other")
     zone = other["HostedZone"]["Id"].rpartition("/")[2]
-    shell.bootstrap("--domain", f"sub.{DOMAIN}", "--hosted-zone-id", zone)
-    (kept,) = (one for one in shell.policy("pennyworth-deployment")["Statement"] if one["Sid"] == SID)
+    set_up.bootstrap("--domain", f"sub.{DOMAIN}", "--hosted-zone-id", zone)
+    (kept,) = (one for one in set_up.policy("pennyworth-deployment")["Statement"] if one["Sid"] == SID)
     assert kept["Resource"] == role
 
 
@@ -201,16 +218,15 @@ def test_what_others_use_stays(shell: Shell) -> None:
     assert shell.iam.list_open_id_connect_providers()["OpenIDConnectProviderList"] == [{"Arn": PROVIDER}]
 
 
-def test_nothing_is_taken_back_under_a_living_endpoint(shell: Shell) -> None:
-    shell.bootstrap()
-    stacks = shell.client("cloudformation")
+def test_nothing_is_taken_back_under_a_living_endpoint(set_up: Shell) -> None:
+    stacks = set_up.client("cloudformation")
     body = "Resources: {One: {Type: AWS::SNS::Topic}}"
     stacks.create_stack(StackName="endpoint", TemplateBody=body)
     stacks.get_waiter("stack_create_complete").wait(StackName="endpoint", WaiterConfig={"Delay": 1})
-    done = shell.pennyworth("bootstrap", "--delete", "--yes")
+    done = set_up.pennyworth("bootstrap", "--delete", "--yes")
     assert done.returncode == 1
     assert "sam delete --stack-name endpoint" in done.stderr
-    assert STACK in shell.stacks()
+    assert STACK in set_up.stacks()
 
 
 def test_what_is_missing_or_wrong_is_said_before_anything_is_done(shell: Shell) -> None:

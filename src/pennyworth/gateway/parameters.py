@@ -178,7 +178,9 @@ class Followed:
         except (AwsError, ConfigError) as error:
             self._failed_at = time.time()
             self._failure = error.code if isinstance(error, AwsError) else "they do not fit the configuration"
-            consequence = "the previous ones stay" if self._known else "requests are refused until they can be"
+            consequence = (
+                "the previous ones stay" if self._known else "requests are refused until they can be"
+            )
             log("error", f"the parameters could not be read; {consequence}", reason=str(error))
             return
         finally:

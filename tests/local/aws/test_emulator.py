@@ -18,7 +18,7 @@ from pennyworth.local.aws import bootstrap
 from pennyworth.local.aws.adapter import STAND_IN
 from pennyworth.local.aws.server import ACCOUNT, LocalAws
 
-from . import test_changesets
+from . import test_changesets, test_states
 from .conftest import REGION, Deployed, client, ends
 
 either = pytest.mark.parametrize("deployed", [STAND_IN], indirect=True)
@@ -321,6 +321,7 @@ PLACES = {
     ("ministack.services.lambda_svc", "invalidate_worker"): test_a_changed_function_loses_its_environments,
     ("ministack.app", "pin_request_origin"): test_loopback_counts_as_tls,
     ("ministack.app", "_parse_execute_api_url"): test_an_apis_own_address_is_served_by_host,
+    ("ministack.app", "_handle_admin_reset"): test_states.test_two_tests_do_not_see_each_others_resources,
     (
         "ministack.services.iam",
         "handle_request",

@@ -33,6 +33,7 @@ from pennyworth.local.aws import changesets, codedeploy, identity, provisioning,
 from pennyworth.local.aws.functions import Function, Functions, Log, Report
 from pennyworth.local.aws.recorder import Recorder
 from pennyworth.local.aws.runtime_api import FunctionError, Invocation, Receiver
+from pennyworth.local.aws.states import States
 
 logger = logging.getLogger("pennyworth.local.aws")
 
@@ -68,6 +69,7 @@ def places(
         (lambda_svc, "invalidate_worker", lambdas.changed),
         (app, "pin_request_origin", _over_tls),
         (app, "_parse_execute_api_url", _own_address),
+        (app, "_handle_admin_reset", States(functions).handled),
         (iam, "handle_request", identity.handled),
         (iam_actions, "extract_resource_arn", identity.resource),
         (iam_actions, "request_tag_context", identity.context),

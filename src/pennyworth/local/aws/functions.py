@@ -269,6 +269,7 @@ class Functions:
         """Keep packages and what functions write below a folder."""
         self._root = root
         self._idle: dict[str, list[Environment]] = {}
+        self._clearings = 0
         self._lock = threading.Lock()
 
     def invoke(
@@ -287,14 +288,15 @@ class Functions:
             log: makes, for a new environment, what takes the lines of a log stream of that name.
             variables: credentials and endpoints for a new environment.
         """
+        clearings = self._clearings
         environment = self._leased(function, log, variables)
         try:
             return environment.invoke(invocation)
         finally:
             # first this, so that whoever calls again upon the last byte finds the environment free
-            kept = environment.usable
-            if kept:
-                with self._lock:
+            with self._lock:
+                kept = environment.usable and clearings == self._clearings
+                if kept:
                     self._idle.setdefault(_key(function), []).append(environment)
             invocation.tell_end()
             if not kept:
@@ -310,6 +312,14 @@ class Functions:
             stale = [
                 one for key in list(self._idle) if _base(key) == _base(arn) for one in self._idle.pop(key)
             ]
+        _close(stale)
+
+    def clear(self) -> None:
+        """End every idle environment, and each that is in use once its invocation has ended."""
+        with self._lock:
+            self._clearings += 1
+            stale = [one for idle in self._idle.values() for one in idle]
+            self._idle.clear()
         _close(stale)
 
     def _leased(

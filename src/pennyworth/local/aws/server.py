@@ -2,6 +2,7 @@
 
 import os
 import time
+import urllib.parse
 import urllib.request
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -14,6 +15,7 @@ from pennyworth.host.scratch import scratch
 
 ACCOUNT = "123456789012"
 _READY_SECONDS = 30.0
+_STATE_SECONDS = 90.0
 _POLL_SECONDS = 0.02
 
 
@@ -79,6 +81,26 @@ class LocalAws:
         with suppress(OSError):
             (self._folder / "log").replace(made("logs") / "localaws.log")
 
+    def reset(self) -> None:
+        """Forget all that there is, as if it had started anew."""
+        self._tell("/_ministack/reset")
+
+    def keep(self, name: str) -> None:
+        """Keep all that there is at this moment for `restore`, until the end of the block.
+
+        Args:
+            name: the moment's. One that was kept under it before is replaced.
+        """
+        self._tell(f"/_pennyworth/keep?{urllib.parse.urlencode({'name': name})}")
+
+    def restore(self, name: str) -> None:
+        """Go back to a moment that was kept: what has come since is gone, what was changed or deleted is as it was.
+
+        Args:
+            name: the moment's.
+        """
+        self._tell(f"/_pennyworth/restore?{urllib.parse.urlencode({'name': name})}")
+
     def environ(self, region: str = "us-west-2") -> dict[str, str]:
         """What leads `sam`, the AWS CLI and boto3 here and nowhere else.
 
@@ -105,6 +127,13 @@ class LocalAws:
             "SAM_CLI_CONFIG_DIR": str(sam),
         }
 
+    def _tell(self, path: str) -> None:
+        request = urllib.request.Request(f"{self.endpoint}{path}", method="POST")  # noqa: S310 it is ours
+        try:
+            _direct().open(request, timeout=_STATE_SECONDS).close()
+        except OSError as error:
+            raise LocalAwsFailed(f"{path} failed ({error}):\n{self._child.tail()}") from error
+
     def _wait(self) -> str:
         port = self._folder / "port"
         deadline = time.monotonic() + _READY_SECONDS
@@ -115,8 +144,12 @@ class LocalAws:
         endpoint = f"http://127.0.0.1:{port.read_text()}"
         # the socket listens already, so this waits until it is served
         try:
-            direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-            direct.open(f"{endpoint}/_ministack/health", timeout=_READY_SECONDS).close()
+            _direct().open(f"{endpoint}/_ministack/health", timeout=_READY_SECONDS).close()
         except OSError as error:
             raise LocalAwsFailed(f"the local AWS does not answer ({error}):\n{self._child.tail()}") from error
         return endpoint
+
+
+def _direct() -> urllib.request.OpenerDirector:
+    """What opens an address of this machine, whatever proxy is set."""
+    return urllib.request.build_opener(urllib.request.ProxyHandler({}))

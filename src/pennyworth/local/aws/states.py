@@ -1,0 +1,131 @@
+"""An account from its first moment again, or as it was at a moment that was kept: what costs a new emulator seconds
+takes milliseconds so.
+
+`POST /_ministack/reset` forgets everything, `POST /_pennyworth/keep?name=NAME` keeps what there is under a name, and
+`POST /_pennyworth/restore?name=NAME` goes back to it, as often as wanted. What CloudFormation is still at is let finish
+before a moment is kept, and is dropped before one is gone back to.
+"""
+
+import asyncio
+import copy
+import inspect
+import json
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from ministack import app
+from ministack.core.responses import AccountRegionScopedDict, AccountScopedDict
+from ministack.services import apigateway_v1, sts
+
+from pennyworth.local.aws.functions import Functions
+
+Answer = tuple[int, dict[str, str], bytes]
+Store = dict[Any, Any]
+
+RESET, KEEP, RESTORE = "/_ministack/reset", "/_pennyworth/keep", "/_pennyworth/restore"
+_PACKAGES = ("ministack.", "pennyworth.local.aws.")
+_CLOUDFORMATION = "ministack.services.cloudformation"
+# what is state without being a store of an account's; MiniStack's reset leaves the second and the third alone
+_PLAIN = ((sts, "_sessions"), (apigateway_v1, "_throttle_state"), (apigateway_v1, "_quota_state"))
+_LIMIT_SECONDS = 60.0
+
+
+class States:
+    """What was kept, by name."""
+
+    def __init__(self, functions: Functions) -> None:
+        """
+        Args:
+            functions: whose environments end when the account becomes another one.
+        """
+        self._functions = functions
+        self._kept: dict[str, dict[tuple[str, str], Store]] = {}
+
+    def handled(
+        self, original: Callable[..., Awaitable[Answer | None]], bound: inspect.BoundArguments
+    ) -> Awaitable[Answer | None]:
+        """Around MiniStack's answer to a reset."""
+        given = bound.arguments
+        name = given["query_params"].get("name", [""])[0]
+        if given["method"] == "POST" and given["path"] == RESET:
+            return self._reset(original(*bound.args, **bound.kwargs))
+        if given["method"] == "POST" and given["path"] == KEEP:
+            return self._keep(name)
+        if given["method"] == "POST" and given["path"] == RESTORE:
+            return self._restore(name)
+        return original(*bound.args, **bound.kwargs)
+
+    async def _reset(self, original: Awaitable[Answer | None]) -> Answer | None:
+        async with _dropped_operations():
+            answer = await original
+            await asyncio.to_thread(self._forget)
+        return answer
+
+    async def _keep(self, name: str) -> Answer:
+        if running := _operations():
+            await asyncio.wait(running, timeout=_LIMIT_SECONDS)
+        async with app._get_reset_lock():
+            self._kept[name] = {place: copy.deepcopy(store) for place, store in _stores()}
+        return _answer(200, f"kept as {name}")
+
+    async def _restore(self, name: str) -> Answer:
+        if name not in self._kept:
+            return _answer(404, f"nothing was kept as {name}")
+        async with _dropped_operations(), app._get_reset_lock():
+            await asyncio.to_thread(app._reset_all_state)
+            await asyncio.to_thread(self._forget)
+        async with app._get_reset_lock():
+            for place, store in _stores():
+                if (kept := self._kept[name].get(place)) is not None:
+                    store.clear()
+                    store.update(copy.deepcopy(kept))
+        return _answer(200, f"as it was when {name} was kept")
+
+    def _forget(self) -> None:
+        """What MiniStack's own reset leaves."""
+        self._functions.clear()
+        for (module, _), store in _stores():
+            if module.startswith("pennyworth."):
+                store.clear()
+        for module, name in _PLAIN:
+            getattr(module, name).clear()
+
+
+def _stores() -> Iterator[tuple[tuple[str, str], Store]]:
+    """Every store of state in this process, by module and name; one that has several only once."""
+    seen: set[int] = set()
+    for module in [name for name in sys.modules if name.startswith(_PACKAGES)]:
+        for name, value in list(vars(sys.modules[module]).items()):
+            if isinstance(value, (AccountScopedDict, AccountRegionScopedDict)) and id(value) not in seen:
+                seen.add(id(value))
+                yield (module, name), value._data
+    for module, name in _PLAIN:
+        yield (module.__name__, name), getattr(module, name)
+
+
+def _operations() -> list[asyncio.Task[Any]]:
+    """What CloudFormation is at."""
+    found = []
+    for task in asyncio.all_tasks():
+        frame = getattr(task.get_coro(), "cr_frame", None)
+        if frame and frame.f_globals.get("__name__", "").startswith(_CLOUDFORMATION):
+            found.append(task)
+    return found
+
+
+@asynccontextmanager
+async def _dropped_operations() -> AsyncIterator[None]:
+    """Have CloudFormation give up what it is at while everything is forgotten, and then what it made in doing so."""
+    running = _operations()
+    for task in running:
+        task.cancel()
+    yield
+    if running:
+        await asyncio.wait(running, timeout=_LIMIT_SECONDS)
+        await asyncio.to_thread(app._reset_all_state)
+
+
+def _answer(status: int, said: str) -> Answer:
+    return status, {"Content-Type": "application/json"}, json.dumps({"message": said}).encode()
