@@ -79,6 +79,17 @@ def test_a_bare_python_runs_the_command_line(module: Path) -> None:
     assert roots <= {*sys.stdlib_module_names, "pennyworth"}
 
 
+def test_only_a_workflow_runs_a_step() -> None:
+    steps = "pennyworth.pipeline.steps"
+    callers = {
+        str(module.relative_to(SOURCE))
+        for part in RANKS
+        for module in modules(part)
+        if any(name.startswith(steps) for name in imported(module))
+    }
+    assert not [caller for caller in callers if not caller.startswith(steps.replace(".", "/"))]
+
+
 def test_imports_are_found_in_every_form(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     module = tmp_path / "pennyworth" / "gateway" / "lanes" / "some.py"
     module.parent.mkdir(parents=True)

@@ -24,11 +24,11 @@ class Packaged:
     """The size of all of its packages together."""
 
 
-def pack(template: Path, prefix: str, bucket: str | None) -> Packaged:
+def pack(source: SourceTemplate, prefix: str, bucket: str | None) -> Packaged:
     """Write a template as `sam deploy --resolve-s3 --s3-prefix PREFIX` does.
 
     Args:
-        template: the built template's path.
+        source: the built template, beside whose file the packages are.
         prefix: what stands before each package's name.
         bucket: where packages are uploaded to; None where that is not known.
     """
@@ -58,10 +58,11 @@ def pack(template: Path, prefix: str, bucket: str | None) -> Packaged:
 
     named = Named()
     exported = Template(
-        str(template),
+        source.name,
         str(Path.cwd()),
         Uploaders(named, None),
         NotSigned(),
+        template_str=source.text,
         normalize_template=True,
         normalize_parameters=True,
     ).export()

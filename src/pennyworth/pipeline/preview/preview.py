@@ -149,7 +149,7 @@ def _compare(inputs: Inputs, hidden: list[str]) -> Preview:
     if wanted.get(stack_parameters.BOUNDARY) == "":
         wanted[stack_parameters.BOUNDARY] = stack_parameters.fetch_stack_boundary(account)
     wanted = stack_parameters.with_config_hash(wanted)
-    package = pack(inputs.template, inputs.stack, find_bucket(there.source) if there else None)
+    package = pack(source, inputs.stack, find_bucket(there.source) if there else None)
     document = _transform(package.template, wanted)
     named = frozenset(name for name, value in given.items() if value)
     new = compare_parameters(document.get("Parameters") or {}, wanted, named, before)
