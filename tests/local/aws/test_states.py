@@ -254,4 +254,4 @@ def test_what_was_never_kept_can_not_be_restored(aws: LocalAws) -> None:
     with pytest.raises(LocalAwsFailed, match="404"):
         aws.restore("never")
     with pytest.raises(urllib.error.HTTPError, match="404"):
-        urllib.request.urlopen(f"{aws.endpoint}/_pennyworth/never", timeout=5)
+        urllib.request.urlopen(f"{aws.endpoint}/_pennyworth/never", timeout=5)  # noqa: S310  # loopback
