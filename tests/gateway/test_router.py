@@ -8,8 +8,8 @@ from tests.gateway.conftest import UPSTREAM_KEY, Start
 from tests.gateway.test_direct import QUESTION
 
 from pennyworth.gateway.bodies import Body
+from pennyworth.gateway.call import Call
 from pennyworth.gateway.endpoints import ENDPOINTS
-from pennyworth.gateway.lanes import Call
 from pennyworth.gateway.router import Router
 from pennyworth.gateway.settings import Settings
 from pennyworth.gateway.wsgi import Request

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from pennyworth.gateway.callers import authenticate
-from pennyworth.gateway.calls import forward
+from pennyworth.gateway.authentication import authenticate
 from pennyworth.gateway.cors import cors_headers
 from pennyworth.gateway.dialects import Dialect, dialect
 from pennyworth.gateway.endpoints import match, methods_at, needs_key
 from pennyworth.gateway.errors import ApiError, ClientDisconnected
+from pennyworth.gateway.forward import forward
 from pennyworth.gateway.log import log
 from pennyworth.gateway.meter import StreamMeter, read_usage
 from pennyworth.gateway.outcome import Outcome
@@ -48,7 +48,9 @@ class Gateway:
             outcome.error = "internal_error"
             response = _refusal(_unexpected(request), spoken)
         outcome.status = response.status
-        headers = [*response.headers, *cors_headers(request, self._origins, methods_at(request.path))]
+        headers = [*response.headers]
+        if request.header("origin"):
+            headers += cors_headers(request, self._origins, methods_at(request.path))
         if isinstance(response.body, bytes) and response.status != 204:
             headers.append(("Content-Length", str(len(response.body))))
         if not any(name.lower() == "x-request-id" for name, _ in headers):

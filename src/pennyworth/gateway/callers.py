@@ -1,16 +1,12 @@
-"""Who calls: API keys, and the settings that hold for a request."""
+"""Who calls, by their API keys."""
 
 import hashlib
 import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from pennyworth.gateway.errors import ApiError
 from pennyworth.gateway.wsgi import Request
-
-if TYPE_CHECKING:
-    from pennyworth.gateway.settings import Settings, SettingsProvider
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,24 +58,6 @@ class Keys:
                 headers=[("WWW-Authenticate", "Bearer")],
             )
         return Caller(presented.hex()[:8])
-
-
-def authenticate(request: Request, provider: "SettingsProvider") -> "tuple[Caller, Settings]":
-    """Who calls, and the settings that hold for the whole request.
-
-    A key that the settings at hand do not know may be newer than they are.
-
-    Raises:
-        ApiError: 401, or 503 where there are no settings yet.
-    """
-    settings = provider()
-    try:
-        return settings.keys.authenticate(request), settings
-    except ApiError:
-        newer = provider(refresh=True)
-        if newer is settings:
-            raise
-        return newer.keys.authenticate(request), newer
 
 
 def _digest(key: str) -> bytes:

@@ -3,38 +3,22 @@
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from pennyworth.gateway.call import Attempt, Call
 from pennyworth.gateway.config import Deployment
-from pennyworth.gateway.upstreams import Upstream
-
-if TYPE_CHECKING:
-    from pennyworth.gateway.lanes import Call
-    from pennyworth.gateway.settings import Settings
+from pennyworth.gateway.settings import Settings
 
 _LAMBDA_MARGIN_SECONDS = 2.0
 """What is kept of a function's time to tell the client that the rest is missing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One deployment to try."""
-
-    deployment: Deployment
-    """Its model is a concrete one."""
-    upstream: Upstream
-    deadline: float
-    """When the answer must be complete, on time.monotonic()'s clock."""
-
-
 class Router:
     """Chooses among the deployments of a model's name."""
 
-    def __init__(self, settings: "Settings") -> None:
+    def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
-    def attempts(self, call: "Call") -> Iterator[Attempt]:
+    def attempts(self, call: Call) -> Iterator[Attempt]:
         """The deployments for a call, one by one, each once.
 
         They share the calls at random, by their `weight` where one is given. Whoever sends goes on to the next only
@@ -51,7 +35,7 @@ class Router:
             waiting.remove(chosen)
             yield Attempt(chosen, self._settings.upstream(chosen), self._deadline(call, chosen))
 
-    def _deadline(self, call: "Call", deployment: Deployment) -> float:
+    def _deadline(self, call: Call, deployment: Deployment) -> float:
         """The model's timeout, the configuration's, the function's own end: whichever comes first."""
         params = deployment.params
         seconds = (

@@ -4,31 +4,16 @@ Each lane is a module here; `choose` imports only the one that is needed. A lane
 `Attempt` and gives a `Response`, or raises ApiError while nothing has been sent to the client yet.
 """
 
-from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, cast
 
-from pennyworth.gateway.bodies import Body
+from pennyworth.gateway.call import Attempt, Call
 from pennyworth.gateway.config import LaneName
-from pennyworth.gateway.router import Attempt
 from pennyworth.gateway.upstreams import Upstream
-from pennyworth.gateway.wsgi import Request, Response
+from pennyworth.gateway.wsgi import Response
 
 if TYPE_CHECKING:
-    from pennyworth.gateway.endpoints import Endpoint
     from pennyworth.gateway.settings import Settings
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One request, checked and ready to go to an upstream."""
-
-    request: Request
-    endpoint: "Endpoint"
-    body: Body
-    model: str
-    """The client's name for it."""
-    stream: bool
 
 
 class Lane(Protocol):

@@ -8,6 +8,7 @@ import time
 from collections.abc import Generator, Set
 from typing import Any
 
+from pennyworth.gateway.call import Attempt, Call
 from pennyworth.gateway.config import Deployment
 from pennyworth.gateway.dialects import Dialect, dialect
 from pennyworth.gateway.endpoints import PRESETS
@@ -15,7 +16,6 @@ from pennyworth.gateway.errors import ApiError, ClientDisconnected
 from pennyworth.gateway.events import split_events
 from pennyworth.gateway.http import client
 from pennyworth.gateway.http.errors import HttpError, TooLarge, Unreachable, Unsendable
-from pennyworth.gateway.lanes import Call
 from pennyworth.gateway.lanes.failures import (
     broken,
     redirected,
@@ -26,7 +26,6 @@ from pennyworth.gateway.lanes.failures import (
     upstream_error,
 )
 from pennyworth.gateway.lanes.limits import LARGEST_ANSWER_BYTES, LARGEST_ERROR_BYTES, LARGEST_EVENT_BYTES
-from pennyworth.gateway.router import Attempt
 from pennyworth.gateway.settings import Settings
 from pennyworth.gateway.upstreams import Upstream
 from pennyworth.gateway.wsgi import Response

@@ -21,10 +21,12 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pennyworth.gateway.endpoints import PRESETS, Endpoint
+from pennyworth.gateway.call import Attempt, Call
+from pennyworth.gateway.endpoint import Endpoint
+from pennyworth.gateway.endpoints import PRESETS
 from pennyworth.gateway.errors import ApiError, ClientDisconnected
 from pennyworth.gateway.http.errors import Unreachable
-from pennyworth.gateway.lanes import Call, bounds
+from pennyworth.gateway.lanes import bounds
 from pennyworth.gateway.lanes.failures import (
     broken,
     redirected,
@@ -35,7 +37,6 @@ from pennyworth.gateway.lanes.failures import (
     upstream_error,
 )
 from pennyworth.gateway.log import log
-from pennyworth.gateway.router import Attempt
 from pennyworth.gateway.settings import Settings
 from pennyworth.gateway.upstreams import Upstream
 from pennyworth.gateway.wsgi import JSON, Response

@@ -2,9 +2,9 @@
 
 from pennyworth.gateway import lanes
 from pennyworth.gateway.bodies import Body, read_body
-from pennyworth.gateway.endpoints import Endpoint
+from pennyworth.gateway.call import Call
+from pennyworth.gateway.endpoint import Endpoint
 from pennyworth.gateway.errors import ApiError, UpstreamFailure
-from pennyworth.gateway.lanes import Call
 from pennyworth.gateway.outcome import Outcome
 from pennyworth.gateway.router import Router
 from pennyworth.gateway.settings import Settings
