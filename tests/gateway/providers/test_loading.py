@@ -120,7 +120,7 @@ def test_missing_credentials_are_the_gateways_fault(start_gateway: Start) -> Non
     with pytest.raises(openai.InternalServerError) as failed:
         gateway.client().chat.completions.create(model="claude", messages=QUESTION)
     assert (failed.value.status_code, failed.value.code) == (500, "gateway_misconfigured")
-    assert "Missing Anthropic API Key" in gateway.logged(lambda line: line["level"] == "error")["reason"]
+    assert gateway.logged(lambda line: line["level"] == "error")["reason"] == "AuthenticationError"
 
 
 @pytest.mark.parametrize(
