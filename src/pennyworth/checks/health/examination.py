@@ -10,6 +10,7 @@ from pennyworth.aws.errors import AWS_FAILURES
 from pennyworth.checks.finding import Finding, Verdict, overall, strict
 from pennyworth.checks.health import history, issue
 from pennyworth.checks.health.checks import CHECKS, examine
+from pennyworth.checks.health.history import Entry
 from pennyworth.checks.health.limits import Limits
 from pennyworth.checks.health.subject import Subject
 from pennyworth.github import actions
@@ -101,7 +102,7 @@ class Health:
     """How an endpoint is."""
 
     findings: Sequence[Finding]
-    history: Sequence[history.Entry] = ()
+    history: Sequence[Entry] = ()
     """This run and those before it; none where they are not remembered."""
     issue: str = ""
     """What became of the issue."""
@@ -173,7 +174,7 @@ def connect(inputs: Inputs) -> Subject:
     )
 
 
-def _remember(file: Path, findings: Sequence[Finding], now: datetime) -> list[history.Entry]:
+def _remember(file: Path, findings: Sequence[Finding], now: datetime) -> list[Entry]:
     entries = [*history.read(file), history.entry(findings, now)]
     history.write(file, entries)
     return entries
