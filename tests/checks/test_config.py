@@ -386,7 +386,12 @@ def test_the_direct_lanes_parameters_are_all_that_the_gateway_reads() -> None:
     gateway = ROOT / "src" / "pennyworth" / "gateway"
     read = {
         name
-        for path in (gateway / "app.py", gateway / "config.py", gateway / "lanes" / "direct.py")
+        for path in (
+            gateway / "config.py",
+            gateway / "router.py",
+            gateway / "upstreams.py",
+            gateway / "lanes" / "direct.py",
+        )
         for name in re.findall(r'params(?:\.get\(|\[)"(\w+)"', path.read_text())
     }
     assert "api_base" in read and "timeout" in read
