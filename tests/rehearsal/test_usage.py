@@ -13,7 +13,7 @@ from pennyworth.local.rehearsal.repository import CALLED, CALLER, Repository
 from pennyworth.pipeline.build import Target
 
 BY_HAND = [
-    "login",
+    "aws-auth",
     "validate",
     "build",
     "tighten-passrole",
