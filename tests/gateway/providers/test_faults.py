@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import openai
 import pytest
-from tests.gateway.conftest import RunningGateway
+from tests.gateway.conftest import RunningGateway, Start
 from tests.gateway.providers.conftest import Provider
 from tests.gateway.providers.fake import Fake
 from tests.gateway.providers.test_providers import QUESTION, TEXT, arrived
@@ -201,6 +201,21 @@ def test_a_providers_own_fields_reach_it(client: openai.OpenAI, fakes: dict[str,
     )
     body = fake.received[0].body
     assert (body["top_k"], body["max_tokens"], body["stop_sequences"]) == (5, 50, ["END"])
+
+
+def test_a_models_name_says_nothing_of_streams(start_gateway: Start, fakes: dict[str, Fake]) -> None:
+    fake = fakes["azure"]
+    fake.told(Answer())
+    params = {
+        "model": "azure/my-stream",
+        "api_base": fake.url,
+        "api_key": "az-0123456789",
+        "api_version": "2024-10-21",
+    }
+    gateway = start_gateway({"model_list": [{"model_name": "m", "litellm_params": params}]})
+    gateway.logged(lambda line: line.get("message") == "litellm loaded", seconds=90)
+    answer = gateway.client().chat.completions.create(model="m", messages=QUESTION)
+    assert answer.choices[0].message.content == TEXT
 
 
 def test_requests_in_parallel(gateway: RunningGateway, name: str, fake: Fake) -> None:

@@ -26,6 +26,9 @@ _UNWATCHED_SECONDS = 600.0
 # What belongs to the one connection, or is the client's own to say.
 _OURS = frozenset(["accept-encoding", "connection", "content-length", "transfer-encoding"])
 
+# How the paths end at which providers stream: Gemini's and Bedrock's.
+_STREAM_PATHS = (":streamGenerateContent", "/converse-stream", "/invoke-with-response-stream")
+
 # A request with nothing else in its head carries nothing of the operator's.
 _PLAIN = frozenset(["accept", "accept-encoding", "connection", "host", "user-agent"])
 
@@ -164,7 +167,7 @@ def _response(exchange: client.Exchange, request: httpx.Request, scope: CallScop
         body = exchange.read(LARGEST_ANSWER_BYTES)
         if scope and request.method == "POST" and not _is_json(body):
             raise Interrupted(scope.unusable("it is no JSON"))
-        if scope and _asks_for_stream(request):
+        if scope and scope.streaming and _asks_for_stream(request):
             raise Interrupted(scope.unusable("it is one document where a stream was asked for"))
     else:
         body = exchange.read_beginning(LARGEST_ERROR_BYTES)
@@ -208,7 +211,8 @@ def _events(exchange: client.Exchange) -> Iterator[bytes]:
 
 def _asks_for_stream(request: httpx.Request) -> bool:
     """Whether a request of LiteLLM's is for a stream: it makes some streams itself, of whole answers."""
-    return "stream" in request.url.path.lower() or b'"stream":true' in request.read().replace(b" ", b"")
+    path = request.url.path
+    return path.endswith(_STREAM_PATHS) or b'"stream":true' in request.read().replace(b" ", b"")
 
 
 class _Stream(httpx.SyncByteStream):
