@@ -126,7 +126,9 @@ def made_from() -> str:
     return digest.hexdigest()[:16]
 
 
-def test_a_changed_lock_or_builder_has_it_proven_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_changed_lock_or_builder_has_it_proven_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     before = made_from()
     assert made_from() == before
     locks = tmp_path / "requirements"

@@ -60,9 +60,7 @@ def make_one_of_each(aws: LocalAws) -> None:
     role = client(aws, "iam").create_role(RoleName="some", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
     client(aws, "iam").create_policy(PolicyName="some", PolicyDocument=NOTHING)
     client(aws, "iam").create_open_id_connect_provider(Url="https://example.com", ClientIDList=["some"])
-    client(aws, "s3").create_bucket(
-        Bucket="some", CreateBucketConfiguration={"LocationConstraint": REGION}
-    )
+    client(aws, "s3").create_bucket(Bucket="some", CreateBucketConfiguration={"LocationConstraint": REGION})
     client(aws, "s3").put_object(Bucket="some", Key="some", Body=b"some")
     client(aws, "ssm").put_parameter(Name="/some", Value="some", Type="SecureString")
     client(aws, "route53").create_hosted_zone(Name="example.com", CallerReference="some")
@@ -196,7 +194,9 @@ def test_a_rollout_group_is_forgotten(aws: LocalAws) -> None:
     client(aws, "lambda").publish_version(FunctionName="some")
     client(aws, "lambda").publish_version(FunctionName="some", Description="two")
     create(aws, {"Alias": alias("1")})
-    stacks.update_stack(StackName="other", TemplateBody=json.dumps({"Resources": {"Alias": alias("$LATEST")}}))
+    stacks.update_stack(
+        StackName="other", TemplateBody=json.dumps({"Resources": {"Alias": alias("$LATEST")}})
+    )
     stacks.get_waiter("stack_update_complete").wait(StackName="other", WaiterConfig={"Delay": 1})
 
 
@@ -221,9 +221,7 @@ def test_what_cloudformation_is_at_is_dropped(aws: LocalAws) -> None:
         go_back()
         assert there(aws) == {}
         with pytest.raises(ClientError):
-            stacks.signal_resource(
-                StackName="held", LogicalResourceId="Held", UniqueId="1", Status="SUCCESS"
-            )
+            stacks.signal_resource(StackName="held", LogicalResourceId="Held", UniqueId="1", Status="SUCCESS")
         create(aws, {"One": {"Type": "AWS::SNS::Topic"}})
         assert set(there(aws)) == {"stacks", "topics"}
         aws.reset()
@@ -256,4 +254,4 @@ def test_what_was_never_kept_can_not_be_restored(aws: LocalAws) -> None:
     with pytest.raises(LocalAwsFailed, match="404"):
         aws.restore("never")
     with pytest.raises(urllib.error.HTTPError, match="404"):
-        urllib.request.urlopen(f"{aws.endpoint}/_pennyworth/never", timeout=5)
+        urllib.request.urlopen(f"{aws.endpoint}/_pennyworth/never", timeout=5)  # noqa: S310 ours
