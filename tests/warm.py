@@ -165,6 +165,13 @@ def _attended(caller: socket.socket) -> tuple[str, list[str]]:
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environ)
+    # those of the process that was forked know of its files whether they can be rewound
+    buffered = not environ.get("PYTHONUNBUFFERED")
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
+    sys.stdout.reconfigure(line_buffering=sys.stdout.isatty(), write_through=not buffered)
+    sys.stderr.reconfigure(line_buffering=True)
     if hasattr(time, "tzset"):
         time.tzset()
     tempfile.tempdir = None
