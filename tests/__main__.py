@@ -7,6 +7,7 @@ left out unless it is named; `lint --fix` fixes what the linters can fix. Needs 
 needed is installed into the project's folder.
 """
 
+import os
 import sys
 import tempfile
 import time
@@ -23,8 +24,8 @@ from tests.lint import CHECKS
 from tests.runner import Outcome, Runner
 
 TESTS = ROOT / "tests"
-LANES = 2
-"""How many programs run side by side."""
+LANES = (os.cpu_count() or 1) + 1
+"""How many programs run side by side: one for each core, and one that runs while another only waits."""
 
 # The environments that a part needs are made before anything runs, so that no test waits for them. Parts begin in
 # this order, the longest first; a folder that is not named here comes last.

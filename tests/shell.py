@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import pytest
 from pennyworth.host.places import ROOT
 from pennyworth.iam.policy.documents import DEPLOY_ROLE
 from pennyworth.local.aws.server import ACCOUNT, LocalAws
+from tests import warm
 from tests.gh import Gh
 
 REGION = "us-west-2"
@@ -56,10 +56,18 @@ class Shell:
             aws_secret_access_key=environ["AWS_SECRET_ACCESS_KEY"],
         )
 
-    def pennyworth(self, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
-        """Type a command; nobody answers its questions."""
+    def pennyworth(
+        self, *words: str, python: str | Path | None = None, **environ: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Type a command; nobody answers its questions.
+
+        Args:
+            words: the command's.
+            python: what runs it; by default that of `tools`, which the command would go on in by itself, warm.
+            environ: environment variables beside the shell's.
+        """
         return subprocess.run(
-            [sys.executable, "-m", "pennyworth.cli", *words],
+            [python or warm.tools() / "python", "-m", "pennyworth.cli", *words],
             capture_output=True,
             text=True,
             check=False,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import boto3
 import pytest
+from tests import warm
 
 from pennyworth.aws.credential_store import API_KEYS, Credential, Credentials, CredentialsFailed, from_secrets
 from pennyworth.gateway import parameters
@@ -55,11 +56,23 @@ def values(credentials: Credentials) -> dict[str, str]:
 
 
 def command(
-    environ: dict[str, str], *words: str, given: str = "", fails: bool = False
+    environ: dict[str, str],
+    *words: str,
+    given: str = "",
+    fails: bool = False,
+    python: str | Path | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Run `pennyworth credentials` as a person does."""
+    """Run `pennyworth credentials` as a person does, by default on a Python that has its libraries imported."""
     done = subprocess.run(
-        [sys.executable, "-m", "pennyworth.cli", "credentials", "--stack-name", STACK, *words],
+        [
+            python or warm.tools() / "python",
+            "-m",
+            "pennyworth.cli",
+            "credentials",
+            "--stack-name",
+            STACK,
+            *words,
+        ],
         env={**clean_environ(), **environ, "PYTHONPATH": str(ROOT / "src")},
         input=given,
         capture_output=True,
@@ -70,7 +83,7 @@ def command(
 
 
 def test_the_command(environ: dict[str, str], tmp_path: Path) -> None:
-    assert "There are none" in command(environ, "list").stderr
+    assert "There are none" in command(environ, "list", python=sys.executable).stderr
     command(environ, "set", "OPENAI_API_KEY", given="sk-openai-0123456789\n")
     key_file = tmp_path / "keys"
     key_file.write_text("sk-first-caller-aaaa,sk-second-caller-bbbb\n")

@@ -270,7 +270,7 @@ def test_alerts_that_nothing_feeds_are_found(sound: Shell) -> None:
 
 
 def test_an_account_that_was_never_set_up_is_told_what_to_do(shell: Shell) -> None:
-    done = shell.pennyworth("doctor")
+    done = shell.pennyworth("doctor", python=sys.executable)
     assert done.returncode == 1
     assert f"no stack pennyworth-bootstrap in {REGION}" in done.stderr
     elsewhere = shell.pennyworth("doctor", "--region", "eu-west-1")

@@ -15,12 +15,13 @@ from typing import Any
 import boto3
 from samtranslator.yaml_helper import yaml_parse
 
-from pennyworth.host.environments import clean_environ, environment
+from pennyworth.host.environments import clean_environ
 from pennyworth.host.places import ROOT
 from pennyworth.host.processes import Child
 from pennyworth.iam.policy.documents import DEPLOY_ROLE, DEPLOYMENT, MANAGED_POLICIES, VIEW_ROLE, filled
 from pennyworth.local.aws.server import LocalAws
 from pennyworth.pipeline.build import FUNCTION, Target
+from tests import warm
 
 from .account import ACCOUNT, PULL_REQUEST, REGION, STACK, SUBJECT, VALUES
 
@@ -114,12 +115,12 @@ def record(built: Path, folder: Path) -> Recorded:
             "PARAMETER_Architecture": target.architecture,
         }
         step, tighten, rollback, prune, preview, health = (
-            [environment("tools") / "python", "-m", "pennyworth.pipeline.steps", name]
+            [warm.tools() / "python", "-m", "pennyworth.pipeline.steps", name]
             for name in ("deploy", "tighten-passrole", "rollback", "prune", "preview", "health-check")
         )
         gradual = {"PARAMETER_MemorySize": "512", "PARAMETER_Rollout": "canary-10-percent-5-minutes"}
         looking = deploy | {"FAIL": "false", "SKIP": "endpoint,served certificate"}
-        delete: list[str | Path] = [environment("tools") / "sam", "delete", "--no-prompts"]
+        delete: list[str | Path] = [warm.tools() / "sam", "delete", "--no-prompts"]
         delete += ["--stack-name", STACK, "--region", REGION]
         broken = {"TEMPLATE": str(_broken(built, folder))}
         actions: Sequence[tuple[str, Sequence[str | Path], dict[str, str], bool]] = [

@@ -11,6 +11,7 @@ from typing import Any
 
 import boto3
 import pytest
+from tests import warm
 
 from pennyworth.host.places import ROOT
 from pennyworth.local.aws.server import ACCOUNT, LocalAws
@@ -82,7 +83,7 @@ class Account:
         self.summary_file.unlink(missing_ok=True)
         self.output_file.unlink(missing_ok=True)
         return subprocess.run(
-            [sys.executable, "-m", "pennyworth.pipeline.steps", name],
+            [warm.tools() / "python", "-m", "pennyworth.pipeline.steps", name],
             env={
                 **self.environ,
                 "TEMPLATE": str(self.write(template)),

@@ -10,6 +10,7 @@ from typing import Any
 
 import boto3
 import pytest
+from tests import warm
 
 from pennyworth.aws.function_versions import AliasedFunction, find_function
 from pennyworth.aws.stack import Stack
@@ -159,9 +160,17 @@ def answer() -> str:
     return str(called["Payload"].read().decode().strip('"'))
 
 
-def pennyworth(*words: str) -> subprocess.CompletedProcess[str]:
+def pennyworth(*words: str, python: str | Path | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "pennyworth.cli", "rollback", "--stack-name", STACK, *words],
+        [
+            python or warm.tools() / "python",
+            "-m",
+            "pennyworth.cli",
+            "rollback",
+            "--stack-name",
+            STACK,
+            *words,
+        ],
         capture_output=True,
         text=True,
         check=False,
@@ -242,7 +251,7 @@ def test_a_changed_value_makes_a_version_and_one_beside_the_function_none(tiny: 
 def test_by_hand_one_goes_back_and_forth(tiny: Path) -> None:
     for setting in ("one", "two", "three"):
         run_deploy(tiny, Setting=setting)
-    listed = pennyworth("--list")
+    listed = pennyworth("--list", python=sys.executable)
     assert [line.split()[0] for line in listed.stdout.splitlines()] == ["1", "2", "3"]
     assert listed.stdout.splitlines()[2].endswith("serves, deployed last")
     back = pennyworth()

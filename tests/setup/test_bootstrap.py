@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,7 @@ def versions(shell: Shell) -> int:
 
 
 def test_the_plan_is_shown_and_nothing_done(shell: Shell) -> None:
-    done = shell.pennyworth("bootstrap", "--domain", DOMAIN, "--dry-run")
+    done = shell.pennyworth("bootstrap", "--domain", DOMAIN, "--dry-run", python=sys.executable)
     assert not done.returncode, done.stderr
     assert f"Repository = {REPOSITORY}" in done.stdout
     assert f"+ certificate for api.{DOMAIN}" in done.stdout

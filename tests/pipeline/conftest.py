@@ -1,0 +1,11 @@
+"""A deployment's own program, with its libraries already imported."""
+
+import pytest
+from tests import warm
+
+from pennyworth.pipeline.steps import deploy
+
+
+@pytest.fixture(autouse=True)
+def _warm_sam(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deploy, "environment", warm.environment)

@@ -1,0 +1,215 @@
+"""The environment `tools` with its libraries already imported, for tests that run its programs over and over.
+
+A test that deploys waits for what sam does, not for the seconds in which it imports what it will use. `tools()` is a
+folder like `environment("tools")`: its `sam` and its `python` take the same words, and each call is a process of its
+own with the caller's environment, folder, input and outputs, that ends with its caller and in whose exit status its
+caller ends. What is called is forked from a process that has imported sam, or this project's commands, and has done
+nothing else. Where Python can not be forked safely (macOS), they are the programs themselves.
+"""
+
+import atexit
+import gc
+import importlib
+import json
+import os
+import random
+import runpy
+import select
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import threading
+import time
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+# by program: sam's modules set up logging as they are imported, which is not for this project's commands
+MODULES = {
+    "sam": (
+        "samcli.cli.main",
+        "samcli.commands.delete.command",
+        "samcli.commands.delete.delete_context",
+        "samcli.commands.deploy.command",
+        "samcli.commands.deploy.deploy_context",
+        "samcli.commands.package.package_context",
+    ),
+    "python": (
+        "boto3",
+        "botocore.paginate",
+        "botocore.waiter",
+        "dns.resolver",
+        "pennyworth.cli.bootstrap",
+        "pennyworth.cli.credentials",
+        "pennyworth.cli.doctor",
+        "pennyworth.cli.health",
+        "pennyworth.cli.rollback",
+        "pennyworth.cli.tighten_passrole",
+        "pennyworth.pipeline.steps.deploy",
+        "pennyworth.pipeline.steps.preview",
+    ),
+}
+SOURCES = str(Path(__file__).resolve().parents[1] / "src")
+_READY_SECONDS = 30.0
+_LENGTH_BYTES = 4
+
+_CALLER = """#!{python} -IS
+import json, os, socket, sys
+told = json.dumps([{program!r}, sys.argv[1:], os.getcwd(), dict(os.environ)]).encode()
+with socket.socket(socket.AF_UNIX) as server:
+    server.connect({address!r})
+    socket.send_fds(server, [len(told).to_bytes({length}, "big")], [0, 1, 2])
+    server.sendall(told)
+    answer = server.recv({length})
+sys.exit(int.from_bytes(answer, "big") if answer else 70)
+"""
+
+
+@cache
+def tools() -> Path:
+    """A folder with the programs. Lasts as long as this process."""
+    from pennyworth.host.environments import clean_environ, environment
+    from pennyworth.host.processes import Child
+
+    real = environment("tools")
+    if sys.platform != "linux":
+        return real
+    folder = Path(tempfile.mkdtemp(prefix="warm-", dir="/tmp"))  # a socket's address must be short
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    environ = {name: value for name, value in clean_environ().items() if not name.startswith("AWS_")}
+    environ |= {"PYTHONPATH": SOURCES, "SAM_CLI_TELEMETRY": "0"}
+    for name in MODULES:
+        address = folder / f"{name}.socket"
+        server = Child([real / "python", __file__, name, address], log=folder / f"{name}.log", env=environ)
+        atexit.register(server.stop)
+        program = folder / name
+        program.write_text(
+            _CALLER.format(
+                python=real / "python", program=str(real / name), address=str(address), length=_LENGTH_BYTES
+            )
+        )
+        program.chmod(0o755)
+        deadline = time.monotonic() + _READY_SECONDS
+        while not address.exists():
+            assert server.running() and time.monotonic() < deadline, server.tail()
+            time.sleep(0.02)
+    return folder
+
+
+def environment(name: str, python: str | None = None) -> Path:
+    """As pennyworth.host.environments has it, with `tools` warm."""
+    from pennyworth.host import environments
+
+    return tools() if name == "tools" else environments.environment(name, python)
+
+
+def _prepare(program: str, folder: Path) -> None:
+    """Import all, and have a deployment in here use what is warm too."""
+    for name in MODULES[program]:
+        importlib.import_module(name)
+    if program == "python":
+        from pennyworth.host import environments
+        from pennyworth.pipeline.steps import deploy
+
+        def warm(name: str, python: str | None = None) -> Path:
+            return folder if name == "tools" else environments.environment(name, python)
+
+        deploy.__dict__["environment"] = warm
+    assert threading.active_count() == 1, "what has threads can not be forked"
+    gc.collect()
+    gc.freeze()  # or each call's first collection copies all that it shares
+
+
+def _serve(program: str, address: Path) -> tuple[str, list[str]]:
+    """Take calls until the end of the tests: the call, in the process that is to run it. The first one has all
+    imported."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(address.with_suffix(".new")))
+        listener.listen(64)
+        address.with_suffix(".new").rename(address)
+        prepared = False
+        while True:
+            caller, _ = listener.accept()
+            if not prepared:
+                _prepare(program, address.parent)
+                signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+                prepared = True
+            if os.fork() == 0:
+                listener.close()
+                return _attended(caller)
+            caller.close()
+
+
+def _attended(caller: socket.socket) -> tuple[str, list[str]]:
+    """Take a call, and fork again: the call, in the process that is to run it; the other one never returns."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    head, outputs, _, _ = socket.recv_fds(caller, _LENGTH_BYTES, 3)
+    told = b""
+    while len(told) < int.from_bytes(head, "big"):
+        told += caller.recv(1 << 16)
+    program, words, folder, environ = json.loads(told)
+    over, held = os.pipe()
+    child = os.fork()
+    if child:
+        os.close(held)
+        _watched(child, caller, over)
+    os.setsid()
+    caller.close()
+    os.close(over)
+    for number, output in enumerate(outputs):
+        os.dup2(output, number)
+        os.close(output)
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environ)
+    # those of the process that was forked know of its files whether they can be rewound
+    buffered = not environ.get("PYTHONUNBUFFERED")
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
+    sys.stdout.reconfigure(line_buffering=sys.stdout.isatty(), write_through=not buffered)
+    sys.stderr.reconfigure(line_buffering=True)
+    if hasattr(time, "tzset"):
+        time.tzset()
+    tempfile.tempdir = None
+    random.seed()
+    return program, words
+
+
+def _watched(child: int, caller: socket.socket, over: int) -> None:
+    """Wait for the end of a call, or of its caller, and bring about the other one's."""
+    ready, _, _ = select.select([caller, over], [], [])
+    if over not in ready:  # the caller has ended
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with suppress(ProcessLookupError):
+                os.killpg(child, number)
+            if select.select([over], [], [], 5)[0]:
+                break
+    _, status = os.waitpid(child, 0)
+    code = os.waitstatus_to_exitcode(status)
+    with suppress(OSError):
+        caller.sendall((code if code >= 0 else 128 - code).to_bytes(_LENGTH_BYTES, "big"))
+    os._exit(0)
+
+
+def _run(program: str, words: list[str]) -> Any:
+    """Be the program; its exit status, where it does not exit by itself."""
+    found = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+    if Path(program).name == "sam":
+        sys.argv = [program, *words]
+        status = importlib.import_module("samcli.cli.main").cli()
+    elif words[:1] == ["-m"] and found[:1] == [SOURCES]:
+        sys.argv = words[1:]
+        sys.path[:0] = [str(Path.cwd()), *found[1:]]
+        status = runpy.run_module(words[1], run_name="__main__", alter_sys=True) and 0
+    else:  # what was imported is of no use to it
+        os.execv(program, [program, *words])  # noqa: S606
+    return status
+
+
+if __name__ == "__main__":
+    sys.path.pop(0)  # this folder
+    sys.exit(_run(*_serve(sys.argv[1], Path(sys.argv[2]))))
