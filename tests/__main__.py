@@ -8,6 +8,7 @@ needed is installed into the project's folder.
 """
 
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -20,6 +21,7 @@ from pennyworth.host.environments import EnvironmentUnavailable, environment
 from pennyworth.host.places import ROOT, made
 from pennyworth.host.processes import raise_on_signals
 from pennyworth.host.progress import say
+from pennyworth.local.aws import adapter
 from tests.lint import CHECKS
 from tests.runner import Outcome, Runner
 
@@ -27,8 +29,9 @@ TESTS = ROOT / "tests"
 LANES = (os.cpu_count() or 1) + 1
 """How many programs run side by side: one for each core, and one that runs while another only waits."""
 
-# The environments that a part needs are made before anything runs, so that no test waits for them. Parts begin in
-# this order, the longest first; a folder that is not named here comes last.
+# The environments that a part needs are made before anything runs, so that no test waits for them (nor for the real
+# Web Adapter, which `local` tries where cargo is there to build it). Parts begin in this order, the longest first; a
+# folder that is not named here comes last.
 ENVIRONMENTS = {
     "lint": ("lint", "tools"),
     "rehearsal": ("test", "tools", "localaws", "rehearsal", "gateway"),
@@ -79,6 +82,11 @@ def main(words: Sequence[str]) -> int:
     except EnvironmentUnavailable as error:
         say(str(error))
         return 1
+    if "local" in folders and adapter.real() is None and shutil.which("cargo"):
+        try:
+            adapter.build()
+        except adapter.AdapterUnavailable as error:
+            say(str(error))  # what needs it says so again, as a failed test
     with tempfile.TemporaryDirectory(dir=made("tmp")) as scratch:
         runner = Runner(Path(scratch), follow=not linters and len(folders) == 1)
         jobs: list[Callable[[], Outcome]] = [

@@ -87,7 +87,8 @@ class Runner:
         """Run a folder of tests, with these options for pytest."""
         began = time.monotonic()
         outcome = Outcome(part)
-        report = self._scratch / f"{part}.xml"
+        report = made("logs", "tests") / f"{part}.xml"
+        report.unlink(missing_ok=True)
         python = str(environment("test") / "python")
         settings = ["-o", f"cache_dir={made('cache', 'pytest', part)}", f"--junitxml={report}"]
         colour = ["--color=yes"] if self._follow and sys.stderr.isatty() else []
