@@ -4,7 +4,7 @@ PYTHON ?= python3
 ARGS ?=
 pennyworth = PYTHONPATH=src $(PYTHON) -m pennyworth.cli
 
-.PHONY: help demo test lint rehearse bench adapter lock clean
+.PHONY: help demo test lint rehearse bench adapter pages lock clean
 
 help: ## what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,6 +26,9 @@ bench: ## what the gateway costs beside its peers (ARGS="--runs 9")
 
 adapter: ## build the real Lambda Web Adapter with cargo
 	@$(pennyworth) adapter $(ARGS)
+
+pages: ## write the tables of README, docs, actions and workflows
+	@PYTHONPATH=src $(PYTHON) -m tools.pages $(ARGS)
 
 lock: ## resolve requirements/*.in anew
 	@PYTHONPATH=src $(PYTHON) -m pennyworth.host.locks $(ARGS)

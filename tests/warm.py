@@ -48,6 +48,7 @@ MODULES = {
         "pennyworth.cli.health",
         "pennyworth.cli.rollback",
         "pennyworth.cli.tighten_passrole",
+        "pennyworth.pipeline.deploy.deployment",
         "pennyworth.pipeline.steps.deploy",
         "pennyworth.pipeline.steps.preview",
     ),
@@ -112,12 +113,12 @@ def _prepare(program: str, folder: Path) -> None:
         importlib.import_module(name)
     if program == "python":
         from pennyworth.host import environments
-        from pennyworth.pipeline.steps import deploy
+        from pennyworth.pipeline.deploy import deployment
 
         def warm(name: str, python: str | None = None) -> Path:
             return folder if name == "tools" else environments.environment(name, python)
 
-        deploy.__dict__["environment"] = warm
+        deployment.__dict__["environment"] = warm
     assert threading.active_count() == 1, "what has threads can not be forked"
     gc.collect()
     gc.freeze()  # or each call's first collection copies all that it shares

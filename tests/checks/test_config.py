@@ -338,10 +338,10 @@ def test_values_of_variables_are_never_shown(tmp_path: Path) -> None:
     ("stack", "environ", "asked"),
     [
         (StackSettings(), {}, True),
-        (StackSettings(bedrock_access="no"), {}, True),
-        (StackSettings(bedrock_access="automatic", model_provider="openai"), {}, True),
-        (StackSettings(bedrock_access="automatic", model_provider="bedrock"), {}, False),
-        (StackSettings(bedrock_access="yes"), {}, False),
+        (StackSettings({"BedrockAccess": "no"}), {}, True),
+        (StackSettings({"BedrockAccess": "automatic", "ModelProvider": "openai"}), {}, True),
+        (StackSettings({"BedrockAccess": "automatic", "ModelProvider": "bedrock"}), {}, False),
+        (StackSettings({"BedrockAccess": "yes"}), {}, False),
         (StackSettings(), {"AWS_BEARER_TOKEN_BEDROCK": "x"}, False),
     ],
 )
@@ -356,22 +356,22 @@ def test_bedrock_asks_for_its_stack_parameter(
 def test_what_litellm_needs_of_the_stack(tmp_path: Path) -> None:
     text = one_model(model="anthropic/claude", api_key="os.environ/K")
 
-    def with_stack(**given: str) -> Report:
-        return checked(tmp_path, text, {"K": "x"}, StackSettings(**given))
+    def with_stack(litellm: str = "", **parameters: str) -> Report:
+        return checked(tmp_path, text, {"K": "x"}, StackSettings(parameters, litellm))
 
-    assert found(with_stack(python_runtime="python3.11"), "too old")[0] is Severity.ERROR
-    assert found(with_stack(memory_size="256"), "512 MiB")[0] is Severity.WARNING
+    assert found(with_stack(PythonRuntime="python3.11"), "too old")[0] is Severity.ERROR
+    assert found(with_stack(MemorySize="256"), "512 MiB")[0] is Severity.WARNING
     assert found(with_stack(litellm="no"), "LITELLM_LANE is no")[0] is Severity.WARNING
     assert not with_stack(litellm="no").litellm
-    fine = with_stack(python_runtime="python3.13", memory_size="512", litellm="auto")
+    fine = with_stack(PythonRuntime="python3.13", MemorySize="512", litellm="auto")
     assert fine.findings == () and fine.litellm
 
 
 def test_without_a_file_the_provider_is_checked(tmp_path: Path) -> None:
     assert found(check(None, {}), "OPENAI_API_KEY is not set") == (Severity.WARNING, None)
-    report = check(None, {"ANTHROPIC_API_KEY": "x"}, StackSettings(model_provider="anthropic"))
+    report = check(None, {"ANTHROPIC_API_KEY": "x"}, StackSettings({"ModelProvider": "anthropic"}))
     assert report.findings == () and report.litellm
-    unknown = check(None, {}, StackSettings(model_provider="antropic"))
+    unknown = check(None, {}, StackSettings({"ModelProvider": "antropic"}))
     assert found(unknown, "Is 'anthropic' meant?")[0] is Severity.ERROR
 
 

@@ -3,9 +3,9 @@
 import pytest
 from tests import warm
 
-from pennyworth.pipeline.steps import deploy
+from pennyworth.pipeline.deploy import deployment
 
 
 @pytest.fixture(autouse=True)
 def _warm_sam(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deploy, "environment", warm.environment)
+    monkeypatch.setattr(deployment, "environment", warm.environment)

@@ -12,16 +12,16 @@ from tests.lint.actionlint import program
 from tests.usage import TREE, in_a_workflow, usages
 
 from pennyworth.aws.source_template import SourceTemplate
+from pennyworth.aws.stack_parameters import HIDDEN, PARAMETER, PARAMETERS, input_of
 from pennyworth.host.environments import environment
 from pennyworth.host.places import ROOT
 from pennyworth.local.rehearsal import rewritten_tree
-from pennyworth.pipeline.deploy.parameters import PARAMETER, SECRETS
+from pennyworth.pipeline.deploy.parameters import SECRETS
 
 ACTIONS = sorted(path.parent for path in ROOT.glob("actions/*/action.yml"))
 WORKFLOWS = ROOT / ".github" / "workflows"
 REUSABLE = sorted(path for path in WORKFLOWS.glob("*.yml") if "\n  workflow_call:" in path.read_text())
 DEPLOY = WORKFLOWS / "deploy.yml"
-NEEDED = "(needed)"
 IN_THE_PARAMETER_STORE = {"api-keys", "provider-credentials"}
 USED = r"\$/actions/[\w-]+|(actions|aws-actions)/[\w/-]+@[0-9a-f]{40}"
 
@@ -55,19 +55,10 @@ def read_inputs(step: dict[str, Any]) -> set[str]:
     return set(re.findall(r"inputs\.([\w-]+)", str(said)))
 
 
-def cell(text: object) -> str:
-    return " ".join(str(text).split()).replace("|", "\\|")
-
-
 @each_action
-def test_the_page_lists_every_input_and_output_as_it_is(action: Path) -> None:
+def test_the_page_lists_every_input_and_output(action: Path) -> None:
     given = document(action / "action.yml")
     page = (action / "README.md").read_text()
-    for name, value in given["inputs"].items():
-        default = NEEDED if value["required"] else f"`{value['default']}`" if value["default"] else ""
-        assert f"| `{name}` | {cell(value['description'])} | {default} |" in page
-    for name, value in given.get("outputs", {}).items():
-        assert f"| `{name}` | {cell(value['description'])} |" in page
     rows = re.findall(r"^\| `([\w-]+)` \|", page, re.MULTILINE)
     assert rows == [*given["inputs"], *given.get("outputs", {})]
     headings = re.findall(r"^## (.*)$", page, re.MULTILINE)
@@ -98,18 +89,31 @@ def test_other_actions_are_this_repositorys_own_or_pinned_and_get_what_they_take
                 assert needed <= set(step.get("with", {})) <= set(inputs), step.get("name")
 
 
-def test_every_stack_parameter_is_an_input_of_the_deployment() -> None:
+@pytest.mark.parametrize("action", ["deploy", "sam-deploy", "preview", "validate", "build"])
+def test_what_knows_the_stack_takes_its_parameters(action: str) -> None:
+    environs = [step["env"] for step in steps(action_file(action)) if "run" in step]
+    assert any(each.get(PARAMETERS) == "${{ inputs.parameters }}" for each in environs)
+    declared = SourceTemplate.read(ROOT / "template.yaml").parameters
+    for environ in environs:
+        handed = {
+            name.removeprefix(PARAMETER): value
+            for name, value in environ.items()
+            if name.startswith(PARAMETER)
+        }
+        assert set(handed) <= set(declared)
+        assert all(value == f"${{{{ inputs.{input_of(name)} }}}}" for name, value in handed.items())
+
+
+def test_every_parameter_that_no_line_may_set_has_an_input() -> None:
     (step,) = steps(action_file("sam-deploy"))
-    handed = {name.removeprefix(PARAMETER) for name in step["env"] if name.startswith(PARAMETER)}
-    found_by_itself = {"PermissionsBoundaryArn"}
-    assert handed | found_by_itself == set(SourceTemplate.read(ROOT / "template.yaml").parameters)
+    assert {f"{PARAMETER}{name}" for name in HIDDEN} <= set(step["env"])
 
 
 def test_every_hidden_stack_parameter_is_masked() -> None:
     declared = re.findall(
         r"^  (\w+):\n    Type: String\n    NoEcho: true", (ROOT / "template.yaml").read_text(), re.MULTILINE
     )
-    assert set(declared) == set(SECRETS)
+    assert set(declared) == set(SECRETS) == set(HIDDEN)
 
 
 @each_workflow
@@ -136,12 +140,6 @@ def test_a_workflows_page_lists_what_a_caller_may_say(workflow: Path) -> None:
     call = triggers(workflow)["workflow_call"]
     page = workflow.with_suffix(".md").read_text()
     inputs, secrets, outputs = (call.get(kind) or {} for kind in ("inputs", "secrets", "outputs"))
-    for name, value in inputs.items():
-        default = value["default"]
-        shown = f"`{str(default).lower() if isinstance(default, bool) else default}`" if default != "" else ""
-        assert f"| `{name}` | {cell(value['description'])} | {shown} |" in page
-    for name, value in {**secrets, **outputs}.items():
-        assert f"| `{name}` | {cell(value['description'])} |" in page
     granted: dict[str, str] = {}
     for job in document(workflow)["jobs"].values():
         for name, access in job["permissions"].items():
@@ -187,7 +185,7 @@ def test_the_deployment_can_set_every_stack_parameter() -> None:
     inputs = {
         name: set(document(action_file(name))["inputs"]) for name in ("deploy", "credentials", "sam-deploy")
     }
-    not_to_be_said = {"smoke-wait-seconds", "config-hash", "junit"}
+    not_to_be_said = {"smoke-wait-seconds", "junit"}
     assert set(deploy["with"]) == inputs["deploy"] - not_to_be_said
     by_the_action = {
         step["uses"]: set(step["with"]) for step in steps(action_file("deploy")) if "uses" in step

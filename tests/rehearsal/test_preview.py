@@ -14,11 +14,11 @@ from pennyworth.local.rehearsal.issuer import PullRequest
 from pennyworth.local.rehearsal.repository import CALLED, DOMAIN, REGION, STACK, Rehearsal, Repository
 
 STEPS = [
-    "See that the settings are there",
+    "Check the settings",
     "Check out the configuration",
     "Validate template and configuration",
     "Build the function",
-    "Take the view role",
+    "Assume the read-only role",
     "Preview the deployment",
 ]
 NUMBER = 7
@@ -80,7 +80,7 @@ def test_a_pull_requests_life(aws: LocalAws, repository: Repository) -> None:
     previewed(repository)
     assert "✅ **Nothing would change**" in comment(repository)
 
-    repository.variables |= {"MEMORY_SIZE": "512", "BEDROCK_ACCESS": "yes"}
+    repository.parameters |= {"MemorySize": "512", "BedrockAccess": "yes"}
     changed = previewed(repository)
     said = comment(repository)
     assert "| `MemorySize` | `1024` | `512` |" in said
@@ -89,11 +89,7 @@ def test_a_pull_requests_life(aws: LocalAws, repository: Repository) -> None:
     assert "| 🟡&nbsp;changed | `Function` |" in said
     assert "`MemorySize` | `1024` | `512`" in changed.job.summary
 
-    repository.variables.clear()
-    repository.variables |= {
-        "PYTHON_RUNTIME": _value(before, "PythonRuntime"),
-        "ARCHITECTURE": _value(before, "Architecture"),
-    }
+    repository.parameters = {name: _value(before, name) for name in ("PythonRuntime", "Architecture")}
     config = json.loads((repository.tree / "config.yaml").read_text())
     config["model_list"] += [{**config["model_list"][0], "model_name": "another"}]
     repository.write("config.yaml", json.dumps(config))
@@ -113,7 +109,7 @@ def test_a_forks_is_passed_over_with_a_notice(repository: Repository) -> None:
     asked = PullRequest(8, fork="stranger/endpoint")
     found = repository.run("preview.yml", event="pull_request", pull_request=asked)
     assert found.job.succeeded, found.job.output
-    assert done(found) == ["Say why there is none"]
+    assert done(found) == ["Explain why"]
     assert repository.github.bodies(8) == []
 
 
@@ -138,7 +134,7 @@ def test_the_deploy_role_takes_no_pull_request(repository: Repository) -> None:
     finally:
         repository.secrets["AWS_VIEW_ROLE_ARN"] = view
     assert not found.job.succeeded
-    assert "Take the view role" not in done(found)
+    assert "Assume the read-only role" not in done(found)
     assert repository.github.bodies(10) == []
     assert any(":pull_request`" in error for error in found.job.errors)  # what the role would have to trust
 

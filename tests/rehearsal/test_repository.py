@@ -27,7 +27,7 @@ jobs:
           GITHUB_TOKEN: ${{ github.token }}
           EVENT: ${{ toJSON(github.event) }}
           SECRET: ${{ secrets.STACK_NAME }}
-          VARIABLE: ${{ vars.ARCHITECTURE }}
+          VARIABLE: ${{ vars.PARAMETERS }}
         run: |
           set -euo pipefail
           python3 look.py

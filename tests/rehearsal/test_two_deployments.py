@@ -16,7 +16,7 @@ def test_neither_is_lost() -> None:
         other.secrets = one.secrets
         other.write("config.yaml", (one.tree / "config.yaml").read_text())
         for repository, size in zip((one, other), SIZES, strict=True):
-            repository.variables["MEMORY_SIZE"] = size
+            repository.parameters["MemorySize"] = size
         with ThreadPoolExecutor(2) as both:
             runs = list(both.map(lambda repository: repository.run(), (one, other)))
         for run in runs:

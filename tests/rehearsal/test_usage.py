@@ -38,7 +38,7 @@ def repository() -> Iterator[Repository]:
 def workflow_of(steps: list[dict[str, Any]]) -> str:
     """A workflow with an example's steps, but built for this machine: the functions of the local AWS run on it."""
     target = Target.here()
-    here = {"python-runtime": f"python{target.python}", "architecture": target.architecture}
+    here = {"parameters": "\n".join(f"{name}={value}" for name, value in target.parameters().items())}
     for step in steps:
         if re.search(r"/(build|sam-deploy|deploy)@", step["uses"]):
             step.setdefault("with", {}).update(here)

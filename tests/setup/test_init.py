@@ -69,7 +69,7 @@ def init(
     )
 
 
-SELDOM = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "ALARM_EMAIL"}
+SELDOM = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
 """Secrets that most have no use for, and the workflow's page tells of."""
 FROM = ("--from", "owner/project", "--ref", "v1")
 
@@ -153,7 +153,7 @@ def test_at_a_terminal_it_asks_three_questions(repository: Path) -> None:
     assert "--region eu-west-1 --stack-name other" in out and "--domain example.com" in out
     text = (repository / CONFIG).read_text()
     assert "groq/*" in text and "bedrock/*" in text
-    assert 'bedrock-access: "yes"' in (repository / WORKFLOW).read_text()
+    assert "parameters: BedrockAccess=yes" in (repository / WORKFLOW).read_text()
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,9 @@ def test_it_ends_with_its_caller(tmp_path: Path, ends: str) -> None:
 
 
 def test_a_deployment_in_it_is_warm_too() -> None:
-    asked = "import pennyworth.pipeline.steps.deploy as deploy; print(deploy.environment('tools'))"
+    asked = (
+        "import pennyworth.pipeline.deploy.deployment as deployment; print(deployment.environment('tools'))"
+    )
     assert warm.environment("tools") == warm.tools()
     assert warm.environment("test") == environment("test")
     cold = subprocess.run(

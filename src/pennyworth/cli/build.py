@@ -5,6 +5,7 @@ what `sam deploy` takes; give it the printed parameters.
 """
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -42,7 +43,8 @@ def run(options: argparse.Namespace) -> int:
     try:
         target = Target(options.python or base.python, options.architecture or base.architecture, base.system)
         out = options.out or made("build") / f"{target.python}-{target.architecture}-{target.system}"
-        package = build_package(Inputs(target, out, options.config, LITELLM[options.litellm]))
+        provider = os.environ.get("LITELLM_MODEL_PROVIDER", "")
+        package = build_package(Inputs(target, out, options.config, LITELLM[options.litellm], provider))
     except OperationFailed as failure:
         print(failure.detail, file=sys.stderr)
         return 1

@@ -1,11 +1,11 @@
-"""Check a LiteLLM config file before it is deployed.
+"""Check a LiteLLM config file before you deploy it.
 
-    pennyworth config check config.yaml
+    pennyworth config check config.yaml --credentials provider.env --parameter MemorySize=256
 
-Says, with line numbers, what of it is honoured and what has no effect, which lane each model takes and why, which
-variables are missing, and what else would not work. Variables are looked for in this shell's environment and in the
-file that --credentials names, which is read as PROVIDER_CREDENTIALS is; their values are never shown. The exit status
-is 1 where there are errors, and with --strict where there are warnings.
+Shows, with line numbers, which settings have an effect, which lane each model takes and why, which variables are
+missing, and what else would not work. The check looks for variables in this shell's environment and in the file that
+--credentials names, which has the format of PROVIDER_CREDENTIALS. It never shows their values. The exit status is 1 if
+there are errors, and with --strict also if there are warnings.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import os
 import sys
 from pathlib import Path
 
+from pennyworth.cli import stack
 from pennyworth.cli.environment import go_on_in
 from pennyworth.host.progress import say
 
@@ -23,7 +24,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     check = actions.add_parser(
         "check",
-        help="what of a file is honoured, where its models go, and what is missing",
+        help="show what of a file has an effect, where its models go, and what is missing",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -36,24 +37,23 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="(default: config.yaml)",
     )
-    add("--credentials", type=Path, metavar="FILE", help="further variables, one NAME=value a line")
-    add("--strict", action="store_true", help="take warnings for errors")
-    stack = check.add_argument_group("what is known of the stack")
-    stack.add_argument("--bedrock-access", choices=["automatic", "yes", "no"], default="")
-    stack.add_argument("--model-provider", default="", metavar="NAME")
-    stack.add_argument("--python-runtime", default="", metavar="RUNTIME", help="such as python3.13")
-    stack.add_argument("--memory-size", default="", metavar="MIB")
-    stack.add_argument("--litellm", choices=["auto", "yes", "no"], default="", help="whether it is packed")
+    add("--credentials", type=Path, metavar="FILE", help="more variables, one NAME=value per line")
+    add("--strict", action="store_true", help="treat warnings as errors")
+    known = check.add_argument_group("what you know about the stack")
+    stack.parameter_option(known)
+    known.add_argument(
+        "--litellm", choices=["auto", "yes", "no"], default="", help="whether the package includes LiteLLM"
+    )
     output = check.add_mutually_exclusive_group()
-    output.add_argument("--json", action="store_true", help="print the findings as JSON")
-    output.add_argument("--markdown", action="store_true", help="print them in Markdown")
+    output.add_argument("--json", action="store_true", help="print JSON")
+    output.add_argument("--markdown", action="store_true", help="print Markdown")
 
 
 def run(options: argparse.Namespace) -> int:
     """Check, and print what was found."""
     if importlib.util.find_spec("yaml") is None:
         go_on_in("gateway")
-    from pennyworth.checks.config import StackSettings, check, render
+    from pennyworth.checks.config import READ, StackSettings, check, render
     from pennyworth.gateway.settings import expand_credentials
 
     environ = dict(os.environ)
@@ -64,14 +64,10 @@ def run(options: argparse.Namespace) -> int:
             say(f"pennyworth config check: {options.credentials}: {error}")
             return 2
     expand_credentials(environ)
-    stack = StackSettings(
-        options.model_provider,
-        options.bedrock_access,
-        options.python_runtime,
-        options.memory_size,
-        options.litellm,
-    )
-    report = check(options.file, environ, stack)
+    for name, _ in options.parameter:
+        if name not in READ:
+            say(f"pennyworth config check: {name} has no effect on this check. {', '.join(READ)} have")
+    report = check(options.file, environ, StackSettings(dict(options.parameter), options.litellm))
     as_wanted = render.as_json if options.json else render.as_markdown if options.markdown else render.as_text
     print(as_wanted(report))
     sys.stdout.flush()

@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
 
     default = Path("config.yaml")
     config = options.config or (default if default.exists() else None)
-    report = check(config, os.environ, StackSettings(model_provider=options.model_provider))
+    report = check(config, os.environ, StackSettings({"ModelProvider": options.model_provider}))
     if report.failed():
         say(f"pennyworth eject: {config or 'the provider'} would not serve:\n{render.findings(report)}")
         return 1

@@ -1,7 +1,8 @@
-"""Say what deploying a template would do, without doing it: what changes, who may newly do what, what it costs.
+"""Show what a deployment would change, which permissions it would add and what it would cost. Changes nothing.
 
-CloudFormation is asked with a change set, which is deleted again; nothing is uploaded. Parameters that you do not give
-stay what the deployed stack has. The credentials are those of the environment; policies/view.json is enough.
+CloudFormation compares the template with the deployed stack in a change set, which is then deleted. Nothing is
+uploaded. Parameters that you don't give keep the deployed stack's values. Needs AWS credentials with the permissions in
+policies/view.json.
 
   pennyworth build      # prints the built template's path
   pennyworth preview --stack-name endpoint --template .pennyworth/build/.../template.yaml --parameter MemorySize=512
@@ -25,26 +26,19 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar="PATH",
-        help="the built template, whose path `pennyworth build` prints",
+        help="the built template; `pennyworth build` prints its path",
     )
-    add(
-        "--parameter",
-        action="append",
-        default=[],
-        type=_parameter,
-        metavar="NAME=VALUE",
-        help="a stack parameter, such as MemorySize=512; repeatable",
-    )
-    add("--hide", action="store_true", help="*** for what is secret: to show it to others")
-    add("--json", action="store_true", help="print it as JSON, not as Markdown")
+    stack.parameter_option(parser)
+    add("--hide", action="store_true", help="replace secrets with ***, to show the preview to others")
+    add("--json", action="store_true", help="print JSON instead of Markdown")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Look; 0 where it can be said, whatever would change."""
+    """Preview. Returns 0 if that worked, whatever would change."""
     if not stack.named("preview", options):
         return 2
     if not options.template.is_file():
-        say(f"pennyworth preview: {options.template} is no file: `pennyworth build` makes a template")
+        say(f"pennyworth preview: {options.template} does not exist. `pennyworth build` creates a template")
         return 2
     go_on_in("tools")
     from pennyworth.host.errors import OperationFailed
@@ -66,10 +60,3 @@ def run(options: argparse.Namespace) -> int:
     print(as_json(found) if options.json else as_markdown(found))
     sys.stdout.flush()
     return 0
-
-
-def _parameter(text: str) -> tuple[str, str]:
-    name, separator, value = text.partition("=")
-    if not separator or not name:
-        raise argparse.ArgumentTypeError(f"NAME=VALUE is expected, not {text}")
-    return name, value

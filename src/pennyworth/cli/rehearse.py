@@ -88,7 +88,7 @@ def _rehearse(repository: Repository, event: Event, options: argparse.Namespace)
         if not before.job.succeeded:
             return _tell(before, options)
         if options.workflow == "preview":
-            repository.variables["MEMORY_SIZE"] = _MEMORY
+            repository.parameters["MemorySize"] = _MEMORY
     say(f"{options.workflow}.yml runs:")
     result = repository.run(
         f"{options.workflow}.yml",

@@ -1,4 +1,4 @@
-"""Which stack a command is about: the same two options for all of them."""
+"""Options of the commands that are about a stack."""
 
 import argparse
 import os
@@ -22,9 +22,28 @@ def options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def parameter_option(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
+    """Add --parameter, which can be repeated: a list of names and values."""
+    parser.add_argument(
+        "--parameter",
+        action="append",
+        default=[],
+        type=_parameter,
+        metavar="NAME=VALUE",
+        help="a stack parameter, such as MemorySize=512; repeatable",
+    )
+
+
 def named(command: str, given: argparse.Namespace) -> bool:
     """Whether both are there; says which is missing."""
     missing = [option for option in ("stack_name", "region") if not getattr(given, option)]
     for option in missing:
         say(f"pennyworth {command}: --{option.replace('_', '-')} is missing")
     return not missing
+
+
+def _parameter(text: str) -> tuple[str, str]:
+    name, separator, value = text.partition("=")
+    if not separator or not name:
+        raise argparse.ArgumentTypeError(f"expected NAME=VALUE, got {text}")
+    return name, value

@@ -5,6 +5,6 @@ The gateway's own parser judges; what is here finds the lines, and what a parser
 
 from pennyworth.checks.config.check import check
 from pennyworth.checks.config.report import Finding, Report, Severity
-from pennyworth.checks.config.stack import StackSettings
+from pennyworth.checks.config.stack import READ, StackSettings
 
-__all__ = ["Finding", "Report", "Severity", "StackSettings", "check"]
+__all__ = ["READ", "Finding", "Report", "Severity", "StackSettings", "check"]

@@ -35,7 +35,7 @@ def check(
     stack = stack or StackSettings()
     if path is None:
         lines = Lines(None)
-        provider = stack.model_provider or _DEFAULT_PROVIDER
+        provider = stack.get("ModelProvider") or _DEFAULT_PROVIDER
         document = {"model_list": [{"model_name": "*", "litellm_params": {"model": f"{provider}/*"}}]}
     else:
         try:

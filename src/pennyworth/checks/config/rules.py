@@ -212,10 +212,10 @@ def role_rights(facts: Facts) -> Iterator[Finding]:
     for entry in facts.entries:
         deployment, place = entry.deployment, (*entry.place, "litellm_params", "model")
         if asks_for_bedrock(deployment, facts):
-            if not facts.stack.bedrock():
+            if not facts.stack.allows_bedrock():
                 message = (
                     "Bedrock opens by the function's own role, which may call it only where the stack parameter"
-                    " BedrockAccess is yes (the variable BEDROCK_ACCESS of the deployment workflow)"
+                    " BedrockAccess is yes"
                 )
                 yield facts.finding(Severity.WARNING, place, message)
         elif uses_role(deployment) and "AWS_BEARER_TOKEN_BEDROCK" not in facts.environ:
@@ -244,13 +244,13 @@ def package(facts: Facts) -> Iterator[Finding]:
     if facts.stack.litellm == "no":
         message = f"LITELLM_LANE is no, and {names} can't answer without LiteLLM"
         yield facts.finding(Severity.WARNING, place, message)
-    if facts.stack.python_runtime == "python3.11":
+    if facts.stack.get("PythonRuntime") == "python3.11":
         message = f"{names} needs LiteLLM, which Lambda's python3.11 is too old a system for. Take python3.13"
         yield facts.finding(Severity.ERROR, place, message)
-    memory = facts.stack.memory_size
+    memory = facts.stack.get("MemorySize")
     if memory.isdigit() and int(memory) < _LITELLM_LEAST_MIB:
         message = (
-            f"{names} needs LiteLLM, and that {_LITELLM_LEAST_MIB} MiB of memory: MEMORY_SIZE is {memory}"
+            f"{names} needs LiteLLM, and that {_LITELLM_LEAST_MIB} MiB of memory: MemorySize is {memory}"
         )
         yield facts.finding(Severity.WARNING, place, message)
 

@@ -1,7 +1,7 @@
 """What is known of the stack that a configuration is meant for."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 FUNCTION_VARIABLES = frozenset(
     {
@@ -23,31 +23,24 @@ FUNCTION_VARIABLES = frozenset(
 """Variables that the function has without anybody's doing."""
 
 
+READ = ("ModelProvider", "BedrockAccess", "PythonRuntime", "MemorySize")
+"""The stack parameters that a configuration can contradict."""
+
+
 @dataclass(frozen=True, slots=True)
 class StackSettings:
-    """The stack's parameters that a configuration can be at odds with; empty where they are not known."""
+    """What is known of the stack."""
 
-    model_provider: str = ""
-    bedrock_access: str = ""
-    """automatic, yes or no."""
-    python_runtime: str = ""
-    memory_size: str = ""
-    """MiB."""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    """Values of its parameters by name, as far as they are known. Only those in READ matter."""
     litellm: str = ""
-    """Whether LiteLLM is packed: auto, yes or no."""
+    """Whether the package includes LiteLLM: auto, yes or no. Empty if that is not known."""
 
-    @classmethod
-    def from_environ(cls, environ: Mapping[str, str]) -> "StackSettings":
-        """Those that the deployment's steps get: LITELLM_MODEL_PROVIDER, BEDROCK_ACCESS ..."""
-        return cls(
-            environ.get("LITELLM_MODEL_PROVIDER", ""),
-            environ.get("BEDROCK_ACCESS", ""),
-            environ.get("PYTHON_RUNTIME", ""),
-            environ.get("MEMORY_SIZE", ""),
-            environ.get("LITELLM_LANE", ""),
-        )
+    def get(self, parameter: str) -> str:
+        """The value of a parameter; empty if it is not known."""
+        return self.parameters.get(parameter, "")
 
-    def bedrock(self) -> bool:
+    def allows_bedrock(self) -> bool:
         """Whether the function's role may call Bedrock's models, as template.yaml decides it."""
-        automatic = self.bedrock_access in ("", "automatic")
-        return self.bedrock_access == "yes" or (automatic and self.model_provider == "bedrock")
+        access = self.get("BedrockAccess") or "automatic"
+        return access == "yes" or (access == "automatic" and self.get("ModelProvider") == "bedrock")

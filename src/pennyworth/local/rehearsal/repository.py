@@ -155,11 +155,10 @@ class Repository:
             act.commit(self.tree, REPOSITORY, BRANCH)
             self.github.commits.receive(self.tree, BRANCH)
             target = Target.here()
-            self.variables = {
-                "PYTHON_RUNTIME": f"python{target.python}",
-                "ARCHITECTURE": target.architecture,
-            }
-            """The repository's variables; change them between runs."""
+            self.parameters = target.parameters()
+            """The stack parameters that the repository sets in its variable PARAMETERS; change them between runs."""
+            self.variables: dict[str, str] = {}
+            """The repository's other variables; change them between runs."""
             self.secrets = self._prepare(self._aws) if self._aws and self._ready else {}
             """The repository's secrets; change or remove them between runs."""
             self._within = within.pop_all()
@@ -167,6 +166,10 @@ class Repository:
 
     def __exit__(self, *_: object) -> None:
         self._within.close()
+
+    def _variables(self) -> dict[str, str]:
+        lines = "\n".join(f"{name}={value}" for name, value in self.parameters.items())
+        return self.variables | {"PARAMETERS": lines}
 
     def write(self, path: str, text: str) -> None:
         """Write one of the repository's files, for the runs to come. A workflow or an action may say `uses: $/`."""
@@ -247,7 +250,7 @@ class Repository:
                     "SAM_CLI_POLL_DELAY": "0.5",  # nobody here throttles it
                 },
                 secrets={**({} if foreign else self.secrets), "GITHUB_TOKEN": token},
-                variables={} if foreign else self.variables,
+                variables={} if foreign else self._variables(),
                 repositories=self._repositories,
                 online=online,
                 masked=masked,

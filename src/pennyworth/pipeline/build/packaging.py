@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pennyworth.aws.stack_parameters import read_parameters
 from pennyworth.host.errors import OperationFailed
 from pennyworth.host.places import made
 from pennyworth.pipeline.build.configuration import find_configuration
@@ -27,13 +28,15 @@ class Inputs:
     """A LiteLLM configuration to pack."""
     litellm: bool | None = None
     """Whether the package holds LiteLLM; None for what the configuration asks for."""
+    provider: str = ""
+    """LiteLLM's name of the provider that answers where there is no configuration."""
     interpreters: Path | None = None
     """Where a runner keeps Pythons that are not on PATH."""
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> "Inputs":
-        """As a step is told them, all of them if wanted: PYTHON_RUNTIME and ARCHITECTURE, by default the template's;
-        CONFIG, by default the workspace's config.yaml if there is one; LITELLM_LANE: auto, yes or no;
+        """As a step is told them, all of them if wanted: the parameters PythonRuntime, Architecture and
+        ModelProvider; CONFIG, by default the workspace's config.yaml if there is one; LITELLM_LANE: auto, yes or no;
         PENNYWORTH_TARGET_SYSTEM, linux unless the function runs elsewhere than in Lambda; RUNNER_TEMP and
         RUNNER_TOOL_CACHE, as GitHub sets them.
 
@@ -43,12 +46,13 @@ class Inputs:
         lane = environ.get("LITELLM_LANE") or "auto"
         if lane not in LITELLM:
             raise OperationFailed(f"LITELLM_LANE is {lane}", "It is auto, yes or no.")
+        parameters = read_parameters(environ)
         cache = environ.get("RUNNER_TOOL_CACHE", "")
         temporary = environ.get("RUNNER_TEMP", "")
         try:
             target = Target.choose(
-                environ.get("PYTHON_RUNTIME", ""),
-                environ.get("ARCHITECTURE", ""),
+                parameters.get("PythonRuntime", ""),
+                parameters.get("Architecture", ""),
                 environ.get("PENNYWORTH_TARGET_SYSTEM", ""),
             )
         except ValueError as failure:
@@ -59,6 +63,7 @@ class Inputs:
             out=Path(temporary, "deploy") if temporary else made("deploy"),
             config=find_configuration(environ),
             litellm=LITELLM[lane],
+            provider=parameters.get("ModelProvider", ""),
             interpreters=Path(cache) if cache else None,
         )
 
@@ -82,7 +87,11 @@ def build_package(inputs: Inputs) -> Package:
     _put_on_path(inputs.target.python, inputs.interpreters)
     try:
         template = sam_build(
-            inputs.target, config=inputs.config, litellm=inputs.litellm, out=inputs.out.resolve()
+            inputs.target,
+            config=inputs.config,
+            litellm=inputs.litellm,
+            provider=inputs.provider,
+            out=inputs.out.resolve(),
         )
     except (BuildFailed, ValueError) as failure:
         raise _refuse(failure) from failure

@@ -1,7 +1,6 @@
 """`sam build`, run as anybody would run it, for a target and with everything it writes in the project's folder."""
 
 import hashlib
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -22,7 +21,9 @@ FUNCTION = "Function"
 _OURS = ("  · ", "  ✓ ", "  ✗ ", "  ! ")
 
 
-def sam_build(target: Target, *, config: Path | None, litellm: bool | None, out: Path) -> Path:
+def sam_build(
+    target: Target, *, config: Path | None, litellm: bool | None, out: Path, provider: str = ""
+) -> Path:
     """Build the function with `sam build`. Nothing is done where nothing has changed since the last time.
 
     Args:
@@ -30,6 +31,7 @@ def sam_build(target: Target, *, config: Path | None, litellm: bool | None, out:
         config: a LiteLLM config file to pack.
         litellm: whether the package holds LiteLLM; None for what the configuration asks for.
         out: a folder of its own for the build and what sam keeps beside it.
+        provider: LiteLLM's name of the provider that answers where there is no configuration.
     Returns:
         the built template's path.
     Raises:
@@ -37,7 +39,6 @@ def sam_build(target: Target, *, config: Path | None, litellm: bool | None, out:
     """
     out = out.resolve()
     choice = Choice.AUTO if litellm is None else Choice.YES if litellm else Choice.NO
-    provider = os.environ.get("LITELLM_MODEL_PROVIDER", "")
     key = _key(target, config, choice, provider)
     inputs, built = out / "inputs", out / "build" / "template.yaml"
     out.mkdir(parents=True, exist_ok=True)
@@ -51,6 +52,7 @@ def sam_build(target: Target, *, config: Path | None, litellm: bool | None, out:
             **target.environ(),
             "PENNYWORTH_CONFIG": str(config.resolve()) if config else "",
             "PENNYWORTH_LITELLM": choice,
+            "LITELLM_MODEL_PROVIDER": provider,
             "PYTHON": sys.executable,
             "SAM_CLI_TELEMETRY": "0",
             "__SAM_CLI_APP_DIR": str(made("sam")),

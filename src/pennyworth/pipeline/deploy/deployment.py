@@ -14,6 +14,7 @@ from pennyworth.aws.snapshot import Snapshot
 from pennyworth.aws.source_template import SourceTemplate
 from pennyworth.aws.stack import Change, Event, Stack, check_deployable
 from pennyworth.aws.stack_events import Progress
+from pennyworth.aws.stack_parameters import PARAMETER, PARAMETERS, read_parameters
 from pennyworth.github import actions
 from pennyworth.host.environments import environment
 from pennyworth.host.errors import OperationFailed
@@ -22,11 +23,9 @@ from pennyworth.host.processes import Child
 from pennyworth.pipeline.deploy.parameter_file import parameter_file
 from pennyworth.pipeline.deploy.parameters import (
     BOUNDARY,
-    PARAMETER,
     fetch_stack_boundary,
     fill_parameters,
     find_secrets,
-    given_parameters,
     with_config_hash,
 )
 
@@ -65,7 +64,7 @@ class Inputs:
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> "Inputs":
-        """As a step is told them: TEMPLATE, STACK_NAME, AWS_REGION, PARAMETER_* and, if wanted, WAIT_MINUTES.
+        """As a step is told them: TEMPLATE, STACK_NAME, AWS_REGION and, if wanted, the parameters and WAIT_MINUTES.
 
         Raises:
             OperationFailed: one is missing or wrong.
@@ -77,8 +76,12 @@ class Inputs:
             template=Path(template),
             stack=stack,
             region=region,
-            parameters=given_parameters(environ),
-            environ={name: value for name, value in environ.items() if not name.startswith(PARAMETER)}
+            parameters=read_parameters(environ),
+            environ={
+                name: value
+                for name, value in environ.items()
+                if name != PARAMETERS and not name.startswith(PARAMETER)
+            }
             | {"SAM_CLI_TELEMETRY": "0", "AWS_REGION": region},
             scratch=Path(environ.get("RUNNER_TEMP") or made("tmp")),
             wait_seconds=60 * actions.number(environ, "WAIT_MINUTES", _WAIT_MINUTES),

@@ -2,19 +2,17 @@
 
 import hashlib
 import json
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from botocore.exceptions import ClientError
 
 from pennyworth.aws.account import Account
 from pennyworth.aws.errors import get_or_none
 from pennyworth.aws.source_template import SourceTemplate
+from pennyworth.aws.stack_parameters import check_parameters
+from pennyworth.gateway.dotenv import read_dotenv
 from pennyworth.host.errors import OperationFailed
 from pennyworth.iam.policy.documents import MANAGED_POLICIES
-
-PARAMETER = "PARAMETER_"
-"""What stands before a stack parameter's name in the environment."""
 
 BOUNDARY = "PermissionsBoundaryArn"
 """The stack parameter that caps the stack's roles."""
@@ -27,30 +25,24 @@ BESIDE_THE_FUNCTION = frozenset(
 )
 """Stack parameters that the function knows nothing of: a change of theirs makes no new version."""
 
-SECRETS: Mapping[str, re.Pattern[str]] = {
-    "ApiKeys": re.compile(r"([^,]+)"),  # comma-separated
-    "ProviderCredentials": re.compile(r"^\s*(?:export\s+)?\w+\s*=(.*)", re.MULTILINE),  # dotenv
-    "AlarmEmail": re.compile(r"(.+)"),  # somebody's address
+SECRETS: Mapping[str, Callable[[str], Iterable[str]]] = {
+    "ApiKeys": lambda keys: keys.split(","),
+    "ProviderCredentials": lambda text: [variable.value for variable in read_dotenv(text).variables],
+    "AlarmEmail": lambda address: [address],
 }
-"""The stack parameters that hold secrets, and where the secrets are in each."""
+"""The stack parameters that hold secrets, and how each is taken apart."""
 
 _HASH_DIGITS = 12
 _SHORTEST_SECRET = 8  # a shorter value is a setting: masking it would blank half the log
-
-
-def given_parameters(environ: Mapping[str, str]) -> dict[str, str]:
-    """The stack parameters that the environment holds, by their names."""
-    return {
-        name.removeprefix(PARAMETER): value for name, value in environ.items() if name.startswith(PARAMETER)
-    }
 
 
 def fill_parameters(template: SourceTemplate, given: Mapping[str, str]) -> dict[str, str]:
     """A value for each of a template's parameters: the given one, or its default where that is empty or absent.
 
     Raises:
-        OperationFailed: one has neither.
+        OperationFailed: one has neither, or the template refuses a given one.
     """
+    check_parameters(template.document, given)
     values = {}
     for name, declaration in template.parameters.items():
         value = given.get(name) or declaration.get("Default")
@@ -92,8 +84,8 @@ def fetch_stack_boundary(account: Account) -> str:
 def find_secrets(parameters: Mapping[str, str]) -> list[str]:
     """Each secret in some parameters' values: GitHub knows, and masks, only the whole."""
     found = [
-        match.strip().strip("'\"")
-        for name, pattern in SECRETS.items()
-        for match in pattern.findall(parameters.get(name, ""))
+        secret.strip()
+        for name, taken_apart in SECRETS.items()
+        for secret in taken_apart(parameters.get(name, ""))
     ]
     return [secret for secret in found if len(secret) >= _SHORTEST_SECRET]

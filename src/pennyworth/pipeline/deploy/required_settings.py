@@ -1,12 +1,15 @@
-"""The settings without which nothing can be deployed, and those that are one of a few choices."""
+"""The settings of a deployment, checked before anything runs."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from pennyworth.aws.source_template import SourceTemplate
+from pennyworth.aws.stack_parameters import PARAMETER, PARAMETERS, check_parameters, read_parameters
 from pennyworth.github import actions
 from pennyworth.host.errors import OperationFailed
+from pennyworth.pipeline.build.target import TEMPLATE
 
-_NEEDED = ("AWS_REGION", "STACK_NAME", "LITELLM_API_KEYS")
+_REQUIRED = ("AWS_REGION", "STACK_NAME", "LITELLM_API_KEYS")
 _ROLE = "AWS_DEPLOY_ROLE_ARN"
 _YES_OR_NO = ("", "true", "false")
 _CHOICES = {
@@ -24,42 +27,48 @@ class Inputs:
 
     given: Mapping[str, str] = field(repr=False)
     static_keys: bool = False
-    """Whether a user's key stands in the role's place."""
+    """Whether a user's static keys are used instead of the role."""
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> "Inputs":
-        """As a step is told them; STATIC_KEYS says whether there is a user's key."""
-        names = (_ROLE, *_NEEDED, *_CHOICES, *_NUMBERS)
+        """As a step is told them. STATIC_KEYS says whether there are a user's static keys."""
+        names = {_ROLE, *_REQUIRED, *_CHOICES, *_NUMBERS, PARAMETERS}
         return cls(
-            {name: environ[name] for name in names if name in environ},
+            {name: value for name, value in environ.items() if name in names or name.startswith(PARAMETER)},
             environ.get("STATIC_KEYS") == "true",
         )
 
 
 def check_settings(inputs: Inputs) -> None:
-    """Look at all of them.
+    """Check all of them.
 
     Raises:
         OperationFailed: with every one that is missing or wrong.
     """
-    needed = _NEEDED if inputs.static_keys else (_ROLE, *_NEEDED)
-    missing = [f"The secret {name} is missing" for name in needed if not inputs.given.get(name, "").strip()]
-    wrong = [
-        f"{_option(name)} is {value!r}: it is {', '.join(filter(None, choices))}"
-        for name, choices in _CHOICES.items()
-        if (value := inputs.given.get(name, "")) not in choices
-    ]
-    for name in _NUMBERS:
-        try:
-            actions.number(inputs.given, name, 1)
-        except OperationFailed as failure:
-            wrong.append(f"{_option(name)} is {inputs.given[name]!r}. {failure.message}")
+    required = _REQUIRED if inputs.static_keys else (_ROLE, *_REQUIRED)
+    missing = [f"The secret {name} is missing" for name in required if not inputs.given.get(name, "").strip()]
+    wrong = [*_find_wrong(inputs.given)]
     if missing or wrong:
         raise OperationFailed(
-            "The settings are not complete" if missing else "A setting is none that there is",
-            "Secrets: Settings → Secrets and variables → Actions; README.md says which there are.",
+            "Settings are missing" if missing else "Settings are wrong",
+            "Set secrets and variables under Settings → Secrets and variables → Actions. README.md lists them.",
             "\n".join([*missing, *wrong]),
         )
+
+
+def _find_wrong(given: Mapping[str, str]) -> Iterator[str]:
+    for name, choices in _CHOICES.items():
+        if (value := given.get(name, "")) not in choices:
+            yield f"{_option(name)} is {value!r}, but must be one of {', '.join(filter(None, choices))}"
+    for name in _NUMBERS:
+        try:
+            actions.number(given, name, 1)
+        except OperationFailed as failure:
+            yield f"{_option(name)} is {given[name]!r}. {failure.message}"
+    try:
+        check_parameters(SourceTemplate.read(TEMPLATE).document, read_parameters(given))
+    except OperationFailed as failure:
+        yield from (f"parameters: {line}" for line in failure.detail.splitlines())
 
 
 def _option(name: str) -> str:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pennyworth.aws.source_template import SourceTemplate
+from pennyworth.aws.stack_parameters import check_parameters, read_parameters
 from pennyworth.checks.config import Report, StackSettings, check
 from pennyworth.checks.template_check import TemplateReport, check_template
 from pennyworth.gateway.settings import expand_credentials
@@ -34,8 +36,8 @@ class Inputs:
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> "Inputs":
         """As a step is told them: AWS_REGION, whose resource types the template may use; and, if wanted, CONFIG,
-        PROVIDER_CREDENTIALS, CREDENTIALS_KNOWN, false where those are not all, STRICT, TEMPLATE, and what StackSettings
-        takes.
+        PROVIDER_CREDENTIALS, CREDENTIALS_KNOWN, false where those are not all, STRICT, TEMPLATE, LITELLM_LANE and
+        the parameters.
 
         Raises:
             OperationFailed: one is missing.
@@ -47,11 +49,20 @@ class Inputs:
             config=find_configuration(environ),
             variables=variables,
             complete=environ.get("CREDENTIALS_KNOWN") != "false",
-            stack=StackSettings.from_environ(environ),
+            stack=StackSettings(read_parameters(environ), environ.get("LITELLM_LANE", "")),
             template=Path(environ.get("TEMPLATE") or _TEMPLATE),
             environ=public | {"AWS_REGION": actions.required(environ, "AWS_REGION")},
             strict=environ.get("STRICT") == "true",
         )
+
+
+def validate_parameters(inputs: Inputs) -> None:
+    """Check the stack's parameters against the template, as far as they are known here.
+
+    Raises:
+        OperationFailed: the template refuses some.
+    """
+    check_parameters(SourceTemplate.read(inputs.template).document, inputs.stack.parameters, rules=False)
 
 
 def validate_configuration(inputs: Inputs) -> Report:

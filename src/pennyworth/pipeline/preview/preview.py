@@ -12,6 +12,7 @@ from pennyworth.aws.account import Account, Unprepared
 from pennyworth.aws.deployed_template import DeployedTemplate, fetch_deployed_template
 from pennyworth.aws.errors import AWS_FAILURES
 from pennyworth.aws.source_template import SourceTemplate, TemplateRefused
+from pennyworth.aws.stack_parameters import read_parameters
 from pennyworth.aws.template_values import EvaluatedTemplate
 from pennyworth.github import actions
 from pennyworth.github.masking import PUBLIC, masked
@@ -49,7 +50,7 @@ class Inputs:
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> "Inputs":
-        """As a step is told them: TEMPLATE, STACK_NAME, AWS_REGION and PARAMETER_*, and PULL_REQUEST, whose change set
+        """As a step is told them: TEMPLATE, STACK_NAME, AWS_REGION, the parameters, and PULL_REQUEST, whose change set
         has a name of its own.
 
         Raises:
@@ -62,7 +63,7 @@ class Inputs:
             template=template,
             stack=actions.required(environ, "STACK_NAME"),
             region=actions.required(environ, "AWS_REGION"),
-            parameters=stack_parameters.given_parameters(environ),
+            parameters=read_parameters(environ),
             change_set=f"{_NAME}-{environ.get('PULL_REQUEST') or 'by-hand'}",
         )
 
@@ -134,8 +135,6 @@ def _refused(failure: BaseException) -> OperationFailed:
 def _compare(inputs: Inputs, hidden: list[str]) -> Preview:
     """The preview as it is. Adds to the secrets whatever it meets."""
     source = SourceTemplate.read(inputs.template)
-    if inputs.keep:
-        _check_named(source, inputs.parameters)
     hidden += _hidden(inputs.parameters)
     account = Account(inputs.region)
     hidden.append(account.id)
@@ -164,19 +163,6 @@ def _compare(inputs: Inputs, hidden: list[str]) -> Preview:
         cost.estimate(before, inputs.region, package_bytes=package.package_bytes) if there else None,
         cost.estimate(coming, inputs.region, package_bytes=package.package_bytes),
     )
-
-
-def _check_named(source: SourceTemplate, parameters: Mapping[str, str]) -> None:
-    """Check that a template has the parameters that somebody names.
-
-    Raises:
-        OperationFailed: it lacks one.
-    """
-    if unknown := sorted(set(parameters) - set(source.parameters)):
-        raise OperationFailed(
-            f"The template has no parameter {', '.join(unknown)}",
-            f"It has {', '.join(sorted(source.parameters))}.",
-        )
 
 
 def _given(inputs: Inputs, source: SourceTemplate, before: Mapping[str, str]) -> Mapping[str, str]:

@@ -10,7 +10,7 @@ def run(environ: dict[str, str]) -> str:
     """Build. Sets the step's output `template`.
 
     Args:
-        environ: see `Inputs.of`; and LITELLM_MODEL_PROVIDER, who answers without a configuration.
+        environ: see `Inputs.of`.
     Returns:
         what was built, and its size.
     Raises:

@@ -1,4 +1,4 @@
-"""Check that the settings are there without which nothing can be done, and that the choices are ones that there are."""
+"""Check the settings, before anything else: the required ones, the choices, and the stack's parameters."""
 
 from pennyworth.pipeline.deploy.required_settings import Inputs, check_settings
 
@@ -6,12 +6,12 @@ TITLE = "Settings"
 
 
 def run(environ: dict[str, str]) -> str:
-    """Look at all of them.
+    """Check all of them.
 
     Args:
         environ: see `Inputs.of`.
     Returns:
-        nothing: there is nothing to say of settings that are right.
+        an empty report.
     Raises:
         OperationFailed: with every one that is missing or wrong.
     """

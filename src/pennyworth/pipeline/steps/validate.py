@@ -7,7 +7,12 @@ from pennyworth.checks.config import Report, Severity, render
 from pennyworth.checks.template_check import TemplateReport
 from pennyworth.github import actions
 from pennyworth.host.errors import OperationFailed
-from pennyworth.pipeline.deploy.validation import Inputs, validate_configuration, validate_template
+from pennyworth.pipeline.deploy.validation import (
+    Inputs,
+    validate_configuration,
+    validate_parameters,
+    validate_template,
+)
 
 TITLE = "Template and configuration"
 
@@ -25,6 +30,7 @@ def run(environ: dict[str, str]) -> str:
         OperationFailed: with what was found.
     """
     inputs = Inputs.of(environ)
+    validate_parameters(inputs)
     report = validate_configuration(inputs)
     _annotate(report)
     _check(report, strict=inputs.strict)

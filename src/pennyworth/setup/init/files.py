@@ -17,9 +17,9 @@ from pennyworth.setup.init.source import WorkflowSource
 CONFIG = Path("config.yaml")
 
 CALLED = ROOT / ".github" / "workflows"
-"""Where the workflows lie that are called, in a checkout of this project."""
+"""The folder of the called workflows, in a checkout of this project."""
 
-_LOOKS = "GitHub's word for the run, which opens a role that can only look"
+_LOOKS = "get GitHub's OIDC token, which AWS exchanges for credentials of the read-only role"
 _DOMAIN_SECRETS = ("BASE_DOMAIN", "ROUTE53_HOSTED_ZONE_ID", "ACM_CERTIFICATE_ARN")
 
 
@@ -52,7 +52,7 @@ CALLERS = (
         triggers=("push:", "  branches: [{branch}]", "workflow_dispatch:"),
         permissions={
             "contents: read": "check the configuration out",
-            "id-token: write": "GitHub's word for the run, which AWS takes for credentials",
+            "id-token: write": "get GitHub's OIDC token, which AWS exchanges for credentials",
         },
         secrets=(
             "AWS_DEPLOY_ROLE_ARN",
@@ -60,6 +60,7 @@ CALLERS = (
             "STACK_NAME",
             "LITELLM_API_KEYS",
             "PROVIDER_CREDENTIALS",
+            "ALARM_EMAIL",
         ),
         told=True,
     ),
@@ -67,21 +68,21 @@ CALLERS = (
         name="preview",
         file=Path(".github/workflows/pennyworth-preview.yml"),
         title="Endpoint preview",
-        does="Says on a pull request what deploying it would change.",
+        does="Comments on a pull request what its deployment would change.",
         triggers=("pull_request:",),
         permissions={
             "contents: read": "check the configuration out",
             "id-token: write": _LOOKS,
             "pull-requests: write": "write the comment",
         },
-        secrets=("AWS_VIEW_ROLE_ARN", "AWS_REGION", "STACK_NAME"),
+        secrets=("AWS_VIEW_ROLE_ARN", "AWS_REGION", "STACK_NAME", "ALARM_EMAIL"),
         told=True,
     ),
     Caller(
         name="health-check",
         file=Path(".github/workflows/pennyworth-health-check.yml"),
         title="Endpoint health",
-        does="Looks every few hours whether the endpoint is well, and keeps one issue where it is not.",
+        does="Checks the endpoint every few hours, and keeps one issue open while something is wrong.",
         triggers=("schedule:", '  - cron: "41 */4 * * *"', "workflow_dispatch:"),
         permissions={
             "contents: read": "check the repository out",
@@ -117,7 +118,9 @@ def workflow(answers: Answers, source: WorkflowSource, caller: Caller = CALLERS[
     """A caller's workflow file."""
     told = caller.told
     secrets = (*caller.secrets, *(_DOMAIN_SECRETS if told and answers.domain else ()))
-    inputs = {"config": str(CONFIG)} | ({"bedrock-access": '"yes"'} if _asks_for_role(answers) else {})
+    inputs = {"config": str(CONFIG)} | (
+        {"parameters": "BedrockAccess=yes"} if _asks_for_role(answers) else {}
+    )
     lines = [
         f"# {caller.does.format(config=CONFIG)} Inputs and secrets: .github/workflows/{caller.name}.md in",
         f"# {source.repository}. Written by `pennyworth init`, and yours to change.",
