@@ -76,9 +76,9 @@ def test_an_empty_input_leaves_its_parameter_to_the_lines() -> None:
         ("MEMORY_SIZE", "512", "there is no parameter MEMORY_SIZE. Did you mean MemorySize?"),
         ("memory-size", "512", "there is no parameter memory-size. Did you mean MemorySize?"),
         ("LogRetention", "7", "there is no parameter LogRetention. Did you mean LogRetentionDays?"),
-        ("MemorySize", "64", "MemorySize must be a number at least 128 and at most 10240"),
-        ("MemorySize", "512 MiB", "MemorySize must be a number at least 128 and at most 10240"),
-        ("MemorySize", "nan", "MemorySize must be a number at least 128 and at most 10240"),
+        ("MemorySize", "64", "MemorySize must be a number, at least 128 and at most 10240"),
+        ("MemorySize", "512 MiB", "MemorySize must be a number, at least 128 and at most 10240"),
+        ("MemorySize", "nan", "MemorySize must be a number, at least 128 and at most 10240"),
         ("Monitoring", "true", "Monitoring must be one of yes, no"),
         ("BaseDomain", "Example.com", "BaseDomain must be a domain name in lower case"),
         ("BaseDomain", "example.com\n", "BaseDomain must be a domain name in lower case"),
@@ -118,7 +118,7 @@ def test_an_empty_value_is_the_default() -> None:
 def test_what_only_cloudformation_can_check_is_left_to_it() -> None:
     assert not wrong(TYPED, Names="a,b", Word="abc", Least="3")
     assert wrong(TYPED, Word="a") == ["Word must have 2 to 4 characters"]
-    assert wrong(TYPED, Least="2.5") == ["Least must be a number at least 3"]
+    assert wrong(TYPED, Least="2.5") == ["Least must be a number, at least 3"]
 
 
 def test_an_input_is_called_as_its_parameter() -> None:

@@ -119,12 +119,9 @@ def _describe(declaration: Mapping[str, Any]) -> str:
     if allowed := as_list(declaration.get("AllowedValues")):
         return f"must be one of {', '.join(map(_text, allowed))}"
     if declaration.get("Type") == "Number":
-        low, high = (declaration.get(bound) for bound in ("MinValue", "MaxValue"))
-        lowest, highest = (
-            f" at least {low}" if low is not None else "",
-            f" at most {high}" if high is not None else "",
-        )
-        return f"must be a number{' and'.join(filter(None, (lowest, highest)))}"
+        bounds = {"MinValue": "at least", "MaxValue": "at most"}
+        said = [f"{word} {declaration[bound]}" for bound, word in bounds.items() if bound in declaration]
+        return ", ".join(["must be a number", " and ".join(said)] if said else ["must be a number"])
     if pattern := declaration.get("AllowedPattern"):
         return f"must match {pattern}"
     return f"must have {declaration.get('MinLength', 0)} to {declaration.get('MaxLength', 4096)} characters"
