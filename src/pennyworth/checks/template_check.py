@@ -1,5 +1,7 @@
 """Whether a template can be deployed: as sam and cfn-lint read it, and by what the deploy role may do. Calls no AWS."""
 
+import hashlib
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -8,6 +10,7 @@ from pathlib import Path
 
 from pennyworth.aws.source_template import SourceTemplate, TemplateRefused
 from pennyworth.host.errors import OperationFailed
+from pennyworth.host.places import made
 from pennyworth.iam.policy import check as policy_check
 from pennyworth.iam.policy.derivation import needs
 from pennyworth.iam.policy.documents import DEPLOYMENT
@@ -54,12 +57,18 @@ class TemplateReport:
 
 
 def check_template(path: Path, environ: Mapping[str, str]) -> TemplateReport:
-    """Have sam and, through it, cfn-lint read a template, while the policies are held against it here.
+    """Have sam and, through it, cfn-lint read a template, while the policies are compared with it here.
+
+    What sam has accepted once is not read again, because that takes ten seconds of processor time.
 
     Args:
         path: the template.
         environ: what sam runs in; AWS_REGION says which resource types there are.
     """
+    known = made("cache", "validated") / _hash_inputs(path, environ.get("AWS_REGION", ""))
+    if known.exists():
+        lacking, refusal = _compare_policies(path)
+        return TemplateReport(known.read_text(encoding="utf-8"), True, lacking, refusal)
     with subprocess.Popen(
         [f"{sys.prefix}/bin/sam", "validate", "--lint", "--template", str(path)],
         env={**environ, "SAM_CLI_TELEMETRY": "0"},
@@ -68,14 +77,30 @@ def check_template(path: Path, environ: Mapping[str, str]) -> TemplateReport:
         stderr=subprocess.STDOUT,
         text=True,
     ) as sam:
-        lacking: tuple[str, ...] = ()
-        refusal = None
-        try:
-            lacking = tuple(dict.fromkeys(_find_lacking(path)))
-        except TemplateRefused as failure:
-            refusal = failure
+        lacking, refusal = _compare_policies(path)
         said, _ = sam.communicate()
+    if not sam.returncode:
+        whole = known.with_suffix(f".{os.getpid()}")  # another job may read it at the same time
+        whole.write_text(said, encoding="utf-8")
+        whole.rename(known)
     return TemplateReport(said, not sam.returncode, lacking, refusal)
+
+
+def _hash_inputs(path: Path, region: str) -> str:
+    """A digest of everything that decides what sam and cfn-lint say."""
+    digest = hashlib.sha256(f"{sys.prefix} {region}".encode())
+    for file in (path, *sorted(path.parent.glob("samconfig.*")), *sorted(Path().glob(".cfnlintrc*"))):
+        digest.update(file.read_bytes() if file.is_file() else b"")
+        digest.update(b"\0")
+    return digest.hexdigest()
+
+
+def _compare_policies(path: Path) -> tuple[tuple[str, ...], TemplateRefused | None]:
+    """What the policies lack, or why that can't be told."""
+    try:
+        return tuple(dict.fromkeys(_find_lacking(path))), None
+    except TemplateRefused as failure:
+        return (), failure
 
 
 def _find_lacking(path: Path) -> Iterator[str]:
