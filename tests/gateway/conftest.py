@@ -89,9 +89,20 @@ class RunningGateway:
         status = Path(f"/proc/{self._process.pid}/status").read_text()
         return int(status.split("VmRSS:")[1].split()[0])
 
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        self._process.send_signal(number)
+
+    def wait(self, seconds: float) -> int:
+        """Its exit status, once it has ended."""
+        return self._process.wait(seconds)
+
     def stop(self) -> None:
-        """End it."""
-        self._process.terminate()
+        """End it, without waiting for what still runs."""
+        for _ in range(2):
+            if self._process.poll() is None:
+                self._process.terminate()
+                time.sleep(0.05)
         try:
             self._process.wait(10)
         except subprocess.TimeoutExpired:

@@ -1,7 +1,9 @@
 """Routes, keys, CORS and the errors that the gateway itself gives, over real sockets."""
 
+import gzip
 import http.client
 import json
+import zlib
 from typing import Any
 
 import openai
@@ -26,7 +28,14 @@ def error(body: bytes) -> dict[str, Any]:
 @pytest.mark.parametrize("prefix", ["/v1", ""])
 @pytest.mark.parametrize(
     ("path", "expected"),
-    [("/health", {"status": "ok"}), ("/version", {"name": "pennyworth", "version": __version__})],
+    [
+        ("/health", {"status": "ok"}),
+        ("/health/liveness", {"status": "ok"}),
+        ("/health/liveliness", {"status": "ok"}),
+        ("/health/readiness", {"status": "ok"}),
+        ("/version", {"name": "pennyworth", "version": __version__}),
+        ("/", {"name": "pennyworth", "version": __version__}),
+    ],
 )
 def test_health_and_version_need_no_key(
     gateway: RunningGateway, prefix: str, path: str, expected: Any
@@ -59,7 +68,16 @@ def test_chat_with_and_without_v1(gateway: RunningGateway, path: str) -> None:
 
 @pytest.mark.parametrize(
     "headers",
-    [{"Authorization": f"Bearer {KEY}"}, {"Authorization": f"bearer {KEY}"}, {**ANONYMOUS, "x-api-key": KEY}],
+    [
+        {"Authorization": f"Bearer {KEY}"},
+        {"Authorization": f"bearer  {KEY}"},
+        {"Authorization": KEY},
+        {**ANONYMOUS, "x-api-key": KEY},
+        {**ANONYMOUS, "api-key": KEY},
+        {**ANONYMOUS, "x-goog-api-key": KEY},
+        {**ANONYMOUS, "x-litellm-api-key": f"Bearer {KEY}"},
+        {"Authorization": "Basic dXNlcjpwYXNz", "x-api-key": KEY},
+    ],
 )
 def test_a_key_opens(gateway: RunningGateway, headers: dict[str, str]) -> None:
     assert plain(gateway, "GET", "/v1/models", headers=headers)[0] == 200
@@ -69,7 +87,9 @@ def test_a_key_opens(gateway: RunningGateway, headers: dict[str, str]) -> None:
     ("headers", "code"),
     [
         (ANONYMOUS, "missing_api_key"),
-        ({"Authorization": KEY}, "missing_api_key"),
+        ({"Authorization": "Bearer"}, "missing_api_key"),
+        ({"Authorization": "sk-wrong"}, "invalid_api_key"),
+        ({**ANONYMOUS, "api-key": "wrong"}, "invalid_api_key"),
         ({"Authorization": f"Basic {KEY}"}, "missing_api_key"),
         ({"Authorization": "Bearer wrong"}, "invalid_api_key"),
         ({"Authorization": f"Bearer {KEY}x"}, "invalid_api_key"),
@@ -132,7 +152,7 @@ def test_a_bad_request_body(
 
 
 @pytest.mark.parametrize(
-    "kind", ["text/plain", "multipart/form-data; boundary=x", "application/x-www-form-urlencoded"]
+    "kind", ["text/html", "multipart/form-data; boundary=x", "application/x-www-form-urlencoded"]
 )
 def test_a_wrong_content_type(gateway: RunningGateway, kind: str) -> None:
     status, _, body = plain(gateway, "POST", CHAT, b"{}", {"Content-Type": kind})
@@ -155,7 +175,7 @@ def test_a_wrong_method(gateway: RunningGateway, method: str, path: str, allowed
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/v1", "/v1/", "/v2/models", "/v1/nowhere", "/v1//models", "/%00", "/..%2f"]
+    "path", ["/v2/models", "/v1/nowhere", "/v1//models", "/%00", "/..%2f"]
 )
 def test_an_unknown_path(gateway: RunningGateway, path: str) -> None:
     status, _, body = plain(gateway, "GET", path)
@@ -244,6 +264,59 @@ def test_a_head_request_is_answered_and_logged_like_a_get(gateway: RunningGatewa
     status, headers, body = plain(gateway, "HEAD", "/health", headers=ANONYMOUS)
     assert (status, body, headers["content-length"]) == (200, b"", "16")
     assert gateway.logged(lambda line: line.get("method") == "HEAD")["status"] == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/v1", "/v1/"])
+def test_clients_may_ask_whether_somebody_is_there(gateway: RunningGateway, path: str) -> None:
+    assert plain(gateway, "HEAD", path, headers=ANONYMOUS)[0] == 200
+
+
+def encoded(body: bytes, coding: str) -> bytes:
+    if coding == "raw deflate":
+        deflate = zlib.compressobj(wbits=-15)
+        return deflate.compress(body) + deflate.flush()
+    return gzip.compress(body) if coding == "gzip" else zlib.compress(body)
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "raw deflate"])
+def test_an_encoded_body_is_decoded(gateway: RunningGateway, upstream: ScriptedUpstream, coding: str) -> None:
+    body = json.dumps({"model": "smart", "messages": QUESTION}).encode()
+    headers = {"Content-Encoding": coding.split()[-1]}
+    assert plain(gateway, "POST", CHAT, encoded(body, coding), headers)[0] == 200
+    assert upstream.requests[-1].payload["messages"] == QUESTION
+    assert "content-encoding" not in {name.lower() for name in upstream.requests[-1].headers}
+
+
+@pytest.mark.parametrize(
+    ("body", "coding", "status", "code"),
+    [
+        (b"{}", "br", 415, "unsupported_content_encoding"),
+        (b"{}", "gzip, gzip", 415, "unsupported_content_encoding"),
+        (b"{}", "gzip", 400, "invalid_encoding"),
+        (gzip.compress(b"{}")[:-9], "gzip", 400, "invalid_encoding"),
+        (gzip.compress(b" " * 70_000_000, 1), "gzip", 413, "request_too_large"),
+    ],
+    ids=["br", "twice", "broken", "cut", "bomb"],
+)
+def test_what_can_not_be_decoded_is_refused(
+    gateway: RunningGateway, body: bytes, coding: str, status: int, code: str
+) -> None:
+    answered, headers, answer = plain(gateway, "POST", CHAT, body, {"Content-Encoding": coding})
+    assert (answered, error(answer)["code"]) == (status, code)
+    assert (headers.get("accept-encoding") == "gzip, deflate") is (status == 415)
+
+
+def test_a_page_may_do_without_a_preflight(gateway: RunningGateway, upstream: ScriptedUpstream) -> None:
+    body = json.dumps({"model": "smart", "messages": QUESTION}).encode()
+    kind = {"Content-Type": "text/plain;charset=UTF-8"}
+    assert plain(gateway, "POST", CHAT, body, kind)[0] == 200
+    assert upstream.requests[-1].headers["content-type"] == "application/json"
+    assert error(plain(gateway, "POST", CHAT, b"hello", kind)[2])["code"] == "invalid_json"
+
+
+def test_what_is_no_utf8_is_said_in_words(gateway: RunningGateway) -> None:
+    body = '{"model": "smart", "user": "J\u00f6rg"}'.encode("latin-1")
+    assert "it is not UTF-8" in error(plain(gateway, "POST", CHAT, body)[2])["message"]
 
 
 def test_each_request_is_logged_once_without_its_content(gateway: RunningGateway) -> None:

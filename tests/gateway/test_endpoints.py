@@ -205,7 +205,7 @@ def test_paths_are_matched_with_their_parameters() -> None:
     }
 
 
-@pytest.mark.parametrize("path", ["/", "/v1", "/v1/", "/models/", "/modelsx", "/chat", "/v1/v1/models"])
+@pytest.mark.parametrize("path", ["/models/", "/modelsx", "/chat", "/v1/v1/models", "/v1x", "/health/other"])
 def test_what_is_nowhere(path: str) -> None:
     if path == "/models/":
         assert match("GET", path)[0].name == "models"
@@ -223,5 +223,6 @@ def test_which_methods_a_path_takes() -> None:
 
 def test_only_health_and_version_answer_without_a_key() -> None:
     open_ones = {endpoint.path for endpoint in ENDPOINTS if not needs_key(endpoint.path)}
-    assert open_ones == {"/health", "/version"}
+    health = {"/health", "/health/liveness", "/health/liveliness", "/health/readiness"}
+    assert open_ones == {"/", "/version", *health}
     assert needs_key("/nowhere")

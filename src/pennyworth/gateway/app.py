@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse
 
 
+REFUSED = "pennyworth.refused"
+"""Where the server puts the ApiError with which it refuses what is no request."""
+
+
 class Gateway:
     """The application."""
 
@@ -30,9 +34,14 @@ class Gateway:
         """
         self._settings = settings
         self._origins = frozenset(origins)
+        self._stopping = False
+
+    def end_streams(self) -> None:
+        """End whatever runs, with an error that asks the client to try again."""
+        self._stopping = True
 
     def __call__(self, environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes]:
-        request = Request.of(environ)
+        request = Request.of(environ, lambda: self._stopping)
         outcome = Outcome(request)
         spoken = dialect("openai")
         try:
@@ -61,6 +70,8 @@ class Gateway:
         return _Delivery(response.body, outcome, spoken)
 
     def _answer(self, request: Request, outcome: Outcome) -> Response:
+        if refused := request.environ.get(REFUSED):
+            raise refused
         if request.method == "OPTIONS":  # a browser's preflight carries no key
             return Response(204, [], b"")
         settings = EMPTY

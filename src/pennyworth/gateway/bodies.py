@@ -11,6 +11,9 @@ from pennyworth.gateway.wsgi import Request
 LARGEST_BODY_BYTES = 100 * 1024 * 1024
 """Of a request outside Lambda, which has a limit of its own (6 MB)."""
 
+_LARGEST_DECODED_BYTES = 64 * 1024 * 1024
+"""Of an encoded body, once it is decoded: a small one may unfold into gigabytes."""
+
 _LARGEST_FIELD_BYTES = 1024 * 1024
 """Of a form's field that is no file."""
 
@@ -44,17 +47,57 @@ def _read_none(request: Request) -> Body:
 def _read_bytes(request: Request) -> Body:
     length = int(request.environ.get("CONTENT_LENGTH") or 0)
     if length > LARGEST_BODY_BYTES:
+        raise too_large()
+    raw = request.environ["wsgi.input"].read(length)
+    codings = [coding.strip().lower() for coding in request.header("content-encoding").split(",")]
+    if wanted := [coding for coding in codings if coding not in ("", "identity")]:
+        raw = _decode(raw, wanted)
+    return Body(raw, str(request.environ.get("CONTENT_TYPE", "")))
+
+
+def too_large() -> ApiError:
+    """A body is larger than what is taken."""
+    return ApiError(
+        413,
+        f"The body is larger than the {LARGEST_BODY_BYTES // 1024 // 1024} MiB that this gateway takes. Send less.",
+        code="request_too_large",
+    )
+
+
+def _decode(raw: bytes, codings: list[str]) -> bytes:
+    """A body without its Content-Encoding."""
+    from pennyworth.gateway.http.decoding import Decoder
+    from pennyworth.gateway.http.errors import Malformed
+
+    try:
+        decoder = Decoder(codings)
+    except Malformed:
         raise ApiError(
-            413,
-            f"The body has {length} bytes; this gateway takes {LARGEST_BODY_BYTES}. Send less.",
-            code="request_too_large",
+            415,
+            f"The body's Content-Encoding is '{', '.join(codings)[:40]}'. Send gzip, deflate or a plain body.",
+            code="unsupported_content_encoding",
+            headers=[("Accept-Encoding", "gzip, deflate")],
+        ) from None
+    decoder.feed(raw)
+    decoded = bytearray()
+    try:
+        while data := decoder.decode_some():
+            decoded += data
+            if len(decoded) > _LARGEST_DECODED_BYTES:
+                raise too_large()
+    except Malformed:
+        decoder.complete = False
+    if not decoder.complete:
+        raise ApiError(
+            400, f"The body is not valid {codings[0]} (its Content-Encoding).", code="invalid_encoding"
         )
-    return Body(request.environ["wsgi.input"].read(length), str(request.environ.get("CONTENT_TYPE", "")))
+    return bytes(decoded)
 
 
 def _read_json(request: Request) -> Body:
     kind = _media_type(request)
-    if kind and kind != "application/json" and not kind.endswith("+json"):
+    # pages in a browser send text/plain to do without a preflight
+    if kind not in ("", "application/json", "text/plain") and not kind.endswith("+json"):
         raise ApiError(
             415,
             f"The body's content type is '{kind}'. Send JSON with 'Content-Type: application/json'.",
@@ -64,14 +107,17 @@ def _read_json(request: Request) -> Body:
     try:
         fields = json.loads(body.raw)
     except (ValueError, RecursionError) as error:
-        reason = error.msg if isinstance(error, json.JSONDecodeError) else type(error).__name__
-        place = (
-            f" (line {error.lineno}, column {error.colno})" if isinstance(error, json.JSONDecodeError) else ""
-        )
-        raise ApiError(400, f"The body is not valid JSON: {reason}{place}.", code="invalid_json") from None
+        raise ApiError(400, f"The body is not valid JSON: {_describe(error)}.", code="invalid_json") from None
     if not isinstance(fields, dict):
         raise ApiError(400, 'The body must be a JSON object, such as {"model": ...}.', code="invalid_json")
-    return Body(body.raw, body.content_type, fields)
+    return Body(body.raw, "application/json" if kind == "text/plain" else body.content_type, fields)
+
+
+def _describe(error: Exception) -> str:
+    """What is wrong with JSON, without any of it."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg} (line {error.lineno}, column {error.colno})"
+    return "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else "it is nested too deeply"
 
 
 def _read_multipart(request: Request) -> Body:

@@ -17,6 +17,10 @@ class Caller:
     """Tells one key from another in the log, and nothing of the key."""
 
 
+KEY_HEADERS = ("x-api-key", "api-key", "x-litellm-api-key", "x-goog-api-key")
+"""Where clients send a key beside Authorization: Anthropic's, Azure's, LiteLLM's and Google's."""
+
+
 class Keys:
     """The keys that open the gateway. Without any, it opens to nobody."""
 
@@ -25,7 +29,7 @@ class Keys:
         self._digests = [_digest(key) for key in {key.strip() for key in keys} if key]
 
     def authenticate(self, request: Request) -> Caller:
-        """The caller whose key a request carries, in `Authorization: Bearer KEY` or `x-api-key: KEY`.
+        """The caller whose key a request carries: in `Authorization: Bearer KEY`, or in one of KEY_HEADERS.
 
         Raises:
             ApiError: 401 without a key or with an unknown one, or where no key is configured.
@@ -36,9 +40,8 @@ class Keys:
                 "This gateway has no API keys yet, so it refuses every call. Whoever runs it sets LITELLM_API_KEYS.",
                 code="no_api_keys_configured",
             )
-        scheme, _, token = request.header("authorization").partition(" ")
-        key = token.strip() if scheme.lower() == "bearer" else ""
-        key = key or request.header("x-api-key").strip()
+        sent = (_bare(request.header(name)) for name in ("authorization", *KEY_HEADERS))
+        key = next(filter(None, sent), "")
         if not key:
             raise ApiError(
                 401,
@@ -58,6 +61,14 @@ class Keys:
                 headers=[("WWW-Authenticate", "Bearer")],
             )
         return Caller(presented.hex()[:8])
+
+
+def _bare(value: str) -> str:
+    """The key in a header's value, with or without `Bearer`; empty where another scheme is used."""
+    scheme, space, token = value.strip().partition(" ")
+    if not space:
+        return "" if scheme.lower() == "bearer" else scheme
+    return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def _digest(key: str) -> bytes:

@@ -30,7 +30,12 @@ _SAMPLING = frozenset(
 )
 
 ENDPOINTS = (
+    Endpoint(name="root", method="GET", path="/", needs_key=False, answer=version),
     Endpoint(name="health", method="GET", path="/health", needs_key=False, answer=health),
+    # LiteLLM's names for it, which load balancers and charts ask for
+    Endpoint(name="liveness", method="GET", path="/health/liveness", needs_key=False, answer=health),
+    Endpoint(name="liveliness", method="GET", path="/health/liveliness", needs_key=False, answer=health),
+    Endpoint(name="readiness", method="GET", path="/health/readiness", needs_key=False, answer=health),
     Endpoint(name="version", method="GET", path="/version", needs_key=False, answer=version),
     Endpoint(name="models", method="GET", path="/models", answer=list_models),
     Endpoint(name="model", method="GET", path="/models/{model...}", answer=retrieve_model),
@@ -136,7 +141,7 @@ def needs_key(path: str) -> bool:
 
 
 def _at(path: str) -> list[tuple[Endpoint, dict[str, str]]]:
-    path = path.removeprefix("/v1") if path.startswith("/v1/") else path
+    path = path.removeprefix("/v1") if path == "/v1" or path.startswith("/v1/") else path
     path = path.rstrip("/") or "/"
     found: list[tuple[Endpoint, dict[str, str]]] = [
         (endpoint, {}) for endpoint in ENDPOINTS if endpoint.path == path
@@ -155,7 +160,4 @@ def _pattern(path: str) -> re.Pattern[str]:
 
 
 def _shown_paths() -> list[str]:
-    return [
-        (f"/v1{endpoint.path}" if endpoint.needs_key else endpoint.path).replace("...", "")
-        for endpoint in ENDPOINTS
-    ]
+    return [f"/v1{endpoint.path}".replace("...", "") for endpoint in ENDPOINTS if endpoint.needs_key]

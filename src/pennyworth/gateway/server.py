@@ -1,15 +1,12 @@
 """The gateway on a socket: waitress around the application."""
 
 import os
-import signal
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from pennyworth.gateway import config as configuration
 from pennyworth.gateway.app import Gateway
-from pennyworth.gateway.bodies import LARGEST_BODY_BYTES
 from pennyworth.gateway.log import log
 from pennyworth.gateway.settings import Settings, SettingsProvider, constant, expand_credentials
 
@@ -24,7 +21,8 @@ def serve(
         port: the port; 0 takes a free one, which the log names.
         environ: the process's environment: PENNYWORTH_CONFIG, LITELLM_MODEL_PROVIDER, LITELLM_API_KEYS,
             CORS_ALLOW_ORIGINS, PROVIDER_CREDENTIALS and the providers' own variables; PENNYWORTH_PARAMETERS, a path
-            in AWS Systems Manager's Parameter Store below which further variables are kept.
+            in AWS Systems Manager's Parameter Store below which further variables are kept; and
+            PENNYWORTH_DRAIN_SECONDS, how long running requests may go on after a stop, 30 by default.
         config: a LiteLLM config file; None takes what the environment says.
         threads: how many requests are answered at a time.
     Raises:
@@ -32,6 +30,7 @@ def serve(
         OSError: the port is taken.
     """
     expand_credentials(environ)
+    drain_seconds = float(environ.get("PENNYWORTH_DRAIN_SECONDS") or 30)
     document = configuration.document(config or configuration.find(environ), environ)
     settings = Settings.of(document, environ)
     environ.update(settings.config.environment)
@@ -42,30 +41,13 @@ def serve(
         origin.strip() for origin in environ.get("CORS_ALLOW_ORIGINS", "*").split(",") if origin.strip()
     ]
 
-    from waitress.server import BaseWSGIServer, create_server  # only where it serves
+    from pennyworth.gateway import listener  # waitress is wanted only where it serves
 
-    from pennyworth.gateway.request_parser import Channel
-
-    BaseWSGIServer.channel_class = Channel  # of the class: a name such as localhost may be several servers
-    server = create_server(
-        Gateway(source, origins),
-        host=host,
-        port=port,
-        threads=threads,
-        ident=None,
-        clear_untrusted_proxy_headers=False,
-        # without a look ahead waitress does not notice that a client has hung up
-        channel_request_lookahead=1,
-        max_request_body_size=LARGEST_BODY_BYTES + 1,
-    )
+    gateway = Gateway(source, origins)
+    server = listener.create(gateway, host, port, threads)
     _prepare(settings)
     log("info", "listening", host=host, port=int(getattr(server, "effective_port", port)))
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        raise SystemExit(0)
-
-    signal.signal(signal.SIGTERM, stop)
-    server.run()
+    listener.run(server, gateway.end_streams, drain_seconds)
 
 
 def _source(

@@ -3,10 +3,12 @@
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
+
+from pennyworth.gateway.errors import ApiError, ClientDisconnected
 
 Headers = list[tuple[str, str]]
 
@@ -23,12 +25,14 @@ class Request:
     began: float = field(default_factory=time.monotonic)
     """On time.monotonic()'s clock."""
     id: str = field(default_factory=lambda: os.urandom(12).hex())
+    stopping: Callable[[], bool] = field(default=lambda: False, repr=False)
+    """Whether the gateway ends what still runs."""
 
     @classmethod
-    def of(cls, environ: Mapping[str, Any]) -> "Request":
+    def of(cls, environ: Mapping[str, Any], stopping: Callable[[], bool] = lambda: False) -> "Request":
         """The request of a WSGI environment."""
         path = str(environ.get("PATH_INFO", "")).encode("latin-1").decode(errors="replace")
-        return cls(environ, str(environ["REQUEST_METHOD"]), path)
+        return cls(environ, str(environ["REQUEST_METHOD"]), path, stopping=stopping)
 
     def header(self, name: str) -> str:
         """A header's value; empty where it was not sent.
@@ -38,10 +42,23 @@ class Request:
         """
         return str(self.environ.get(f"HTTP_{name.upper().replace('-', '_')}", ""))
 
-    def client_disconnected(self) -> bool:
-        """Whether the client has hung up. Cheap: may be asked several times a second."""
+    def check_wanted(self) -> None:
+        """Check that somebody still waits for the response. Cheap: may be called several times a second.
+
+        Raises:
+            ClientDisconnected: the client has hung up.
+            ApiError: 503 `gateway_stopping`.
+        """
         asked = self.environ.get("waitress.client_disconnected")
-        return bool(asked and asked())
+        if asked and asked():
+            raise ClientDisconnected
+        if self.stopping():
+            raise ApiError(
+                503,
+                "The gateway is being stopped and could not finish this response. Try again.",
+                code="gateway_stopping",
+                headers=[("Retry-After", "1")],
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from pennyworth.gateway.call import Attempt, Call
 from pennyworth.gateway.config import Deployment
 from pennyworth.gateway.dialects import Dialect, dialect
 from pennyworth.gateway.endpoints import PRESETS
-from pennyworth.gateway.errors import ApiError, ClientDisconnected
+from pennyworth.gateway.errors import ApiError
 from pennyworth.gateway.events import split_events
 from pennyworth.gateway.http import client
 from pennyworth.gateway.http.errors import HttpError, TooLarge, Unreachable, Unsendable
@@ -92,8 +92,7 @@ def send(call: Call, attempt: Attempt) -> Response:
     upstream = attempt.upstream
 
     def check() -> None:
-        if call.request.client_disconnected():
-            raise ClientDisconnected
+        call.request.check_wanted()
         if time.monotonic() > attempt.deadline:
             raise timed_out(upstream)
 

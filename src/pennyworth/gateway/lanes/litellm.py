@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from pennyworth.gateway.call import Attempt, Call
 from pennyworth.gateway.endpoint import Endpoint
 from pennyworth.gateway.endpoints import PRESETS
-from pennyworth.gateway.errors import ApiError, ClientDisconnected
+from pennyworth.gateway.errors import ApiError
 from pennyworth.gateway.http.errors import Unreachable
 from pennyworth.gateway.lanes import bounds
 from pennyworth.gateway.lanes.failures import (
@@ -146,8 +146,7 @@ class _Sdk:
     def get(self, call: Call, attempt: Attempt) -> Any:
         """The module, as soon as it is there."""
         while not self._done.wait(_TICK_SECONDS):
-            if call.request.client_disconnected():
-                raise ClientDisconnected
+            call.request.check_wanted()
             if time.monotonic() > attempt.deadline:
                 raise ApiError(
                     504, "The gateway had not finished starting in time. Try again.", code="gateway_starting"
@@ -198,8 +197,7 @@ def send(call: Call, attempt: Attempt) -> Response:
     arguments = _arguments(litellm, call, attempt)
 
     def check() -> None:
-        if call.request.client_disconnected():
-            raise ClientDisconnected
+        call.request.check_wanted()
         if time.monotonic() > attempt.deadline:
             raise timed_out(upstream)
 
