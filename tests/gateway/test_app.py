@@ -174,9 +174,7 @@ def test_a_wrong_method(gateway: RunningGateway, method: str, path: str, allowed
     assert (status, error(body)["code"], headers["allow"]) == (405, "method_not_allowed", allowed)
 
 
-@pytest.mark.parametrize(
-    "path", ["/v2/models", "/v1/nowhere", "/v1//models", "/%00", "/..%2f"]
-)
+@pytest.mark.parametrize("path", ["/v2/models", "/v1/nowhere", "/v1//models", "/%00", "/..%2f"])
 def test_an_unknown_path(gateway: RunningGateway, path: str) -> None:
     status, _, body = plain(gateway, "GET", path)
     assert (status, error(body)["code"]) == (404, "unknown_url")

@@ -229,11 +229,11 @@ def _json(path: Path, text: str) -> Any:
 
 
 def _yaml(path: Path, text: str) -> Any:
-    import yaml  # not on the cold path: a package holds JSON
+    from pennyworth.gateway.yaml_reader import YamlError, load_yaml  # a package holds JSON
 
     try:
-        return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  # both are safe
-    except yaml.YAMLError as error:
+        return load_yaml(text)
+    except YamlError as error:
         raise ConfigError(f"{path}: not valid YAML: {error}") from None
 
 

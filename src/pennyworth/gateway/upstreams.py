@@ -5,9 +5,9 @@ So a request keeps what it began with, and what is put on the wire is what is sc
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from pennyworth import __version__
+from pennyworth.gateway.addresses import parse_base_url, parse_header, parse_key
 from pennyworth.gateway.config import SECRET_WORDS, Deployment
 from pennyworth.gateway.errors import ApiError
 
@@ -60,6 +60,8 @@ def resolve_upstream(deployment: Deployment, environ: Mapping[str, str]) -> Upst
         names = ", ".join(deployment.missing)
         return Upstream(deployment, problem=f"environment variable {names} is not set in the gateway")
     if deployment.lane == "litellm":
+        if problem := _find_problem(deployment):
+            return Upstream(deployment, problem=problem)
         # which of the variables LiteLLM takes is its own affair
         named = [value for name, value in environ.items() if _names_a_secret(name)]
         return Upstream(deployment, secrets=_longest_first([*deployment.secrets(), *named]))
@@ -67,27 +69,42 @@ def resolve_upstream(deployment: Deployment, environ: Mapping[str, str]) -> Upst
     try:
         base_url = _base_url(deployment, environ)
         key = _key(deployment, environ)
+        headers = _headers(deployment, key)
     except ValueError as problem:
         return Upstream(deployment, base_url, problem=str(problem))
     others = [environ[name] for name in deployment.endpoint().key_variables if name in environ]
     return Upstream(
         deployment,
         base_url,
-        _headers(deployment, key),
+        headers,
         _longest_first([*deployment.secrets(), *others, key]),
     )
+
+
+def _find_problem(deployment: Deployment) -> str:
+    """Why LiteLLM can't be asked; empty where it can."""
+    try:
+        for name in ("api_base", "base_url"):
+            if base := deployment.params.get(name):
+                parse_base_url(str(base), whole=False)
+        if key := deployment.params.get("api_key"):
+            parse_key(str(key))
+        _headers(deployment, "")
+    except ValueError as problem:
+        return f"litellm_params: {problem}"
+    return ""
 
 
 def _base_url(deployment: Deployment, environ: Mapping[str, str]) -> str:
     provider, params = deployment.endpoint(), deployment.params
     named = (environ[name] for name in provider.base_variables if environ.get(name))
-    base = str(
-        params.get("api_base") or params.get("base_url") or next(named, provider.base_url) or ""
-    ).rstrip("/")
-    if not base.startswith(("http://", "https://")):
-        raise ValueError(
-            "litellm_params.api_base must be the provider's address, beginning with https:// or http://"
-        )
+    written = str(params.get("api_base") or params.get("base_url") or next(named, provider.base_url) or "")
+    if not written:
+        raise ValueError("litellm_params.api_base must be the provider's address")
+    try:
+        base = parse_base_url(written)
+    except ValueError as problem:
+        raise ValueError(f"litellm_params.api_base {problem}") from None
     if provider.base_suffix and not base.endswith(provider.base_suffix):
         base = base.removesuffix("/openai") + provider.base_suffix
     return base
@@ -96,8 +113,7 @@ def _base_url(deployment: Deployment, environ: Mapping[str, str]) -> str:
 def _key(deployment: Deployment, environ: Mapping[str, str]) -> str:
     provider = deployment.endpoint()
     named = (environ[name] for name in provider.key_variables if environ.get(name))
-    # a pasted secret often ends in a line break
-    key = str(deployment.params.get("api_key") or next(named, "")).strip()
+    key = parse_key(str(deployment.params.get("api_key") or next(named, "")))
     if not key and not provider.key_optional:
         raise ValueError(
             f"the gateway lacks the credentials of '{deployment.provider}' (environment variable"
@@ -118,8 +134,15 @@ def _headers(deployment: Deployment, key: str) -> dict[str, str]:
         headers[name] = prefix + key
     if params.get("organization"):
         headers["OpenAI-Organization"] = str(params["organization"])
-    extra: Mapping[str, Any] = params.get("extra_headers") or {}
-    headers.update({str(name): str(value) for name, value in extra.items()})
+    extra = params.get("extra_headers") or {}
+    if not isinstance(extra, Mapping):
+        raise ValueError("litellm_params.extra_headers must be a mapping of names to values")
+    try:
+        headers.update(parse_header(str(name), value) for name, value in extra.items() if value is not None)
+    except ValueError as problem:
+        raise ValueError(f"litellm_params.extra_headers: {problem}") from None
+    if not isinstance(params.get("extra_body") or {}, Mapping):
+        raise ValueError("litellm_params.extra_body must be a mapping")
     return headers
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import yaml
 
+from pennyworth.gateway.yaml_reader import YamlError, compose_yaml
+
 _MERGE = "tag:yaml.org,2002:merge"
 
 Place = tuple[str | int, ...]
@@ -37,11 +39,10 @@ class Lines:
             OSError: it can't be read.
         """
         try:
-            return cls(yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader))
-        except yaml.MarkedYAMLError as error:
-            line = error.problem_mark.line + 1 if error.problem_mark else None
-            raise NotYaml(f"not valid YAML: {error.problem or error.context}", line) from None
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            return cls(compose_yaml(path.read_text(encoding="utf-8")))
+        except YamlError as error:
+            raise NotYaml(f"not valid YAML: {error.reason}", error.line) from None
+        except UnicodeDecodeError as error:
             raise NotYaml(f"not valid YAML: {error}", None) from None
 
     def of(self, place: Place) -> int | None:
