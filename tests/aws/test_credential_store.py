@@ -303,5 +303,5 @@ def test_the_secrets_by_name() -> None:
 )
 def test_at_most_a_quarter_of_a_value_is_shown(value: str, shown: str) -> None:
     credential = Credential("A", datetime.now(UTC), value)
-    assert credential.endings() == [shown]
+    assert credential.list_endings() == [shown]
     assert value not in repr(credential)

@@ -35,7 +35,7 @@ from pennyworth.host.errors import OperationFailed
 from pennyworth.host.places import ROOT
 from pennyworth.host.processes import Child
 from pennyworth.iam import passrole
-from pennyworth.iam.policy.documents import DEPLOY_ROLE, filled
+from pennyworth.iam.policy.documents import DEPLOY_ROLE, render_document
 from pennyworth.local.aws.server import LocalAws
 from pennyworth.local.llm.scripted import Answer, ScriptedUpstream
 from pennyworth.pipeline.steps import health_check
@@ -670,7 +670,7 @@ GOOD_SUBJECTS = ["repo:Octo/pennyworth:ref:refs/heads/main", "repo:Octo@1/pennyw
 
 
 def trust(subjects: list[str], **other: Any) -> dict[str, Any]:
-    document = filled("trust", {"ACCOUNT_ID": "123456789012", "SUBJECTS": subjects})
+    document = render_document("trust", {"ACCOUNT_ID": "123456789012", "SUBJECTS": subjects})
     document["Statement"][0].update(other)
     return document
 

@@ -200,10 +200,10 @@ def test_each_need_names_who_asks_and_why() -> None:
 
 STALE = """
 from dataclasses import replace
-from pennyworth.iam.policy.check import stale
-from pennyworth.iam.policy.rules import LeftOut, rules
+from pennyworth.iam.policy.check import find_stale_rules
+from pennyworth.iam.policy.rules import LeftOut, read_rules
 entry = LeftOut("AWS::Lambda::Function", ["lambda:NoSuchAction"], "", unless=["NoSuchProperty"])
-print(*stale(replace(rules(), left_out=[entry])), sep="\\n")
+print(*find_stale_rules(replace(read_rules(), left_out=[entry])), sep="\\n")
 """
 
 

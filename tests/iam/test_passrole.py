@@ -14,8 +14,8 @@ from botocore.exceptions import ClientError
 
 from pennyworth.host.errors import OperationFailed
 from pennyworth.host.places import ROOT
-from pennyworth.iam.passrole.document import SID, same
-from pennyworth.iam.policy.documents import DEPLOY_ROLE, filled
+from pennyworth.iam.passrole.document import SID, is_equivalent
+from pennyworth.iam.policy.documents import DEPLOY_ROLE, render_document
 from pennyworth.local.aws.server import ACCOUNT, LocalAws
 from pennyworth.pipeline.steps import tighten_passrole
 from tests.iam.evaluator import Evaluator
@@ -156,7 +156,7 @@ def ready(shared_judging_aws: LocalAws) -> dict[str, str]:
     account = SetUpAccount(aws)
     for name in ("deployment", "deploy-boundary"):
         account.iam.create_policy(
-            PolicyName=f"pennyworth-{name}", PolicyDocument=json.dumps(filled(name, NAMES))
+            PolicyName=f"pennyworth-{name}", PolicyDocument=json.dumps(render_document(name, NAMES))
         )
     trust = {
         "Version": "2012-10-17",
@@ -241,7 +241,7 @@ def test_a_dry_run_shows_the_change_and_makes_none(account: SetUpAccount) -> Non
 
 
 def test_each_role_goes_to_the_services_that_it_is_for(account: SetUpAccount) -> None:
-    boundary = filled("deploy-boundary", NAMES)
+    boundary = render_document("deploy-boundary", NAMES)
     for statement in boundary["Statement"]:
         if statement.get("Action") == "iam:PassRole":
             statement["Condition"]["StringEquals"]["iam:PassedToService"] = [
@@ -304,7 +304,7 @@ def test_what_a_person_narrowed_elsewhere_stays(account: SetUpAccount) -> None:
     account.put(document)
     step()
     own["Resource"] = arn
-    assert same(account.document(), document)
+    assert is_equivalent(account.document(), document)
 
 
 def test_a_version_that_was_made_but_does_not_apply_is_taken(account: SetUpAccount) -> None:
@@ -329,7 +329,7 @@ def test_a_version_that_was_made_in_vain_goes_and_the_previous_one_is_the_one_th
     account.put(narrowed(previous, "vain"), apply=False)
     step()
     step(RESTORE="true")
-    assert same(account.document(), previous)
+    assert is_equivalent(account.document(), previous)
 
 
 @pytest.mark.parametrize("done", [False, True], ids=["before", "after"])
@@ -371,7 +371,7 @@ def test_another_evaluator_judges_every_stage_as_the_local_aws_does(
     account: SetUpAccount, tmp_path: Path
 ) -> None:
     role_arn = f"arn:aws:iam::{ACCOUNT}:role/{DEPLOY_ROLE}"
-    boundary = filled("deploy-boundary", NAMES)
+    boundary = render_document("deploy-boundary", NAMES)
     (first,) = account.deploy(ONE).values()
     second = f"{PREFIX}Second-0123456789AB"
     stages = {
@@ -422,7 +422,7 @@ def test_the_previous_version_comes_back_and_the_next_deployment_tightens_again(
     previous = account.document()
     step()
     report = step(RESTORE="true")
-    assert same(account.document(), previous)
+    assert is_equivalent(account.document(), previous)
     assert "Version v1 of the policy applies now." in report and f'-      "Resource": "{arn}"' in report
     with pytest.raises(OperationFailed, match="v1 is the oldest"):
         step(RESTORE="true")

@@ -55,11 +55,11 @@ class Account:
         """A boto3 client, by default for the account's region."""
         return self._session.client(service, region_name=region or self.region, config=_PATIENCE)
 
-    def role(self, name: str) -> str:
+    def build_role_arn(self, name: str) -> str:
         """A role's ARN; one that is given as an ARN stays as it is."""
         return self._arn("role", name)
 
-    def policy(self, name: str) -> str:
+    def build_policy_arn(self, name: str) -> str:
         """A managed policy's ARN; one that is given as an ARN stays as it is."""
         return self._arn("policy", name)
 

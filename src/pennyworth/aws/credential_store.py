@@ -51,7 +51,7 @@ class Credential:
     changed: datetime
     value: str = field(repr=False)
 
-    def endings(self) -> list[str]:
+    def list_endings(self) -> list[str]:
         """The last characters of its value, of each key where it holds several: enough to tell them apart."""
         values = split_list(self.value) if self.name.partition("/")[0] == API_KEYS else [self.value]
         return [_ending(value) for value in values]

@@ -41,7 +41,7 @@ class EvaluatedTemplate(Evaluator):
         self._known: Mapping[str, Any] = {**defaults, **parameters, **_PSEUDO}
         resources: Mapping[str, Any] = document.get("Resources") or {}
         self.resources: dict[str, dict[str, Any]] = {
-            name: {**resource, "Properties": self.value(resource.get("Properties") or {})}
+            name: {**resource, "Properties": self.evaluate(resource.get("Properties") or {})}
             for name, resource in resources.items()
             if "Condition" not in resource or self.holds(resource["Condition"])
         }
@@ -51,11 +51,11 @@ class EvaluatedTemplate(Evaluator):
         """A parameter's value; anything else by its name."""
         return [self._known.get(name, f"${{{name}}}")]
 
-    def unknown(self, function: str, given: Any) -> str:
+    def render_unknown(self, function: str, given: Any) -> str:
         """The expression itself."""
         return f"${{{function} {json.dumps(given, sort_keys=True, default=str)}}}"
 
-    def of_type(self, *kinds: str) -> dict[str, dict[str, Any]]:
+    def find_properties(self, *kinds: str) -> dict[str, dict[str, Any]]:
         """The properties of all resources of some types, by logical id."""
         return {
             name: resource["Properties"]

@@ -109,7 +109,7 @@ def _check_rights(set_up: SetUp) -> Findings:
     for drift in found:
         yield said(f"{drift.what}: {drift.detail}", f"{AGAIN}, which puts it right")
     if not found:
-        subjects = "\n".join(set_up.settings.subjects())
+        subjects = "\n".join(set_up.settings.list_subjects())
         yield ok(
             f"the roles, their policies and boundaries are as they were made. To deploy is for\n{subjects}"
         )
@@ -229,7 +229,7 @@ def _check_endpoint(set_up: SetUp) -> Findings:
     yield ok(f"the stack {name} is in {stack.status}")
     if set_up.settings["FirstDeployment"] == "yes":
         yield warning(f"the role still has {MANAGED_POLICIES[FIRST]}", f"{AGAIN} with --first-deployment no")
-    boundary = set_up.account.policy(MANAGED_POLICIES["stack-boundary"])
+    boundary = set_up.account.build_policy_arn(MANAGED_POLICIES["stack-boundary"])
     for logical_id, role in Stack(name, region).list_physical_ids("AWS::IAM::Role").items():
         found = get_or_none(set_up.account.client("iam").get_role, RoleName=role)
         bounded = (found or {"Role": {}})["Role"].get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")

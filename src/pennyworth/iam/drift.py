@@ -9,9 +9,17 @@ from pennyworth.aws.account import Account
 from pennyworth.aws.errors import get_or_none
 from pennyworth.host.lists import as_list
 from pennyworth.iam.bootstrap_template.template import ATTACHED, FIRST, VIEW
-from pennyworth.iam.passrole.document import ACTION, SERVICE_KEY, SID, Document, difference, same, text
+from pennyworth.iam.passrole.document import (
+    ACTION,
+    SERVICE_KEY,
+    SID,
+    Document,
+    render_diff,
+    is_equivalent,
+    render_json,
+)
 from pennyworth.iam.passrole.versions import ManagedPolicy
-from pennyworth.iam.policy.documents import DEPLOY_ROLE, MANAGED_POLICIES, VIEW_ROLE, filled
+from pennyworth.iam.policy.documents import DEPLOY_ROLE, MANAGED_POLICIES, VIEW_ROLE, render_document
 from pennyworth.iam.settings import Settings
 
 _OWN = re.compile(rf"{SID}\d*")
@@ -40,9 +48,9 @@ class _ExpectedRole:
 
 def _list_roles(settings: Settings) -> Iterator[_ExpectedRole]:
     attached = [document for document in _list_present(settings) if document in ATTACHED]
-    yield _ExpectedRole(DEPLOY_ROLE, settings.subjects(), "deploy-boundary", attached)
+    yield _ExpectedRole(DEPLOY_ROLE, settings.list_subjects(), "deploy-boundary", attached)
     if settings.views:
-        yield _ExpectedRole(VIEW_ROLE, settings.view_subjects(), VIEW, [VIEW])
+        yield _ExpectedRole(VIEW_ROLE, settings.list_view_subjects(), VIEW, [VIEW])
 
 
 def find_drifts(account: Account, settings: Settings) -> Iterator[Drift]:
@@ -62,11 +70,11 @@ def find_drifts(account: Account, settings: Settings) -> Iterator[Drift]:
 
 def make_trust_policy(account: Account, settings: Settings, subjects: list[str] | None = None) -> Document:
     """The trust policy that a role must have: the deploy role, unless other subjects are given."""
-    values = settings.values(account.id, account.partition)
-    return filled("trust", values | ({"SUBJECTS": subjects} if subjects else {}))
+    values = settings.list_values(account.id, account.partition)
+    return render_document("trust", values | ({"SUBJECTS": subjects} if subjects else {}))
 
 
-def narrowed(document: Mapping[str, Any], stack: str) -> list[dict[str, Any]]:
+def find_tightened_statements(document: Mapping[str, Any], stack: str) -> list[dict[str, Any]]:
     """A policy's PassRole statements, where they name roles of the stack one by one; else none."""
     own = [one for one in document["Statement"] if _OWN.fullmatch(one.get("Sid", ""))]
     named = re.compile(rf"arn:[\w-]+:iam::\d+:role/{re.escape(stack)}-[A-Za-z0-9]+-(\w+|\*)")
@@ -82,7 +90,7 @@ def narrowed(document: Mapping[str, Any], stack: str) -> list[dict[str, Any]]:
     return own
 
 
-def kept(document: Document, statements: list[dict[str, Any]]) -> Document:
+def keep_tightened_statements(document: Document, statements: list[dict[str, Any]]) -> Document:
     """A document with these PassRole statements in place of its own; itself where there are none."""
     if not statements:
         return document
@@ -103,20 +111,20 @@ def _find_role_drifts(
     iam = account.client("iam")
     which = "" if made.name == DEPLOY_ROLE else f" of {made.name}"
     expected = make_trust_policy(account, settings, made.subjects)
-    if not same(role["AssumeRolePolicyDocument"], expected):
+    if not is_equivalent(role["AssumeRolePolicyDocument"], expected):
         yield Drift(
             f"trust policy{which}",
-            difference(role["AssumeRolePolicyDocument"], expected),
-            lambda: iam.update_assume_role_policy(RoleName=made.name, PolicyDocument=text(expected)),
+            render_diff(role["AssumeRolePolicyDocument"], expected),
+            lambda: iam.update_assume_role_policy(RoleName=made.name, PolicyDocument=render_json(expected)),
         )
-    boundary = account.policy(MANAGED_POLICIES[made.boundary])
+    boundary = account.build_policy_arn(MANAGED_POLICIES[made.boundary])
     if role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn") != boundary:
         yield Drift(
             f"role's boundary{which}",
             f"it is not {MANAGED_POLICIES[made.boundary]}",
             lambda: iam.put_role_permissions_boundary(RoleName=made.name, PermissionsBoundary=boundary),
         )
-    wanted = {account.policy(MANAGED_POLICIES[name]) for name in made.documents}
+    wanted = {account.build_policy_arn(MANAGED_POLICIES[name]) for name in made.documents}
     pages = iam.get_paginator("list_attached_role_policies").paginate(RoleName=made.name)
     attached = {policy["PolicyArn"] for page in pages for policy in page["AttachedPolicies"]}
     for arn in sorted(wanted - attached):
@@ -141,14 +149,16 @@ def _find_role_drifts(
 
 def _find_policy_drifts(account: Account, settings: Settings, document: str) -> Iterator[Drift]:
     name = MANAGED_POLICIES[document]
-    arn = account.policy(name)
+    arn = account.build_policy_arn(name)
     if get_or_none(account.client("iam").get_policy, PolicyArn=arn) is None:
         yield Drift(f"policy {name}", "it is not there", None)
         return
     policy = ManagedPolicy(arn, account.client("iam"))
     _, actual = policy.fetch_current()
-    expected = filled(document, settings.values(account.id, account.partition))
+    expected = render_document(document, settings.list_values(account.id, account.partition))
     if document == "deployment":
-        expected = kept(expected, narrowed(actual, settings["StackName"]))
-    if not same(actual, expected):
-        yield Drift(f"policy {name}", difference(actual, expected), lambda: policy.put(expected))
+        expected = keep_tightened_statements(
+            expected, find_tightened_statements(actual, settings["StackName"])
+        )
+    if not is_equivalent(actual, expected):
+        yield Drift(f"policy {name}", render_diff(actual, expected), lambda: policy.put(expected))

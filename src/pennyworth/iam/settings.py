@@ -49,26 +49,26 @@ class Settings:
         """The endpoint's name; empty for none."""
         return f"api.{self['BaseDomain']}" if self["BaseDomain"] else ""
 
-    def subjects(self) -> list[str]:
+    def list_subjects(self) -> list[str]:
         """Each `sub` that the deploy role trusts: https://docs.github.com/actions/reference/security/oidc."""
         return [
             f"repo:{repository}:{context}{self[parameter]}"
             for parameter, context in _CONTEXTS.items()
             if self[parameter]
-            for repository in self._repositories()
+            for repository in self._list_repositories()
         ]
 
-    def view_subjects(self) -> list[str]:
+    def list_view_subjects(self) -> list[str]:
         """Each `sub` that the view role trusts: those, and the repository's own pull requests."""
-        own = [f"repo:{repository}:{PULL_REQUEST}" for repository in self._repositories()]
-        return [*self.subjects(), *own]
+        own = [f"repo:{repository}:{PULL_REQUEST}" for repository in self._list_repositories()]
+        return [*self.list_subjects(), *own]
 
     @property
     def views(self) -> bool:
         """Whether there is a view role."""
         return self["ViewRole"] == "yes"
 
-    def _repositories(self) -> list[str]:
+    def _list_repositories(self) -> list[str]:
         """What GitHub calls the repository in a `sub`: by its name and, where they are known, with its numbers."""
         owner, _, name = self["Repository"].partition("/")
         found = [self["Repository"]]
@@ -76,7 +76,7 @@ class Settings:
             found.append(f"{owner}@{self['RepositoryOwnerId']}/{name}@{self['RepositoryId']}")
         return found
 
-    def values(self, account: str, partition: str) -> dict[str, str | Sequence[str]]:
+    def list_values(self, account: str, partition: str) -> dict[str, str | Sequence[str]]:
         """What fills the policy documents in.
 
         Args:
@@ -90,7 +90,7 @@ class Settings:
             "STACK_NAME": self["StackName"],
             "BASE_DOMAIN": self["BaseDomain"],
             "HOSTED_ZONE_ID": self["HostedZoneId"],
-            "SUBJECTS": self.subjects(),
+            "SUBJECTS": self.list_subjects(),
         }
 
 

@@ -20,8 +20,8 @@ from pennyworth.aws.stack import Stack
 from pennyworth.github import gh_cli
 from pennyworth.host.progress import say, step
 from pennyworth.iam.bootstrap_template.template import TEMPLATE
-from pennyworth.iam.drift import find_drifts, kept, narrowed
-from pennyworth.iam.passrole.document import same
+from pennyworth.iam.drift import find_drifts, keep_tightened_statements, find_tightened_statements
+from pennyworth.iam.passrole.document import is_equivalent
 from pennyworth.iam.passrole.versions import ManagedPolicy
 from pennyworth.iam.policy.documents import DEPLOY_ROLE, MANAGED_POLICIES, VIEW_ROLE
 from pennyworth.iam.settings import Settings
@@ -111,12 +111,12 @@ class Plan:
     def secrets(self) -> dict[str, str | None]:
         """The repository's secrets; None for one whose value a person has to think of."""
         values: dict[str, str | None] = {
-            "AWS_DEPLOY_ROLE_ARN": self._account.role(DEPLOY_ROLE),
+            "AWS_DEPLOY_ROLE_ARN": self._account.build_role_arn(DEPLOY_ROLE),
             "AWS_REGION": self._settings.region,
             "STACK_NAME": self._settings["StackName"],
         }
         if self._settings.views:
-            values["AWS_VIEW_ROLE_ARN"] = self._account.role(VIEW_ROLE)
+            values["AWS_VIEW_ROLE_ARN"] = self._account.build_role_arn(VIEW_ROLE)
         if self._settings.domain:
             values |= {
                 "BASE_DOMAIN": self._settings["BaseDomain"],
@@ -165,11 +165,11 @@ class Plan:
         )
 
     def _deploy(self, region: str, wanted: Mapping[str, str]) -> None:
-        arn = self._account.policy(MANAGED_POLICIES["deployment"])
+        arn = self._account.build_policy_arn(MANAGED_POLICIES["deployment"])
         policy = ManagedPolicy(arn, self._account.client("iam"))
         exists = get_or_none(self._account.client("iam").get_policy, PolicyArn=arn) is not None
         narrow = (
-            narrowed(policy.fetch_current()[1], wanted["StackName"])
+            find_tightened_statements(policy.fetch_current()[1], wanted["StackName"])
             if exists and wanted["Part"] == "all"
             else []
         )
@@ -177,9 +177,9 @@ class Plan:
         if narrow:
             # CloudFormation writes the policy anew where its document changed, PassRole by the names' beginning
             _, document = policy.fetch_current()
-            if not same(kept(document, narrow), document):
+            if not is_equivalent(keep_tightened_statements(document, narrow), document):
                 with step("PassRole stays with the roles that it named"):
-                    policy.put(kept(document, narrow))
+                    policy.put(keep_tightened_statements(document, narrow))
         if wanted["Part"] == "all":
             self._put_back()
 

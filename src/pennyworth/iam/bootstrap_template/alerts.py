@@ -29,7 +29,9 @@ _BY_WHOM = {
 }
 
 
-def alerts(issuer: str, subjects: list[Any], filled: Callable[[Any, dict[str, Any]], Any]) -> dict[str, Any]:
+def build_alerts(
+    issuer: str, subjects: list[Any], filled: Callable[[Any, dict[str, Any]], Any]
+) -> dict[str, Any]:
     """The resources, all under the condition Alerts.
 
     Args:

@@ -13,8 +13,15 @@ import yaml
 
 from pennyworth.aws.github_oidc import AUDIENCE, ISSUER
 from pennyworth.host.places import ROOT
-from pennyworth.iam.bootstrap_template.alerts import alerts
-from pennyworth.iam.policy.documents import DEPLOY_ROLE, MANAGED_POLICIES, POLICIES, VIEW_ROLE, fill, read
+from pennyworth.iam.bootstrap_template.alerts import build_alerts
+from pennyworth.iam.policy.documents import (
+    DEPLOY_ROLE,
+    MANAGED_POLICIES,
+    POLICIES,
+    VIEW_ROLE,
+    fill_placeholders,
+    read_document,
+)
 
 TEMPLATE = POLICIES / "bootstrap.yaml"
 
@@ -196,9 +203,9 @@ _GROUPS = {
 }
 
 
-def template() -> dict[str, Any]:
+def build_template() -> dict[str, Any]:
     """The template, its functions in their long form."""
-    subjects = _subjects()
+    subjects = _build_subjects()
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": "Who may deploy pennyworth's endpoint: GitHub's identity, roles that trust it, what they may do",
@@ -229,8 +236,8 @@ def template() -> dict[str, Any]:
                 ],
             },
         },
-        "Conditions": _conditions(),
-        "Resources": {**_resources(subjects), **alerts(ISSUER, subjects, _filled)},
+        "Conditions": _build_conditions(),
+        "Resources": {**_build_resources(subjects), **build_alerts(ISSUER, subjects, _fill)},
         "Outputs": {
             "DeployRoleArn": {
                 "Condition": "MakesRole",
@@ -251,7 +258,7 @@ def template() -> dict[str, Any]:
     }
 
 
-def _conditions() -> dict[str, Any]:
+def _build_conditions() -> dict[str, Any]:
     return {
         "MakesRole": _equals({"Ref": "Part"}, "all"),
         "MakesProvider": _and("MakesRole", _equals({"Ref": "ExistingOidcProviderArn"}, "")),
@@ -264,25 +271,25 @@ def _conditions() -> dict[str, Any]:
     }
 
 
-def _subjects() -> list[dict[str, Any]]:
+def _build_subjects() -> list[dict[str, Any]]:
     """Each `sub` that the deploy role trusts: https://docs.github.com/actions/reference/security/oidc."""
     found = []
     for subject in _SUBJECTS:
         ending = f"{'ref:refs/heads/' if subject.endswith('Branch') else 'environment:'}${{{subject}}}"
         found += [
             _if(f"{condition}{subject}", value)
-            for condition, value in zip(("Has", "Numbered"), _subject(ending), strict=True)
+            for condition, value in zip(("Has", "Numbered"), _build_subject(ending), strict=True)
         ]
     return found
 
 
-def _pull_requests() -> list[dict[str, Any]]:
+def _build_pull_request_subjects() -> list[dict[str, Any]]:
     """The `sub` of the repository's own pull requests; a fork's have the fork's name, and no token."""
-    plain, numbered = _subject(PULL_REQUEST)
+    plain, numbered = _build_subject(PULL_REQUEST)
     return [plain, _if("Numbered", numbered)]
 
 
-def _subject(context: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def _build_subject(context: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """A `sub` for some part of the repository, in both of GitHub's forms."""
     owner, name = ({"Fn::Select": [part, {"Fn::Split": ["/", {"Ref": "Repository"}]}]} for part in (0, 1))
     plain, numbered = "repo:${Repository}", "repo:${O}@${RepositoryOwnerId}/${N}@${RepositoryId}"
@@ -292,13 +299,16 @@ def _subject(context: str) -> tuple[dict[str, Any], dict[str, Any]]:
     )
 
 
-def _resources(subjects: list[dict[str, Any]]) -> dict[str, Any]:
+def _build_resources(subjects: list[dict[str, Any]]) -> dict[str, Any]:
     lists = {"SUBJECTS": subjects}
     policies = {
-        _resource(document): {
+        _name_policy_resource(document): {
             "Type": "AWS::IAM::ManagedPolicy",
             "Condition": {FIRST: "First", VIEW: "Views"}.get(document, "MakesRole"),
-            "Properties": {"ManagedPolicyName": name, "PolicyDocument": _policy(read(document))},
+            "Properties": {
+                "ManagedPolicyName": name,
+                "PolicyDocument": _build_policy(read_document(document)),
+            },
         }
         for document, name in MANAGED_POLICIES.items()
     }
@@ -320,11 +330,11 @@ def _resources(subjects: list[dict[str, Any]]) -> dict[str, Any]:
                 "Description": "What GitHub's runs deploy the endpoint with",
                 "MaxSessionDuration": {"Ref": "MaxSessionSeconds"},
                 "PermissionsBoundary": {"Ref": "DeployBoundary"},
-                "AssumeRolePolicyDocument": _trust(lists),
+                "AssumeRolePolicyDocument": _build_trust_policy(lists),
                 "ManagedPolicyArns": [
-                    _if("First", {"Ref": _resource(document)})
+                    _if("First", {"Ref": _name_policy_resource(document)})
                     if document == FIRST
-                    else {"Ref": _resource(document)}
+                    else {"Ref": _name_policy_resource(document)}
                     for document in ATTACHED
                 ],
             },
@@ -336,33 +346,35 @@ def _resources(subjects: list[dict[str, Any]]) -> dict[str, Any]:
                 "RoleName": VIEW_ROLE,
                 "Description": "What previews of pull requests and health checks look with",
                 # whatever else may be attached to it
-                "PermissionsBoundary": {"Ref": _resource(VIEW)},
-                "AssumeRolePolicyDocument": _trust(lists | {"SUBJECTS": [*subjects, *_pull_requests()]}),
-                "ManagedPolicyArns": [{"Ref": _resource(VIEW)}],
+                "PermissionsBoundary": {"Ref": _name_policy_resource(VIEW)},
+                "AssumeRolePolicyDocument": _build_trust_policy(
+                    lists | {"SUBJECTS": [*subjects, *_build_pull_request_subjects()]}
+                ),
+                "ManagedPolicyArns": [{"Ref": _name_policy_resource(VIEW)}],
             },
         },
     }
 
 
-def _resource(document: str) -> str:
+def _name_policy_resource(document: str) -> str:
     """What the managed policy that a document becomes is called in the template."""
     name = "".join(word.title() for word in document.split("-"))
     return name if document.endswith(BOUNDARY) else f"{name}Policy"
 
 
-def _trust(lists: dict[str, Any]) -> dict[str, Any]:
+def _build_trust_policy(lists: dict[str, Any]) -> dict[str, Any]:
     """The trust policy, in which the provider is named so that it is made before the role."""
-    document: dict[str, Any] = _filled(read("trust"), lists)
+    document: dict[str, Any] = _fill(read_document("trust"), lists)
     for statement in document["Statement"]:
         there = statement["Principal"]["Federated"]
         statement["Principal"]["Federated"] = {"Fn::If": ["MakesProvider", {"Ref": "OidcProvider"}, there]}
     return document
 
 
-def _policy(document: dict[str, Any]) -> dict[str, Any]:
+def _build_policy(document: dict[str, Any]) -> dict[str, Any]:
     """A policy document as text, a statement a line, with CloudFormation's functions for its placeholders."""
     # the workflow names the roles one by one in later versions of the policy
-    named = fill(document, {name: f"${{{name}}}" for name in _VALUES})
+    named = fill_placeholders(document, {name: f"${{{name}}}" for name in _VALUES})
     lines = ",\n".join(json.dumps(statement, separators=(",", ":")) for statement in named["Statement"])
     text = f'{{"Version": "{named["Version"]}", "Statement": [\n{lines}\n]}}\n'
     names = {_BRIEF[name]: _VALUES[name][2:-1] for name in _PLACEHOLDER.findall(text) if name in _BRIEF}
@@ -371,7 +383,7 @@ def _policy(document: dict[str, Any]) -> dict[str, Any]:
     return {"Fn::Sub": [text, {name: {"Ref": value} for name, value in sorted(names.items())}]}
 
 
-def _filled(value: Any, lists: dict[str, Any]) -> Any:
+def _fill(value: Any, lists: dict[str, Any]) -> Any:
     """A document, or a part of it, with CloudFormation's functions for its placeholders.
 
     Args:
@@ -379,11 +391,11 @@ def _filled(value: Any, lists: dict[str, Any]) -> Any:
         lists: what stands for a placeholder that is a whole string, be it a list's only item.
     """
     if isinstance(value, dict):
-        return {key: _filled(item, lists) for key, item in value.items()}
+        return {key: _fill(item, lists) for key, item in value.items()}
     if isinstance(value, list):
-        entries = [_filled(item, lists) for item in value]
-        return entries[0] if len(value) == 1 and _name(value[0]) in lists else entries
-    if (name := _name(value)) in lists:
+        entries = [_fill(item, lists) for item in value]
+        return entries[0] if len(value) == 1 and _find_placeholder(value[0]) in lists else entries
+    if (name := _find_placeholder(value)) in lists:
         return lists[name]
     if not isinstance(value, str) or "${" not in value:
         return value
@@ -391,7 +403,7 @@ def _filled(value: Any, lists: dict[str, Any]) -> Any:
     return {"Fn::Sub": _PLACEHOLDER.sub(lambda found: _VALUES[found[1]], value.replace("${aws:", "${!aws:"))}
 
 
-def _name(value: Any) -> str | None:
+def _find_placeholder(value: Any) -> str | None:
     """The placeholder that a value is, if it is nothing else."""
     whole = _PLACEHOLDER.fullmatch(value) if isinstance(value, str) else None
     return whole[1] if whole else None
@@ -424,7 +436,7 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
-def _short(dumper: _Dumper, value: dict[str, Any]) -> yaml.Node:
+def _represent_mapping(dumper: _Dumper, value: dict[str, Any]) -> yaml.Node:
     if len(value) == 1:
         ((key, argument),) = value.items()
         if key == "Ref" or key.startswith("Fn::") or (key == "Condition" and isinstance(argument, str)):
@@ -439,19 +451,19 @@ def _short(dumper: _Dumper, value: dict[str, Any]) -> yaml.Node:
     return dumper.represent_dict(value)
 
 
-_Dumper.add_representer(dict, _short)
+_Dumper.add_representer(dict, _represent_mapping)
 
 
-def _lines(dumper: _Dumper, value: str) -> yaml.Node:
+def _represent_text(dumper: _Dumper, value: str) -> yaml.Node:
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
 
 
-_Dumper.add_representer(str, _lines)
+_Dumper.add_representer(str, _represent_text)
 
 
-def text() -> str:
+def render_template() -> str:
     """The template as it stands in TEMPLATE."""
-    written = yaml.dump(template(), Dumper=_Dumper, sort_keys=False, width=110, default_flow_style=None)
+    written = yaml.dump(build_template(), Dumper=_Dumper, sort_keys=False, width=110, default_flow_style=None)
     return _HEAD + re.sub(r"^(?=[A-Z]\w+:)", "\n", written, flags=re.MULTILINE).lstrip()
 
 
@@ -460,8 +472,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", action="store_true", help="write it")
     if parser.parse_args().write:
-        TEMPLATE.write_text(text())
-    elif not TEMPLATE.exists() or TEMPLATE.read_text() != text():
+        TEMPLATE.write_text(render_template())
+    elif not TEMPLATE.exists() or TEMPLATE.read_text() != render_template():
         print(
             f"{TEMPLATE.relative_to(ROOT)} is not what its documents make it: run this with --write",
             file=sys.stderr,

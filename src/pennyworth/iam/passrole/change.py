@@ -118,7 +118,7 @@ def tighten(target: Target, *, dry_run: bool = False) -> Outcome:
     Raises:
         OperationFailed: it can't be, and why; or it does not prove true.
     """
-    with _refusals():
+    with _explain_refusals():
         at = _Connection(target)
         roles = tuple(sorted(fetch_roles(at.account, target.stack).values()))
         if not roles:
@@ -127,7 +127,7 @@ def tighten(target: Target, *, dry_run: bool = False) -> Outcome:
                 f"No role of it in {target.region} is for a service. Look at the stack's name and region, and deploy"
                 " it first.",
             )
-        return at.name(roles, dry_run=dry_run)
+        return at.apply_roles(roles, dry_run=dry_run)
 
 
 def prepare(target: Target, template: Path, *, dry_run: bool = False) -> Outcome:
@@ -140,7 +140,7 @@ def prepare(target: Target, template: Path, *, dry_run: bool = False) -> Outcome
     Raises:
         OperationFailed: it can't be, and why; or it does not prove true.
     """
-    with _refusals():
+    with _explain_refusals():
         at = _Connection(target)
         now = fetch_roles(at.account, target.stack)
         then = foresee_roles(template, target.stack, at.account, now)
@@ -153,7 +153,7 @@ def prepare(target: Target, template: Path, *, dry_run: bool = False) -> Outcome
                 f"No role in {template.name} is for a service, so there is nothing to hand on. Is it the stack's?",
             )
         roles = tuple(Role(arn, tuple(sorted(names))) for arn, names in sorted(services.items()))
-        return at.name(roles, dry_run=dry_run)
+        return at.apply_roles(roles, dry_run=dry_run)
 
 
 def restore(target: Target, *, dry_run: bool = False) -> Outcome:
@@ -165,7 +165,7 @@ def restore(target: Target, *, dry_run: bool = False) -> Outcome:
     Raises:
         OperationFailed: there is none.
     """
-    with _refusals():
+    with _explain_refusals():
         at = _Connection(target)
         version, before = at.policy.fetch_current()
         previous, after = at.policy.fetch_previous()
@@ -173,7 +173,7 @@ def restore(target: Target, *, dry_run: bool = False) -> Outcome:
             at.policy.apply(previous)
             version = previous
             at.read_back(after)
-        return Outcome(version.id, documents.difference(before, after))
+        return Outcome(version.id, documents.render_diff(before, after))
 
 
 class _Connection:
@@ -181,41 +181,43 @@ class _Connection:
 
     def __init__(self, target: Target) -> None:
         self.account = Account(target.region)
-        self.policy = ManagedPolicy(self.account.policy(target.policy), self.account.client("iam"))
-        self._prefix = self.account.role(f"{target.stack}-")
-        self._role = self.account.role(target.role)
+        self.policy = ManagedPolicy(self.account.build_policy_arn(target.policy), self.account.client("iam"))
+        self._prefix = self.account.build_role_arn(f"{target.stack}-")
+        self._role = self.account.build_role_arn(target.role)
 
-    def name(self, roles: tuple[Role, ...], *, dry_run: bool) -> Outcome:
+    def apply_roles(self, roles: tuple[Role, ...], *, dry_run: bool) -> Outcome:
         """Have the policy name these roles, and prove it."""
         version, before = self.policy.fetch_current()
-        after = documents.rewritten(before, roles)
-        difference = documents.difference(before, after)
+        after = documents.rewrite(before, roles)
+        difference = documents.render_diff(before, after)
         if dry_run:
             return Outcome(version.id, difference, roles)
         if difference:
             self.policy.put(after)
             version = self.read_back(after)
         patience = _SETTLED_SECONDS if difference else 0.0
-        return Outcome(version.id, difference, roles, self._proven(roles, patience))
+        return Outcome(version.id, difference, roles, self._prove(roles, patience))
 
     def read_back(self, meant: Document) -> Version:
         """See that what applies is what was meant; the version that does."""
-        version, read = _settled(
-            self.policy.fetch_current, lambda current: documents.same(current[1], meant), _SETTLED_SECONDS
+        version, read = _wait_until(
+            self.policy.fetch_current,
+            lambda current: documents.is_equivalent(current[1], meant),
+            _SETTLED_SECONDS,
         )
-        if not documents.same(read, meant):
+        if not documents.is_equivalent(read, meant):
             raise OperationFailed(
                 "The policy is not what it was made to be",
                 "Somebody or something else changed it at the same time. See to it that only one deployment runs, and"
                 " run this again.",
-                documents.difference(meant, read),
+                documents.render_diff(meant, read),
             )
         return version
 
-    def _proven(self, roles: tuple[Role, ...], patience: float) -> tuple[Deviation, ...]:
+    def _prove(self, roles: tuple[Role, ...], patience: float) -> tuple[Deviation, ...]:
         """See by simulation that the deploy role can hand on what it needs to; what it could beyond that."""
         simulation = Simulation(self._role, self.account.client("iam"))
-        findings = _settled(
+        findings = _wait_until(
             lambda: simulation.simulate(roles, self._prefix),
             lambda result: not (result.refused or result.allowed),
             patience,
@@ -230,7 +232,7 @@ class _Connection:
         return tuple(findings.allowed)
 
 
-def _settled(look: Callable[[], _Seen], right: Callable[[_Seen], bool], seconds: float) -> _Seen:
+def _wait_until(look: Callable[[], _Seen], right: Callable[[_Seen], bool], seconds: float) -> _Seen:
     """What is seen, once it is right or the time is over."""
     until = time.monotonic() + seconds
     while not right(seen := look()) and time.monotonic() < until:
@@ -239,7 +241,7 @@ def _settled(look: Callable[[], _Seen], right: Callable[[_Seen], bool], seconds:
 
 
 @contextmanager
-def _refusals() -> Iterator[None]:
+def _explain_refusals() -> Iterator[None]:
     """Turn AWS's refusals into words that say what to do."""
     try:
         yield

@@ -21,7 +21,7 @@ SERVICE_KEY = "iam:PassedToService"
 
 SID: str = next(
     statement["Sid"]
-    for statement in documents.read("deployment")["Statement"]
+    for statement in documents.read_document("deployment")["Statement"]
     if statement.get("Action") in (ACTION, [ACTION])
 )
 """The stack's own PassRole statement. Where roles go to different services there is one for each set of services, and
@@ -30,7 +30,7 @@ the further ones have a number behind it."""
 _OWN = re.compile(rf"{SID}\d*")
 
 
-def rewritten(document: Mapping[str, Any], roles: Iterable[Role]) -> Document:
+def rewrite(document: Mapping[str, Any], roles: Iterable[Role]) -> Document:
     """A document in which the stack's own PassRole statement names these roles; all else is as it was.
 
     Args:
@@ -39,7 +39,7 @@ def rewritten(document: Mapping[str, Any], roles: Iterable[Role]) -> Document:
     Raises:
         OperationFailed: it has no such statement, it was made into something else, or it would be too long.
     """
-    statements = _statements(document)
+    statements = _list_statements(document)
     places = [place for place, statement in enumerate(statements) if _OWN.fullmatch(statement.get("Sid", ""))]
     first = next((statement for statement in statements if statement.get("Sid") == SID), None)
     if first is None:
@@ -49,7 +49,7 @@ def rewritten(document: Mapping[str, Any], roles: Iterable[Role]) -> Document:
             " bootstrap`, or add the statement. Then run this again.",
         )
     condition = {operator: dict(keys) for operator, keys in first.get("Condition", {}).items()}
-    if first["Effect"] != "Allow" or _canonical(first.get("Action")) != ACTION or "Resource" not in first:
+    if first["Effect"] != "Allow" or _normalize(first.get("Action")) != ACTION or "Resource" not in first:
         raise OperationFailed(
             f"The statement {SID} is not about {ACTION} alone",
             f"It must allow {ACTION} on some roles and nothing else, as in policies/deployment.json. Move what else it"
@@ -62,10 +62,10 @@ def rewritten(document: Mapping[str, Any], roles: Iterable[Role]) -> Document:
         {
             **first,
             "Sid": f"{SID}{number}" if number > 1 else SID,
-            "Resource": _short(arns),
+            "Resource": _unwrap(arns),
             "Condition": {
                 **condition,
-                "StringEquals": {**condition.get("StringEquals", {}), SERVICE_KEY: _short(list(services))},
+                "StringEquals": {**condition.get("StringEquals", {}), SERVICE_KEY: _unwrap(list(services))},
             },
         }
         for number, (services, arns) in enumerate(sorted(by_services.items()), 1)
@@ -73,7 +73,7 @@ def rewritten(document: Mapping[str, Any], roles: Iterable[Role]) -> Document:
     others = [statement for place, statement in enumerate(statements) if place not in places]
     result = {**document, "Statement": [*others[: places[0]], *own, *others[places[0] :]]}
     limit = documents.MANAGED_POLICY_CHARACTERS
-    if documents.characters(result) > limit:
+    if documents.count_characters(result) > limit:
         raise OperationFailed(
             "The policy would be too long",
             f"With every role named it has more than IAM's {limit} characters. Move statements of your own into another"
@@ -82,37 +82,37 @@ def rewritten(document: Mapping[str, Any], roles: Iterable[Role]) -> Document:
     return result
 
 
-def same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+def is_equivalent(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Whether two documents say the same, whatever the order, and a single value in a list or not."""
-    return bool(_canonical(one) == _canonical(other))
+    return bool(_normalize(one) == _normalize(other))
 
 
-def text(document: Mapping[str, Any]) -> str:
+def render_json(document: Mapping[str, Any]) -> str:
     """A document as IAM takes it."""
     return json.dumps(document, separators=(",", ":"))
 
 
-def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+def render_diff(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
     """What changed from one document to another, as a unified diff; empty where they say the same."""
-    if same(before, after):
+    if is_equivalent(before, after):
         return ""
     old, new = (json.dumps(document, indent=2).splitlines() for document in (before, after))
     return "\n".join(difflib.unified_diff(old, new, "before", "after", lineterm=""))
 
 
-def _statements(document: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _list_statements(document: Mapping[str, Any]) -> list[dict[str, Any]]:
     return as_list(document["Statement"])
 
 
-def _short(values: list[str]) -> str | list[str]:
+def _unwrap(values: list[str]) -> str | list[str]:
     return values[0] if len(values) == 1 else values
 
 
-def _canonical(value: Any) -> Any:
+def _normalize(value: Any) -> Any:
     """A value in the one form that says the same: sorted, and a list of one is that one."""
     if isinstance(value, Mapping):
-        return {name: _canonical(one) for name, one in value.items()}
+        return {name: _normalize(one) for name, one in value.items()}
     if isinstance(value, list):
-        ordered = sorted((_canonical(one) for one in value), key=lambda one: json.dumps(one, sort_keys=True))
+        ordered = sorted((_normalize(one) for one in value), key=lambda one: json.dumps(one, sort_keys=True))
         return ordered[0] if len(ordered) == 1 else ordered
     return value

@@ -53,7 +53,7 @@ def fetch_roles(account: Account, name: str) -> dict[str, Role]:
     roles = {}
     own = set()
     for logical_id, role_name in list_physical_ids(account.client("cloudformation"), name, KIND).items():
-        _check_within(account.role(role_name), name, account)  # of no other may the deploy role ask
+        _check_within(account.build_role_arn(role_name), name, account)  # of no other may the deploy role ask
         try:
             role = account.client("iam").get_role(RoleName=role_name)["Role"]
         except ClientError as failure:
@@ -66,7 +66,7 @@ def fetch_roles(account: Account, name: str) -> dict[str, Role]:
             ) from failure
         _check_within(role["Arn"], name, account)
         own.add(role["Arn"])
-        if services := _services(role["AssumeRolePolicyDocument"]):
+        if services := _list_services(role["AssumeRolePolicyDocument"]):
             roles[logical_id] = Role(role["Arn"], services)
     for output, value in stack.outputs.items():
         if _ROLE_ARN.fullmatch(value) and value not in own:
@@ -108,10 +108,10 @@ def foresee_roles(path: Path, stack: str, account: Account, existing: Mapping[st
     for logical_id, resource in resources.items():
         if resource["Type"] != KIND:
             continue
-        properties = evaluator.value(resource.get("Properties", {}))
+        properties = evaluator.evaluate(resource.get("Properties", {}))
         try:
-            services = _services(properties["AssumeRolePolicyDocument"])
-            arn = _arn(logical_id, properties, stack, account, existing.get(logical_id))
+            services = _list_services(properties["AssumeRolePolicyDocument"])
+            arn = _compute_arn(logical_id, properties, stack, account, existing.get(logical_id))
         except (_Unforeseeable, KeyError) as unknown:
             raise OperationFailed(
                 f"The role {logical_id} can't be foreseen",
@@ -124,14 +124,14 @@ def foresee_roles(path: Path, stack: str, account: Account, existing: Mapping[st
     return roles
 
 
-def _arn(
+def _compute_arn(
     logical_id: str, properties: Mapping[str, Any], stack: str, account: Account, existing: Role | None
 ) -> str:
     """The ARN that a template's role has or will have."""
-    path = _text(properties.get("Path", "/"))
+    path = _check_text(properties.get("Path", "/"))
     if "RoleName" in properties:
-        return account.role(f"{path.strip('/')}/{_text(properties['RoleName'])}".lstrip("/"))
-    prefix = account.role(f"{path.strip('/')}/{stack}-{logical_id}-".lstrip("/"))
+        return account.build_role_arn(f"{path.strip('/')}/{_check_text(properties['RoleName'])}".lstrip("/"))
+    prefix = account.build_role_arn(f"{path.strip('/')}/{stack}-{logical_id}-".lstrip("/"))
     if existing and existing.arn.startswith(prefix):
         return existing.arn
     if len(f"{stack}-{logical_id}-") + _RANDOM_CHARACTERS > _ROLE_NAME_CHARACTERS:
@@ -146,21 +146,21 @@ def _arn(
 
 def _check_within(arn: str, stack: str, account: Account) -> None:
     """Check that a role's name begins with the stack's: no other may the deploy role create or hand on."""
-    if not arn.startswith(account.role(f"{stack}-")):
+    if not arn.startswith(account.build_role_arn(f"{stack}-")):
         raise OperationFailed(
             "A role lies outside the stack's prefix",
-            f"{arn} does not begin with {account.role(f'{stack}-')}, and only such roles may be handed to a service."
+            f"{arn} does not begin with {account.build_role_arn(f'{stack}-')}, and only such roles may be handed to a service."
             " Leave RoleName and Path out of the template, or begin the name with the stack's.",
         )
 
 
-def _services(trust: Mapping[str, Any]) -> tuple[str, ...]:
+def _list_services(trust: Mapping[str, Any]) -> tuple[str, ...]:
     """The services that a trust policy lets take the role."""
     found: set[str] = set()
     for statement in map(_check_known, as_list(trust["Statement"])):
         principal = _check_known(statement.get("Principal", {}))
         if statement["Effect"] == "Allow" and isinstance(principal, Mapping):
-            found |= {_text(service) for service in as_list(principal.get("Service"))}
+            found |= {_check_text(service) for service in as_list(principal.get("Service"))}
     for service in found:
         if not _SERVICE.fullmatch(service):
             raise OperationFailed(
@@ -180,7 +180,7 @@ def _check_known(value: Any) -> Any:
     return value
 
 
-def _text(value: Any) -> str:
+def _check_text(value: Any) -> str:
     if isinstance(value, str):
         return value
     raise _Unforeseeable(json.dumps(_check_known(value), default=str))
@@ -195,5 +195,5 @@ class _Foreseen(Evaluator):
     def look_up(self, name: str) -> Sequence[str] | None:
         return [self._known[name]] if name in self._known else None
 
-    def outcomes(self, condition: Any) -> Sequence[bool]:
+    def list_outcomes(self, condition: Any) -> Sequence[bool]:
         return ()

@@ -70,7 +70,9 @@ class Simulation:
             if not (finding := self._try(role.arn, service))[0]
         ]
         allowed = [
-            finding for arn, service in _unmeant(roles, prefix) if (finding := self._try(arn, service))[0]
+            finding
+            for arn, service in _list_unintended(roles, prefix)
+            if (finding := self._try(arn, service))[0]
         ]
         return Deviations([finding for _, finding in refused], [finding for _, finding in allowed])
 
@@ -99,7 +101,7 @@ class Simulation:
         return result["EvalDecision"] == "allowed", Deviation(arn, service, because)
 
 
-def _unmeant(roles: list[Role], prefix: str) -> Iterator[tuple[str, str]]:
+def _list_unintended(roles: list[Role], prefix: str) -> Iterator[tuple[str, str]]:
     for role in roles:
         for service in _OTHER_SERVICES:
             if service not in role.services:

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from pennyworth.aws.errors import is_absent
 from pennyworth.host.errors import OperationFailed
-from pennyworth.iam.passrole.document import Document, same, text
+from pennyworth.iam.passrole.document import Document, is_equivalent, render_json
 
 _LIMIT = 5
 
@@ -103,11 +103,13 @@ class ManagedPolicy:
         current = next(version for version in versions if version.default)
         newer = [version for version in versions if version.number > current.number]
         for version in reversed(newer):
-            if same(self.fetch_document(version), document):
+            if is_equivalent(self.fetch_document(version), document):
                 self.apply(version)
                 return
         older = [version for version in versions if version.number < current.number]
         surplus = max(len(older) + 2 - _LIMIT, 0)  # with the current one and the new one
         for version in (*newer, *older[:surplus]):
             self._iam.delete_policy_version(PolicyArn=self.arn, VersionId=version.id)
-        self._iam.create_policy_version(PolicyArn=self.arn, PolicyDocument=text(document), SetAsDefault=True)
+        self._iam.create_policy_version(
+            PolicyArn=self.arn, PolicyDocument=render_json(document), SetAsDefault=True
+        )

@@ -8,9 +8,9 @@ from typing import Any
 
 from pennyworth.host.lists import as_list
 from pennyworth.iam.policy import documents
-from pennyworth.iam.policy.derivation import Need, permissions, properties
+from pennyworth.iam.policy.derivation import Need, list_handler_permissions, list_properties
 from pennyworth.iam.policy.rules import DEPLOY, Rules
-from pennyworth.iam.policy.statements import Document, Grant, admits, grants
+from pennyworth.iam.policy.statements import Document, Grant, allows, list_grants
 from pennyworth.iam.policy.template import Template
 
 _LONGEST = {
@@ -49,7 +49,9 @@ class Difference:
         )
 
 
-def differences(wanted: Mapping[str, Document], needs: Iterable[Need], rules: Rules) -> Iterator[Difference]:
+def find_differences(
+    wanted: Mapping[str, Document], needs: Iterable[Need], rules: Rules
+) -> Iterator[Difference]:
     """Between what is wanted and what is checked in.
 
     Args:
@@ -59,16 +61,16 @@ def differences(wanted: Mapping[str, Document], needs: Iterable[Need], rules: Ru
     """
     needs = list(needs)
     for name in dict.fromkeys((*documents.DEPLOYMENT, "first-deployment", *wanted)):
-        held = grants(documents.read(name)) if name in documents.NAMES else set()
-        meant = grants(wanted[name]) if name in wanted else set()
-        yield from _differences(name, meant - held, True, needs, rules)
-        yield from _differences(name, held - meant, False, needs, rules)
+        held = list_grants(documents.read_document(name)) if name in documents.NAMES else set()
+        meant = list_grants(wanted[name]) if name in wanted else set()
+        yield from _group_differences(name, meant - held, True, needs, rules)
+        yield from _group_differences(name, held - meant, False, needs, rules)
 
 
-def too_long(wanted: Mapping[str, Document]) -> Iterator[str]:
+def find_oversized_documents(wanted: Mapping[str, Document]) -> Iterator[str]:
     """Those documents that IAM would not take with long names in them."""
     for name, document in wanted.items():
-        characters = documents.characters(documents.fill(document, _LONGEST))
+        characters = documents.count_characters(documents.fill_placeholders(document, _LONGEST))
         if characters > documents.MANAGED_POLICY_CHARACTERS:
             yield (
                 f"policies/{name}.json would have {characters} characters with long names in it, and IAM takes"
@@ -76,21 +78,21 @@ def too_long(wanted: Mapping[str, Document]) -> Iterator[str]:
             )
 
 
-def stale(rules: Rules) -> Iterator[str]:
+def find_stale_rules(rules: Rules) -> Iterator[str]:
     """What the rules say of actions and properties that a resource type no longer has, and statements for nobody."""
     for entry in rules.left_out:
-        listed_by = permissions(entry.type)
+        listed_by = list_handler_permissions(entry.type)
         for pattern in entry.actions:
             if not fnmatch.filter(listed_by, pattern):
                 yield f"left_out.toml: no handler of {entry.type} asks for {pattern}"
-        for name in set(entry.unless) - properties(entry.type):
+        for name in set(entry.unless) - list_properties(entry.type):
             yield f"left_out.toml: {entry.type} has no property {name}"
     for kind, known in rules.types.items():
         for pattern in known.actions:
-            if not fnmatch.filter(permissions(kind), pattern):
+            if not fnmatch.filter(list_handler_permissions(kind), pattern):
                 yield f"scopes.toml: no handler of {kind} asks for {pattern}"
         named = {*known.refers.values(), *known.must, *([known.name] if known.name else [])}
-        for name in named - properties(kind):
+        for name in named - list_properties(kind):
             yield f"scopes.toml: {kind} has no property {name}"
     used = {
         *(call.scope for call in rules.calls),
@@ -103,44 +105,46 @@ def stale(rules: Rules) -> Iterator[str]:
         yield f"scopes.toml: nothing belongs into {scope}"
 
 
-def outside_boundary(needs: Iterable[Need]) -> Iterator[str]:
+def find_needs_outside_boundary(needs: Iterable[Need]) -> Iterator[str]:
     """What the deploy role would need and its boundary does not admit."""
-    boundary = documents.read("deploy-boundary")
+    boundary = documents.read_document("deploy-boundary")
     keep = {name: f"${{{name}}}" for name in documents.PLACEHOLDERS if name not in documents.DEFAULTS}
     for need in (one for one in needs if DEPLOY in one.roles):
-        for resource in documents.fill(need.resources, {**keep, "PARTITION": "${PARTITION}"}):
-            if not admits(boundary, need.action, resource):
+        for resource in documents.fill_placeholders(need.resources, {**keep, "PARTITION": "${PARTITION}"}):
+            if not allows(boundary, need.action, resource):
                 yield f"policies/deploy-boundary.json does not admit {need.action} on {resource}, for {need.by}"
 
 
-def roles_outside_boundary(template: Template) -> Iterator[str]:
+def find_roles_outside_boundary(template: Template) -> Iterator[str]:
     """What the stack's roles are given and their boundary does not admit."""
-    boundary = documents.read("stack-boundary")
+    boundary = documents.read_document("stack-boundary")
     for logical_id in sorted(template.resources):
-        if template.type(logical_id) != "AWS::IAM::Role":
+        if template.get_type(logical_id) != "AWS::IAM::Role":
             continue
-        for action, resource in _given(template.properties(logical_id).get("Policies", []), template):
-            if not admits(boundary, action, resource):
+        for action, resource in _list_role_permissions(
+            template.get_properties(logical_id).get("Policies", []), template
+        ):
+            if not allows(boundary, action, resource):
                 yield (
                     f"policies/stack-boundary.json does not admit {action} on {resource}, which {logical_id} is given"
                 )
 
 
-def _given(policies: Any, template: Template) -> Iterator[tuple[str, str]]:
+def _list_role_permissions(policies: Any, template: Template) -> Iterator[tuple[str, str]]:
     """The actions and resources of a role's inline policies, whatever the template's conditions say."""
     if isinstance(policies, Mapping):
         for branch in policies.get("Fn::If", [])[1:]:
-            yield from _given(branch, template)
+            yield from _list_role_permissions(branch, template)
         for statement in as_list(policies.get("PolicyDocument", {}).get("Statement")):
             for action in as_list(statement["Action"]):
-                for resource in sorted(template.values(statement["Resource"])):
+                for resource in sorted(template.evaluate(statement["Resource"])):
                     yield action, resource
     elif isinstance(policies, list):
         for policy in policies:
-            yield from _given(policy, template)
+            yield from _list_role_permissions(policy, template)
 
 
-def _differences(
+def _group_differences(
     document: str, found: set[Grant], lacks: bool, needs: list[Need], rules: Rules
 ) -> Iterator[Difference]:
     """Gathered by statement, and by what asks for it."""

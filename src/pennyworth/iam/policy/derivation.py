@@ -13,7 +13,7 @@ from cfnlint.schema import PROVIDER_SCHEMA_MANAGER, ResourceNotFoundError
 
 from pennyworth.aws.source_template import TemplateRefused
 from pennyworth.iam.policy.rules import DEPLOY, VIEW, Condition, LeftOut, Rules, Scope
-from pennyworth.iam.policy.template import Template, fill
+from pennyworth.iam.policy.template import Template, fill_properties
 
 _HANDLERS = ("create", "read", "update", "delete")
 """list, the fifth, serves no deployment."""
@@ -44,7 +44,7 @@ class Need:
     """Who needs it: whatever a read handler calls, the role that only looks needs, too."""
 
 
-def needs(template: Template, rules: Rules) -> list[Need]:
+def derive_needs(template: Template, rules: Rules) -> list[Need]:
     """Everything that a template's deployment, update, rollback, deletion, preview and drift detection call.
 
     Raises:
@@ -54,16 +54,16 @@ def needs(template: Template, rules: Rules) -> list[Need]:
     refused: list[str] = []
     for logical_id in sorted(template.resources):
         try:
-            found += _of_resource(logical_id, template, rules)
+            found += _derive_resource_needs(logical_id, template, rules)
         except TemplateRefused as failure:
             refused.append(str(failure))
     if refused:
         raise TemplateRefused("\n".join(dict.fromkeys(refused)))
-    types = {template.type(logical_id) for logical_id in template.resources}
-    return [*found, *_of_tools(types, rules)]
+    types = {template.get_type(logical_id) for logical_id in template.resources}
+    return [*found, *_derive_tool_needs(types, rules)]
 
 
-def permissions(kind: str) -> dict[str, list[str]]:
+def list_handler_permissions(kind: str) -> dict[str, list[str]]:
     """The actions that a resource type's handlers list: the handlers by action.
 
     Args:
@@ -71,34 +71,34 @@ def permissions(kind: str) -> dict[str, list[str]]:
     Raises:
         TemplateRefused: nobody knows such a type.
     """
-    schema = _schema(kind)
+    schema = _load_schema(kind)
     by_action: dict[str, list[str]] = {}
     for handler in _HANDLERS:
         for action in schema.get("handlers", {}).get(handler, {}).get("permissions", []):
             by_action.setdefault(action, []).append(handler)
-    for action in tag_permissions(kind):
+    for action in list_tag_permissions(kind):
         by_action.setdefault(action, []).append("tags")
     return by_action
 
 
-def tag_permissions(kind: str) -> list[str]:
+def list_tag_permissions(kind: str) -> list[str]:
     """The actions by which a resource type is tagged."""
-    tagging: Mapping[str, Any] = _schema(kind).get("tagging", {})
+    tagging: Mapping[str, Any] = _load_schema(kind).get("tagging", {})
     return [*tagging.get("permissions", [])]
 
 
-def properties(kind: str) -> frozenset[str]:
+def list_properties(kind: str) -> frozenset[str]:
     """The properties that a resource type has."""
-    return frozenset(_schema(kind)["properties"])
+    return frozenset(_load_schema(kind)["properties"])
 
 
-def matches(action: str, entry: LeftOut) -> bool:
+def is_about(action: str, entry: LeftOut) -> bool:
     """Whether an entry is about an action."""
     return any(fnmatchcase(action, pattern) for pattern in entry.actions)
 
 
-def _of_resource(logical_id: str, template: Template, rules: Rules) -> Iterator[Need]:
-    kind = template.type(logical_id)
+def _derive_resource_needs(logical_id: str, template: Template, rules: Rules) -> Iterator[Need]:
+    kind = template.get_type(logical_id)
     known = rules.types.get(kind)
     by = f"{logical_id} ({kind})"
     if not known:
@@ -106,15 +106,15 @@ def _of_resource(logical_id: str, template: Template, rules: Rules) -> Iterator[
             f"{by}: nobody has said where the actions of this type apply. Add the type to {SCOPES}."
         )
     for name, why in known.must.items():
-        if name not in template.properties(logical_id):
+        if name not in template.get_properties(logical_id):
             raise TemplateRefused(f"{by}: give it {name}: {why}.")
-    used = set(template.properties(logical_id))
-    for action, name, handlers in _actions(kind, used, known.scope, known.actions, known.tags, rules):
+    used = set(template.get_properties(logical_id))
+    for action, name, handlers in _list_actions(kind, used, known.scope, known.actions, known.tags, rules):
         scope = rules.scopes[name]
         resources = {
-            _shortened(resource, scope)
+            _shorten(resource, scope)
             for text in scope.resources
-            for resource in template.filled(text, logical_id)
+            for resource in template.fill_scope(text, logical_id)
         }
         if not resources:
             raise TemplateRefused(
@@ -133,37 +133,37 @@ def _of_resource(logical_id: str, template: Template, rules: Rules) -> Iterator[
             resources=sorted(resources),
             by=by,
             why=", ".join(handlers),
-            condition=_filled(scope.condition, lambda text: template.filled(text, logical_id)),
+            condition=_fill_condition(scope.condition, lambda text: template.fill_scope(text, logical_id)),
             roles=(DEPLOY, VIEW) if "read" in handlers else (DEPLOY,),
         )
 
 
-def _of_tools(types: Iterable[str], rules: Rules) -> Iterator[Need]:
+def _derive_tool_needs(types: Iterable[str], rules: Rules) -> Iterator[Need]:
     for call in rules.calls:
         if call.type is None or call.type in types:
             for action in call.actions:
-                yield _generic(action, call.scope, call.by, call.why, rules, tuple(call.roles))
+                yield _build_stack_need(action, call.scope, call.by, call.why, rules, tuple(call.roles))
     for made in rules.makes:
-        actions = _actions(made.type, set(made.properties), made.scope, made.actions, None, rules)
+        actions = _list_actions(made.type, set(made.properties), made.scope, made.actions, None, rules)
         for action, scope, handlers in actions:
             if set(handlers) & set(made.handlers):
-                yield _generic(action, scope, made.by, made.why, rules)
+                yield _build_stack_need(action, scope, made.by, made.why, rules)
 
 
-def _generic(
+def _build_stack_need(
     action: str, name: str, by: str, why: str, rules: Rules, roles: tuple[str, ...] = (DEPLOY,)
 ) -> Need:
     """A need that is no single resource's: of whatever the stack names itself."""
 
     def filled(text: str) -> set[str]:
-        return set(fill(text, lambda _: {_OWN_NAME}))
+        return set(fill_properties(text, lambda _: {_OWN_NAME}))
 
     scope = rules.scopes[name]
     resources = sorted({resource for text in scope.resources for resource in filled(text)})
-    return Need(action, name, resources, by, why, _filled(scope.condition, filled), roles)
+    return Need(action, name, resources, by, why, _fill_condition(scope.condition, filled), roles)
 
 
-def _actions(
+def _list_actions(
     kind: str,
     used: set[str],
     scope: str,
@@ -173,8 +173,8 @@ def _actions(
 ) -> Iterator[tuple[str, str, list[str]]]:
     """Each action that a type's handlers call for the properties in use, its scope, and the handlers."""
     left_out = [entry for entry in rules.left_out if entry.type == kind and not used & set(entry.unless)]
-    for action, handlers in permissions(kind).items():
-        if any(matches(action, entry) for entry in left_out):
+    for action, handlers in list_handler_permissions(kind).items():
+        if any(is_about(action, entry) for entry in left_out):
             continue
         named = [name for pattern, name in elsewhere.items() if fnmatchcase(action, pattern)]
         own = (named or [scope])[0]
@@ -184,13 +184,13 @@ def _actions(
             yield action, own, handlers
 
 
-def _shortened(resource: str, scope: Scope) -> str:
+def _shorten(resource: str, scope: Scope) -> str:
     for pattern, replacement in scope.shorten.items():
         resource = re.sub(pattern, replacement, resource)
     return resource
 
 
-def _filled(condition: Condition, filled: Any) -> Condition:
+def _fill_condition(condition: Condition, filled: Any) -> Condition:
     def values(value: Any) -> Any:
         if isinstance(value, list):
             return sorted({one for text in value for one in filled(text)})
@@ -202,7 +202,7 @@ def _filled(condition: Condition, filled: Any) -> Condition:
     }
 
 
-def _schema(kind: str) -> dict[str, Any]:
+def _load_schema(kind: str) -> dict[str, Any]:
     try:
         schema: dict[str, Any] = PROVIDER_SCHEMA_MANAGER.get_resource_schema(_REGION, kind).schema
     except ResourceNotFoundError as failure:

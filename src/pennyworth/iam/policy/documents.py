@@ -52,7 +52,7 @@ DEFAULTS: Mapping[str, str | Sequence[str]] = {
 _PLACEHOLDER = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
 
 
-def read(name: str) -> dict[str, Any]:
+def read_document(name: str) -> dict[str, Any]:
     """A document as it is checked in, with its placeholders.
 
     Args:
@@ -62,7 +62,7 @@ def read(name: str) -> dict[str, Any]:
     return document
 
 
-def filled(name: str, values: Mapping[str, str | Sequence[str]]) -> dict[str, Any]:
+def render_document(name: str, values: Mapping[str, str | Sequence[str]]) -> dict[str, Any]:
     """A document with real names in it.
 
     Args:
@@ -73,29 +73,29 @@ def filled(name: str, values: Mapping[str, str | Sequence[str]]) -> dict[str, An
         KeyError: a placeholder has no value.
         ValueError: a list stands for a part of a string.
     """
-    document: dict[str, Any] = fill(read(name), values)
+    document: dict[str, Any] = fill_placeholders(read_document(name), values)
     return document
 
 
-def fill(part: Any, values: Mapping[str, str | Sequence[str]]) -> Any:
+def fill_placeholders(part: Any, values: Mapping[str, str | Sequence[str]]) -> Any:
     """Any part of a document with real names in it. As `filled`."""
     if isinstance(part, dict):
-        return {key: fill(value, values) for key, value in part.items()}
+        return {key: fill_placeholders(value, values) for key, value in part.items()}
     if isinstance(part, list):
         entries: list[Any] = []
         for item in part:
-            entry = fill(item, values)
+            entry = fill_placeholders(item, values)
             entries += entry if isinstance(entry, list) else [entry]
         return entries
     if not isinstance(part, str):
         return part
     if whole := _PLACEHOLDER.fullmatch(part):
-        value = _value(whole[1], values)
+        value = _find_value(whole[1], values)
         if not isinstance(value, str):
-            return fill(list(value), values)
+            return fill_placeholders(list(value), values)
 
     def replacement(found: re.Match[str]) -> str:
-        value = _value(found[1], values)
+        value = _find_value(found[1], values)
         if not isinstance(value, str):
             raise ValueError(f"{found[1]} is a list and can't stand inside {part}")
         return value
@@ -103,10 +103,10 @@ def fill(part: Any, values: Mapping[str, str | Sequence[str]]) -> Any:
     return _PLACEHOLDER.sub(replacement, part)
 
 
-def characters(document: Mapping[str, Any]) -> int:
+def count_characters(document: Mapping[str, Any]) -> int:
     """How many characters AWS counts: all but white space."""
     return len(re.sub(r"\s", "", json.dumps(document)))
 
 
-def _value(name: str, values: Mapping[str, str | Sequence[str]]) -> str | Sequence[str]:
+def _find_value(name: str, values: Mapping[str, str | Sequence[str]]) -> str | Sequence[str]:
     return values[name] if name in values else DEFAULTS[name]

@@ -96,7 +96,7 @@ class Rules:
 
 
 @cache
-def rules() -> Rules:
+def read_rules() -> Rules:
     """Read the data.
 
     Raises:

@@ -12,7 +12,7 @@ from pennyworth.iam.policy.rules import DEPLOY, VIEW, Rules
 Document = dict[str, Any]
 
 
-def documents_for(needs: Iterable[Need], rules: Rules) -> dict[str, Document]:
+def derive_documents(needs: Iterable[Need], rules: Rules) -> dict[str, Document]:
     """The documents that follow from what is needed, by name.
 
     One for each that a scope names and that is not empty, which together allow exactly what a deployment needs;
@@ -24,15 +24,15 @@ def documents_for(needs: Iterable[Need], rules: Rules) -> dict[str, Document]:
     for need in needs:
         scope = rules.scopes[need.scope]
         if VIEW in need.roles:
-            look.append(_looking(need, rules))
+            look.append(_adapt_to_view(need, rules))
         if DEPLOY in need.roles:
             by_document.setdefault(scope.document, []).append(need)
             broad += [replace(need, action=action) for action in scope.first]
     by_document |= {"first-deployment": broad, "view": look}
-    return {name: _document(found, rules) for name, found in by_document.items()}
+    return {name: _build_document(found, rules) for name, found in by_document.items()}
 
 
-def _looking(need: Need, rules: Rules) -> Need:
+def _adapt_to_view(need: Need, rules: Rules) -> Need:
     """What is needed, as the document of the role that only looks has it."""
     scopes = rules.scopes
     other = next(
@@ -44,39 +44,39 @@ def _looking(need: Need, rules: Rules) -> Need:
     return replace(need, action=pattern)
 
 
-def _document(needs: Iterable[Need], rules: Rules) -> Document:
+def _build_document(needs: Iterable[Need], rules: Rules) -> Document:
     by_scope: dict[str, list[Need]] = {}
     for need in needs:
         by_scope.setdefault(need.scope, []).append(need)
     return {
         "Version": "2012-10-17",
-        "Statement": [_statement(name, by_scope[name]) for name in rules.scopes if name in by_scope],
+        "Statement": [_build_statement(name, by_scope[name]) for name in rules.scopes if name in by_scope],
     }
 
 
-def _statement(name: str, needs: list[Need]) -> dict[str, Any]:
+def _build_statement(name: str, needs: list[Need]) -> dict[str, Any]:
     statement: dict[str, Any] = {
         "Sid": name,
         "Effect": "Allow",
-        "Action": _short({need.action for need in needs}),
-        "Resource": _short({resource for need in needs for resource in need.resources}),
+        "Action": _unwrap({need.action for need in needs}),
+        "Resource": _unwrap({resource for need in needs for resource in need.resources}),
     }
     if needs[0].condition:
         statement["Condition"] = {
-            operator: {key: _merged(need.condition[operator][key] for need in needs) for key in keys}
+            operator: {key: _merge(need.condition[operator][key] for need in needs) for key in keys}
             for operator, keys in needs[0].condition.items()
         }
     return statement
 
 
-def _merged(values: Iterable[Any]) -> Any:
+def _merge(values: Iterable[Any]) -> Any:
     merged: set[str] = set()
     for value in values:
         merged |= set(as_list(value))
-    return _short(merged)
+    return _unwrap(merged)
 
 
-def _short(values: set[str]) -> str | list[str]:
+def _unwrap(values: set[str]) -> str | list[str]:
     ordered = sorted(values)
     return ordered[0] if len(ordered) == 1 else ordered
 
@@ -91,17 +91,17 @@ class Grant:
     condition: str
 
 
-def grants(document: Mapping[str, Any]) -> set[Grant]:
+def list_grants(document: Mapping[str, Any]) -> set[Grant]:
     """What a document allows, one by one."""
     return {
-        Grant(statement["Sid"], action, resource, _canonical(statement.get("Condition", {})))
+        Grant(statement["Sid"], action, resource, _normalize(statement.get("Condition", {})))
         for statement in document["Statement"]
         for action in as_list(statement["Action"])
         for resource in as_list(statement["Resource"])
     }
 
 
-def admits(document: Mapping[str, Any], action: str, resource: str) -> bool:
+def allows(document: Mapping[str, Any], action: str, resource: str) -> bool:
     """Whether some statement of a document allows an action on a resource, which may itself hold wildcards.
 
     Conditions are not looked at, nor what the document denies: it tells what is missing, not what is safe.
@@ -109,16 +109,16 @@ def admits(document: Mapping[str, Any], action: str, resource: str) -> bool:
     return any(
         statement["Effect"] == "Allow"
         and any(fnmatchcase(action.lower(), pattern.lower()) for pattern in as_list(statement["Action"]))
-        and any(_fits(resource, pattern) for pattern in as_list(statement["Resource"]))
+        and any(_matches(resource, pattern) for pattern in as_list(statement["Resource"]))
         for statement in document["Statement"]
     )
 
 
-def _fits(resource: str, pattern: str) -> bool:
+def _matches(resource: str, pattern: str) -> bool:
     return fnmatchcase(resource, pattern.replace("[", "[[]"))
 
 
-def _canonical(condition: Mapping[str, Any]) -> str:
+def _normalize(condition: Mapping[str, Any]) -> str:
     return "; ".join(
         f"{operator} {key} {' '.join(sorted(as_list(value)))}"
         for operator, keys in sorted(condition.items())

@@ -38,53 +38,53 @@ class Template:
         for form in ({}, *rules.forms):
             resources = {**source.transform({**known, **form})["Resources"], **resources}
         self.resources: Mapping[str, Mapping[str, Any]] = resources
-        self._evaluator = _Possible(self._find)
+        self._evaluator = _Possible(self._resolve)
 
-    def type(self, logical_id: str) -> str:
+    def get_type(self, logical_id: str) -> str:
         """A resource's type, such as AWS::Lambda::Function."""
         return str(self.resources[logical_id]["Type"])
 
-    def properties(self, logical_id: str) -> Mapping[str, Any]:
+    def get_properties(self, logical_id: str) -> Mapping[str, Any]:
         """A resource's properties as the template has them."""
         found: Mapping[str, Any] = self.resources[logical_id].get("Properties") or {}
         return found
 
-    def values(self, value: Any) -> set[str]:
+    def evaluate(self, value: Any) -> set[str]:
         """What a property's value may come to: one for each branch of Fn::If and each entry of a list.
 
         Names that the documents know stand as `${...}`, and UNKNOWN for whatever only a deployment tells.
         """
         if isinstance(value, list):
-            return set(itertools.chain.from_iterable(map(self.values, value)))
+            return set(itertools.chain.from_iterable(map(self.evaluate, value)))
         found: set[str] = set()
-        for one in self._evaluator.alternatives(value):
+        for one in self._evaluator.list_alternatives(value):
             if isinstance(one, list):
-                found |= self.values(one)
+                found |= self.evaluate(one)
             elif one is not NOTHING:
                 found.add(UNKNOWN if isinstance(one, Mapping) else str(one))
         return found
 
-    def names(self, logical_id: str) -> set[str]:
+    def list_names(self, logical_id: str) -> set[str]:
         """What a resource is or will be called."""
-        kind = self._rules.types.get(self.type(logical_id))
-        properties = self.properties(logical_id)
+        kind = self._rules.types.get(self.get_type(logical_id))
+        properties = self.get_properties(logical_id)
         if kind and kind.name and kind.name in properties:
-            return self.values(properties[kind.name])
+            return self.evaluate(properties[kind.name])
         return {kind.generated if kind and kind.generated else UNKNOWN}
 
-    def filled(self, text: str, logical_id: str) -> set[str]:
+    def fill_scope(self, text: str, logical_id: str) -> set[str]:
         """A scope's text with a resource's properties in place of each {Property}; UNKNOWN where nobody knows it."""
-        kind = self._rules.types[self.type(logical_id)]
-        return set(fill(text, lambda name: self._named(name, logical_id, kind)))
+        kind = self._rules.types[self.get_type(logical_id)]
+        return set(fill_properties(text, lambda name: self._find_values(name, logical_id, kind)))
 
-    def _named(self, name: str, logical_id: str, kind: Type) -> set[str]:
+    def _find_values(self, name: str, logical_id: str, kind: Type) -> set[str]:
         name = kind.refers.get(name, name)
-        properties = self.properties(logical_id)
+        properties = self.get_properties(logical_id)
         if name == kind.name and name not in properties:
-            return self.names(logical_id)
-        return self.values(properties[name]) if name in properties else {UNKNOWN}
+            return self.list_names(logical_id)
+        return self.evaluate(properties[name]) if name in properties else {UNKNOWN}
 
-    def _find(self, name: str) -> list[Any]:
+    def _resolve(self, name: str) -> list[Any]:
         """What a name in the template may come to."""
         if name in _PSEUDO:
             return [_PSEUDO[name]]
@@ -94,11 +94,11 @@ class Template:
         if resource not in self.resources:
             return [UNKNOWN]
         if not attribute:
-            return sorted(self.names(resource))
-        kind = self._rules.types.get(self.type(resource))
+            return sorted(self.list_names(resource))
+        kind = self._rules.types.get(self.get_type(resource))
         if attribute != "Arn" or not kind:
             return [UNKNOWN]
-        return sorted(self.filled(self._rules.scopes[kind.scope].resources[-1], resource))
+        return sorted(self.fill_scope(self._rules.scopes[kind.scope].resources[-1], resource))
 
 
 class _Possible(Evaluator):
@@ -110,14 +110,14 @@ class _Possible(Evaluator):
     def look_up(self, name: str) -> Sequence[Any]:
         return self._names(name)
 
-    def outcomes(self, condition: Any) -> Sequence[bool]:
+    def list_outcomes(self, condition: Any) -> Sequence[bool]:
         return (True, False)
 
-    def unknown(self, function: str, given: Any) -> str:
+    def render_unknown(self, function: str, given: Any) -> str:
         return UNKNOWN
 
 
-def fill(text: str, values: Any) -> Iterator[str]:
+def fill_properties(text: str, values: Any) -> Iterator[str]:
     """A scope's text with a value in place of each {Property}, once for each of its values.
 
     Args:
@@ -132,14 +132,14 @@ def fill(text: str, values: Any) -> Iterator[str]:
             return set(found)
         return {re.split(r"[:/]", value)[-1] if value.startswith("arn:") else value for value in found}
 
-    for candidate in _combined(_PROPERTY, text, lambda name: parts(name) - {UNKNOWN}):
+    for candidate in _combine(_PROPERTY, text, lambda name: parts(name) - {UNKNOWN}):
         yield re.sub(r"^arn:aws:", "arn:${PARTITION}:", candidate)
 
 
 _PROPERTY = re.compile(r"(?<!\$)\{(\w+)\}")
 
 
-def _combined(pattern: re.Pattern[str], text: str, values: Any) -> Iterator[str]:
+def _combine(pattern: re.Pattern[str], text: str, values: Any) -> Iterator[str]:
     """A text for each combination of the values of what a pattern finds in it."""
     found = list(dict.fromkeys(pattern.findall(text)))
     for chosen in itertools.product(*(sorted(values(name)) for name in found)):

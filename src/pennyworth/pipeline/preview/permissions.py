@@ -81,7 +81,7 @@ def compare_permissions(before: EvaluatedTemplate | None, after: EvaluatedTempla
     has = set(list_grants(after))
     runs: defaultdict[str, set[str]] = defaultdict(set)
     for evaluated in filter(None, (before, after)):
-        for function, properties in evaluated.of_type("AWS::Lambda::Function").items():
+        for function, properties in evaluated.find_properties("AWS::Lambda::Function").items():
             runs[_named(properties.get("Role"))].add(function)
     found = [*_grouped(has - had, gained=True), *_grouped(had - has, gained=False)]
     found = [replace(change, runs=tuple(sorted(runs[change.who]))) for change in found]
