@@ -11,7 +11,13 @@ import boto3
 import pytest
 from tests import warm
 
-from pennyworth.aws.credential_store import API_KEYS, Credential, Credentials, CredentialsFailed, from_secrets
+from pennyworth.aws.credential_store import (
+    API_KEYS,
+    Credential,
+    Credentials,
+    CredentialsFailed,
+    parse_secrets,
+)
 from pennyworth.gateway import parameters
 from pennyworth.gateway.aws.client import Client
 from pennyworth.host.environments import clean_environ
@@ -289,12 +295,12 @@ def test_the_step_names_what_is_missing() -> None:
 
 
 def test_the_secrets_by_name() -> None:
-    assert from_secrets(" a ,b,", PROVIDERS) == {
+    assert parse_secrets(" a ,b,", PROVIDERS) == {
         API_KEYS: "a,b",
         "OPENAI_API_KEY": "sk-openai-0123",
         "ANTHROPIC_API_KEY": "sk-ant-4567",
     }
-    assert from_secrets("", "") == {}
+    assert parse_secrets("", "") == {}
 
 
 @pytest.mark.parametrize(

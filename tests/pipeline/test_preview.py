@@ -16,9 +16,9 @@ from pennyworth.github.rest import GitHub
 from pennyworth.host.errors import OperationFailed
 from pennyworth.local.github import FakeGitHub
 from pennyworth.pipeline import cost
-from pennyworth.pipeline.preview import Preview, State, as_markdown, headline, permissions
+from pennyworth.pipeline.preview import Preview, State, as_markdown, permissions, render_headline
 from pennyworth.pipeline.preview import comment as comments
-from pennyworth.pipeline.preview.changeset import MOST_BYTES, ResourceChange, fetch_changes, parsed
+from pennyworth.pipeline.preview.changeset import MOST_BYTES, ResourceChange, fetch_changes, parse_changes
 from pennyworth.pipeline.preview.parameter_changes import Setting, compare_parameters
 
 REGION = "us-west-2"
@@ -414,7 +414,7 @@ def test_no_secret_is_in_what_is_shown_wherever_aws_puts_it() -> None:
     may = permissions.Change("Role", (), True, False, (f"s3:{STACK}",), (hidden, *secrets), hidden, True)
     other = permissions.Change(hidden, (), True, False, ("sts:AssumeRole",), ("${Role}",), "", True)
     whole = shown(
-        resources=tuple(parsed([change])),
+        resources=tuple(parse_changes([change])),
         settings=tuple(Setting("BaseDomain", secret, hidden[-20:]) for secret in secrets),
         permissions=(may, other),
     )
@@ -455,7 +455,7 @@ def github(tmp_path: Path) -> Iterator[FakeGitHub]:
 
 def put(github: FakeGitHub, body: str, place: str = "the stack") -> None:
     token = github.grant({"pull-requests": "write"})
-    comments.put(GitHub(github.repository, token, github.api_url), 7, place, body)
+    comments.write_comment(GitHub(github.repository, token, github.api_url), 7, place, body)
 
 
 def last_lines(github: FakeGitHub) -> list[str]:
@@ -492,11 +492,11 @@ def test_it_is_found_behind_many_others(github: FakeGitHub) -> None:
 
 def test_a_long_comment_is_cut_at_a_line_and_its_boxes_closed() -> None:
     body = "<details><summary>All</summary>\n\n" + "| one | two |\n" * 10_000
-    short = comments.cut(body)
+    short = comments.truncate(body)
     assert len(short) < 65_536
     assert short.count("<details>") == short.count("</details>")
     assert "see the run's summary" in short
-    assert comments.cut("short") == "short"
+    assert comments.truncate("short") == "short"
 
 
 # --- what is read -----------------------------------------------------------------------------------------------------
@@ -509,7 +509,7 @@ def test_a_value_can_not_leave_its_cell_or_its_backticks() -> None:
 
 
 def test_a_loss_is_said_first_and_loudly() -> None:
-    changes = parsed(page for pages in recorded("update")["pages"] for page in pages["Changes"])
+    changes = parse_changes(page for pages in recorded("update")["pages"] for page in pages["Changes"])
     said = as_markdown(shown(resources=tuple(changes)))
     assert "> [!CAUTION]\n> **Data would be lost**\n> - `LogGroup` (AWS::Logs::LogGroup) is replaced:" in said
     assert said.index("[!CAUTION]") < said.index("#### Resources")
@@ -562,7 +562,7 @@ def test_a_permission_is_said_in_a_sentence(
 
 def test_every_state_says_what_it_is() -> None:
     assert as_markdown(shown()).startswith("✅ **Nothing would change**")
-    assert headline(shown()) == "nothing would change"
+    assert render_headline(shown()) == "nothing would change"
     busy = as_markdown(shown(state=State.BLOCKED, status="UPDATE_IN_PROGRESS"))
     assert "Another operation is at work" in busy
     broken = as_markdown(shown(state=State.BLOCKED, status="UPDATE_ROLLBACK_FAILED"))

@@ -89,7 +89,7 @@ def resolve(node: Any, holds: Mapping[str, bool]) -> Any:
     return node
 
 
-def find_properties(document: Document, kind: str) -> list[Document]:
+def of_type(document: Document, kind: str) -> list[Document]:
     return [item["Properties"] for item in document["Resources"].values() if item["Type"] == kind]
 
 

@@ -28,7 +28,7 @@ _KEY_TYPES = [
 Certificate = Mapping[str, Any]
 
 
-def find(account: Account, domain: str) -> Certificate | None:
+def find_certificate(account: Account, domain: str) -> Certificate | None:
     """The certificate for a domain in the account's region: an issued one, else one that waits for its proof.
 
     Args:
@@ -44,24 +44,24 @@ def find(account: Account, domain: str) -> Certificate | None:
     arns = [summary["CertificateArn"] for page in pages for summary in page["CertificateSummaryList"]]
     described = [acm.describe_certificate(CertificateArn=arn)["Certificate"] for arn in arns]
     fitting = [certificate for certificate in described if covers(certificate, domain)]
-    fitting.sort(key=lambda found: (found["Status"] != "ISSUED", -expiry(found)))
+    fitting.sort(key=lambda found: (found["Status"] != "ISSUED", -read_expiry(found)))
     return fitting[0] if fitting else None
 
 
 def covers(certificate: Certificate, domain: str) -> bool:
     """Whether a certificate is for a domain, by its name or by a wildcard."""
     return not {certificate["DomainName"], *certificate.get("SubjectAlternativeNames", [])}.isdisjoint(
-        _names(domain)
+        _list_names(domain)
     )
 
 
-def expiry(certificate: Certificate) -> float:
+def read_expiry(certificate: Certificate) -> float:
     """When it ends, in seconds since 1970; 0 where it has not begun."""
     ends = certificate.get("NotAfter")
     return float(ends.timestamp()) if ends else 0.0
 
 
-def request(account: Account, domain: str) -> str:
+def request_certificate(account: Account, domain: str) -> str:
     """Ask ACM for a certificate; its ARN."""
     answer = account.client("acm").request_certificate(
         DomainName=domain,
@@ -91,7 +91,7 @@ def find_missing_records(account: Account, domain: str, zone: str, arn: str) -> 
     ]
 
 
-def prove(account: Account, domain: str, zone: str, arn: str) -> None:
+def write_validation_records(account: Account, domain: str, zone: str, arn: str) -> None:
     """Write the records that prove the domain into its zone.
 
     Raises:
@@ -102,7 +102,7 @@ def prove(account: Account, domain: str, zone: str, arn: str) -> None:
         if time.monotonic() > deadline:
             raise Unprepared(f"ACM names no record to prove {arn} with. Look at it in ACM's console.")
         time.sleep(_POLL_SECONDS)
-    _change(
+    _change_records(
         account,
         zone,
         "UPSERT",
@@ -118,7 +118,7 @@ def prove(account: Account, domain: str, zone: str, arn: str) -> None:
     )
 
 
-def wait(account: Account, arn: str, seconds: float, *, report: Callable[[str], None]) -> None:
+def wait_until_issued(account: Account, arn: str, seconds: float, *, report: Callable[[str], None]) -> None:
     """Wait until it is issued.
 
     Args:
@@ -151,18 +151,18 @@ def wait(account: Account, arn: str, seconds: float, *, report: Callable[[str], 
         time.sleep(_POLL_SECONDS)
 
 
-def delete(account: Account, domain: str, zone: str, arn: str) -> bool:
+def delete_certificate(account: Account, domain: str, zone: str, arn: str) -> bool:
     """Delete one that nobody uses, and its records; whether it is gone."""
     found = account.client("acm").describe_certificate(CertificateArn=arn)["Certificate"]
     if found.get("InUseBy"):
         return False
     held = [_find_record(account, zone, record) for record in _fetch_records(account, domain, arn)]
     account.client("acm").delete_certificate(CertificateArn=arn)
-    _change(account, zone, "DELETE", [found for found in held if found])
+    _change_records(account, zone, "DELETE", [found for found in held if found])
     return True
 
 
-def _names(domain: str) -> tuple[str, str]:
+def _list_names(domain: str) -> tuple[str, str]:
     """What a certificate may call a domain."""
     return domain, f"*.{domain.partition('.')[2]}"
 
@@ -172,7 +172,7 @@ def _fetch_records(account: Account, domain: str, arn: str) -> list[dict[str, An
     return [
         option["ResourceRecord"]
         for option in found.get("DomainValidationOptions", [])
-        if option["DomainName"] in _names(domain) and "ResourceRecord" in option
+        if option["DomainName"] in _list_names(domain) and "ResourceRecord" in option
     ]
 
 
@@ -189,7 +189,7 @@ def _find_record(account: Account, zone: str, record: Mapping[str, Any]) -> dict
     return None
 
 
-def _change(account: Account, zone: str, action: str, records: list[dict[str, Any]]) -> None:
+def _change_records(account: Account, zone: str, action: str, records: list[dict[str, Any]]) -> None:
     if records:
         changes = [{"Action": action, "ResourceRecordSet": record} for record in records]
         account.client("route53").change_resource_record_sets(

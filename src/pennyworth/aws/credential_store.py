@@ -16,7 +16,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pennyworth.aws.errors import AWS_FAILURES, error_code, is_denied
+from pennyworth.aws.errors import AWS_FAILURES, is_denied, read_error_code
 from pennyworth.aws.stack import Stack
 from pennyworth.gateway.parameters import RESERVED, UNTIL, has_expired
 from pennyworth.gateway.settings import expand_credentials
@@ -54,7 +54,7 @@ class Credential:
     def list_endings(self) -> list[str]:
         """The last characters of its value, of each key where it holds several: enough to tell them apart."""
         values = split_list(self.value) if self.name.partition("/")[0] == API_KEYS else [self.value]
-        return [_ending(value) for value in values]
+        return [_shorten(value) for value in values]
 
 
 class Credentials:
@@ -77,7 +77,7 @@ class Credentials:
         Raises:
             CredentialsFailed: AWS refuses.
         """
-        with _explained():
+        with _explain_failures():
             pages = self._ssm.get_paginator("get_parameters_by_path").paginate(
                 Path=self.path, Recursive=True, WithDecryption=True
             )
@@ -101,7 +101,7 @@ class Credentials:
             raise CredentialsFailed(f"{name} is the function's own; it calls AWS as its role")
         if not value:
             raise CredentialsFailed(f"{name} is empty")
-        with _explained():
+        with _explain_failures():
             self._ssm.put_parameter(
                 Name=f"{self.path}/{name}",
                 Value=value,
@@ -125,7 +125,7 @@ class Credentials:
             raise CredentialsFailed(
                 f"{name} is there already. Give the new key another name, or remove that one"
             )
-        key = _new_key()
+        key = _generate_key()
         self.set(name, key)
         return name, key
 
@@ -150,7 +150,7 @@ class Credentials:
         if until < datetime.now(UTC).date():
             raise CredentialsFailed(f"{until} is over. Give a day from today on")
         old = f"{name}{UNTIL}{until}"
-        key = _new_key()
+        key = _generate_key()
         self.set(old, present[name].value)  # first: whatever fails, the old key opens
         self.set(name, key)
         for other in present:
@@ -164,7 +164,7 @@ class Credentials:
         Raises:
             CredentialsFailed: there is none of that name, or AWS refuses.
         """
-        with _explained():
+        with _explain_failures():
             self._ssm.delete_parameter(Name=f"{self.path}/{name}")
 
     def revoke(self, ending: str) -> str:
@@ -196,7 +196,7 @@ class Credentials:
             self.remove(credential.name)
         return credential.name
 
-    def follow(self, wanted: Mapping[str, str]) -> dict[str, Outcome]:
+    def sync(self, wanted: Mapping[str, str]) -> dict[str, Outcome]:
         """Make them what a repository's secrets say, wherever the secrets have changed since this was done last.
 
         What was set, rotated or removed by hand since stays so until its secret changes, but for what was removed
@@ -228,7 +228,7 @@ class Credentials:
 
     def _fetch_written(self, name: str) -> list[str]:
         """What the pipeline has written as its value, oldest first; AWS keeps a hundred versions."""
-        with _explained():
+        with _explain_failures():
             pages = self._ssm.get_paginator("get_parameter_history").paginate(
                 Name=f"{self.path}/{name}", WithDecryption=True
             )
@@ -246,7 +246,7 @@ def is_read_by(stack: str, region: str) -> bool | None:
     return "CredentialsPath" in deployed.outputs if deployed else None
 
 
-def from_secrets(api_keys: str, provider_credentials: str) -> dict[str, str]:
+def parse_secrets(api_keys: str, provider_credentials: str) -> dict[str, str]:
     """The credentials that a repository's secrets hold, by name.
 
     Args:
@@ -258,23 +258,23 @@ def from_secrets(api_keys: str, provider_credentials: str) -> dict[str, str]:
     return {name: value for name, value in values.items() if value}
 
 
-def _new_key() -> str:
+def _generate_key() -> str:
     return f"sk-{secrets.token_urlsafe(32)}"
 
 
-def _ending(value: str) -> str:
+def _shorten(value: str) -> str:
     """Its last characters, at most a quarter of it."""
     shown = min(_SHOWN_CHARACTERS, len(value) // 4)
     return f"…{value[-shown:]}" if shown else "…"
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
+def _explain_failures() -> Iterator[None]:
     """Turn boto3's exceptions into ours."""
     try:
         yield
     except ClientError as failure:
-        code = error_code(failure)
+        code = read_error_code(failure)
         advice = (
             "There is no such credential"
             if code == "ParameterNotFound"

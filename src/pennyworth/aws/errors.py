@@ -14,19 +14,19 @@ UnauthorizedOperation ..."""
 _ABSENT = frozenset({"NoSuchEntity", "NoSuchHostedZone", "ResourceNotFoundException"})
 
 
-def error_code(failure: ClientError) -> str:
+def read_error_code(failure: ClientError) -> str:
     """The service's own word for what went wrong, such as NoSuchEntity."""
     return str(failure.response["Error"].get("Code", ""))
 
 
 def is_denied(failure: BaseException | None) -> bool:
     """Whether AWS refused for want of a permission."""
-    return isinstance(failure, ClientError) and any(word in error_code(failure) for word in _DENIED)
+    return isinstance(failure, ClientError) and any(word in read_error_code(failure) for word in _DENIED)
 
 
 def is_absent(failure: ClientError) -> bool:
     """Whether what was asked for is not there."""
-    return error_code(failure) in _ABSENT
+    return read_error_code(failure) in _ABSENT
 
 
 def is_absent_stack(failure: ClientError) -> bool:

@@ -67,7 +67,7 @@ class AliasedFunction:
         """Its published versions, oldest first."""
         published = [
             Version(version["Version"], version["LastModified"], version.get("Description", ""))
-            for version in self._all("list_versions_by_function", "Versions")
+            for version in self._list_all("list_versions_by_function", "Versions")
             if version["Version"] != _LATEST
         ]
         return sorted(published, key=lambda version: int(version.number))
@@ -87,7 +87,7 @@ class AliasedFunction:
             those that are gone.
         """
         used = {self.wanted}
-        for alias in self._all("list_aliases", "Aliases"):
+        for alias in self._list_all("list_aliases", "Aliases"):
             shifted = alias.get("RoutingConfig", {}).get("AdditionalVersionWeights") or {}
             used |= {alias["FunctionVersion"], *shifted}
         old = [version.number for version in self.list_versions()[:-keep] if version.number not in used]
@@ -95,23 +95,23 @@ class AliasedFunction:
             self._call("delete_function", Qualifier=number)
         return old
 
-    def _all(self, operation: str, key: str) -> list[dict[str, Any]]:
-        pages = self._lambda().get_paginator(operation).paginate(FunctionName=self.function)
+    def _list_all(self, operation: str, key: str) -> list[dict[str, Any]]:
+        pages = self._make_client().get_paginator(operation).paginate(FunctionName=self.function)
         try:
             return [one for page in pages for one in page[key]]
         except ClientError as failure:
-            raise self._refused(operation, failure) from failure
+            raise self._explain_refusal(operation, failure) from failure
 
     def _call(self, operation: str, **arguments: Any) -> Any:
         try:
-            return getattr(self._lambda(), operation)(FunctionName=self.function, **arguments)
+            return getattr(self._make_client(), operation)(FunctionName=self.function, **arguments)
         except ClientError as failure:
-            raise self._refused(operation, failure) from failure
+            raise self._explain_refusal(operation, failure) from failure
 
-    def _lambda(self) -> Any:
+    def _make_client(self) -> Any:
         return boto3.client("lambda", region_name=self.region)
 
-    def _refused(self, operation: str, failure: ClientError) -> OperationFailed:
+    def _explain_refusal(self, operation: str, failure: ClientError) -> OperationFailed:
         action = "".join(word.capitalize() for word in operation.split("_"))
         kind = _Missing if is_absent(failure) else OperationFailed
         return kind(

@@ -65,6 +65,6 @@ def describe_stack(cloudformation: Any, name: str) -> Snapshot | None:
     )
 
 
-def parameters_of(stack: Snapshot | None) -> Mapping[str, str]:
+def read_parameters(stack: Snapshot | None) -> Mapping[str, str]:
     """A stack's parameters; none where there is no stack."""
     return stack.parameters if stack else {}

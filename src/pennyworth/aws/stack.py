@@ -144,12 +144,12 @@ class Stack:
 
     def fetch_last_event(self) -> str | None:
         """A marker for `fetch_events_since`: the newest event there is."""
-        return next((event.id for event in self._events()), None)
+        return next((event.id for event in self._iterate_events()), None)
 
     def fetch_events_since(self, marker: str | None) -> list[Event]:
         """What happened after the marked event, oldest first."""
         events = []
-        for event in self._events():
+        for event in self._iterate_events():
             if event.id == marker:
                 break
             events.append(event)
@@ -174,15 +174,17 @@ class Stack:
 
     def find_first_cause(self, events: list[Event]) -> str | None:
         """Why a deployment failed: the first failure, not those that followed from it."""
-        failures = [event for event in events if event.status.endswith("_FAILED") and not follows(event)]
+        failures = [
+            event for event in events if event.status.endswith("_FAILED") and not is_consequence(event)
+        ]
         own = [event for event in failures if event.resource != self.name]
         for event in own or failures:
             return (
-                f"{event.resource} ({event.type}): {event.reason or event.status}{self._alarms(event.reason)}"
+                f"{event.resource} ({event.type}): {event.reason or event.status}{self._describe_alarms(event.reason)}"
             )
         return None
 
-    def _alarms(self, reason: str) -> str:
+    def _describe_alarms(self, reason: str) -> str:
         """Which of the stack's alarms are on, where a rollout was stopped by one: CodeDeploy names none."""
         if "alarm" not in reason.lower():
             return ""
@@ -195,7 +197,7 @@ class Stack:
         said = [f"{alarm['AlarmName']} is on: {alarm.get('StateReason', '')}".rstrip(": ") for alarm in on]
         return "".join(f"\n{line}" for line in said or ["No alarm of the stack is on any more."])
 
-    def _events(self) -> Iterator[Event]:
+    def _iterate_events(self) -> Iterator[Event]:
         """Every event, newest first, no more asked for than are taken; none where there is no such stack."""
         pages = self._cloudformation.get_paginator("describe_stack_events").paginate(StackName=self.name)
         try:
@@ -214,7 +216,7 @@ class Stack:
                 raise
 
 
-def follows(event: Event) -> bool:
+def is_consequence(event: Event) -> bool:
     """Whether it failed only because something else had."""
     return event.reason.lower().startswith(_CASCADE)
 

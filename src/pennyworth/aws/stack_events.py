@@ -4,7 +4,7 @@ import time
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pennyworth.aws.stack import Event, Stack, follows
+from pennyworth.aws.stack import Event, Stack, is_consequence
 from pennyworth.github import actions
 
 _QUIET_SECONDS = 10.0
@@ -38,14 +38,18 @@ class Progress:
             self._marker = news[-1].id
             self.events += news
         elif time.monotonic() - self._told > _QUIET_SECONDS:
-            self._say(f"… {self._going_on()}")
+            self._say(f"… {self._describe_activity()}")
 
     def _tell(self, event: Event) -> None:
         self._say(f"{event.status:<20} {event.resource} ({event.type}) {event.reason}")
-        if event.status.endswith("_FAILED") and event.resource != self._stack.name and not follows(event):
+        if (
+            event.status.endswith("_FAILED")
+            and event.resource != self._stack.name
+            and not is_consequence(event)
+        ):
             actions.error(f"{event.resource}: {event.status}", event.reason or event.type)
 
-    def _going_on(self) -> str:
+    def _describe_activity(self) -> str:
         last = {event.resource: event for event in self.events if event.resource != self._stack.name}
         busy = [name for name, event in last.items() if not event.status.endswith(_ENDED)]
         if busy:

@@ -10,7 +10,7 @@ import subprocess
 
 from pennyworth.host.environments import environment
 from pennyworth.host.places import ROOT
-from pennyworth.iam.policy.options import add_arguments as arguments
+from pennyworth.iam.policy.options import arguments as arguments
 
 
 def run(options: argparse.Namespace) -> int:

@@ -14,8 +14,8 @@ from pennyworth.iam.passrole.document import (
     SERVICE_KEY,
     SID,
     Document,
-    render_diff,
     is_equivalent,
+    render_diff,
     render_json,
 )
 from pennyworth.iam.passrole.versions import ManagedPolicy

@@ -15,12 +15,12 @@ from botocore.exceptions import ClientError
 from pennyworth.aws import certificates
 from pennyworth.aws.account import STACK, Account, Unprepared
 from pennyworth.aws.errors import get_or_none
-from pennyworth.aws.snapshot import parameters_of
+from pennyworth.aws.snapshot import read_parameters
 from pennyworth.aws.stack import Stack
 from pennyworth.github import gh_cli
 from pennyworth.host.progress import say, step
 from pennyworth.iam.bootstrap_template.template import TEMPLATE
-from pennyworth.iam.drift import find_drifts, keep_tightened_statements, find_tightened_statements
+from pennyworth.iam.drift import find_drifts, find_tightened_statements, keep_tightened_statements
 from pennyworth.iam.passrole.document import is_equivalent
 from pennyworth.iam.passrole.versions import ManagedPolicy
 from pennyworth.iam.policy.documents import DEPLOY_ROLE, MANAGED_POLICIES, VIEW_ROLE
@@ -133,13 +133,13 @@ class Plan:
         if home != here:
             if alerts:
                 yield self._plan_stack(home, Settings.of({**self._settings.parameters, "Part": "alerts"}))
-            elif parameters_of(self._account.describe_stack(region=home)).get("Part") == "alerts":
+            elif read_parameters(self._account.describe_stack(region=home)).get("Part") == "alerts":
                 what, why = f"stack {STACK} in {home}", "delete it: no alerts are wanted"
                 yield Step(what, (why,), partial(delete_stack, self._account, home))
 
     def _plan_stack(self, region: str, settings: Settings) -> Step:
         there = self._account.describe_stack(region=region)
-        before = parameters_of(there)
+        before = read_parameters(there)
         wanted = dict(settings.parameters)
         changes = []
         if there is None:
@@ -208,7 +208,7 @@ class Plan:
         domain = self._settings.domain
         if not domain:
             return
-        found = certificates.find(self._account, domain)
+        found = certificates.find_certificate(self._account, domain)
         self._certificate = found["CertificateArn"] if found else ""
         zone = self._settings["HostedZoneId"]
         changes = []
@@ -223,10 +223,12 @@ class Plan:
 
     def _certify(self, domain: str, zone: str) -> None:
         if not self._certificate:
-            self._certificate = certificates.request(self._account, domain)
-        certificates.prove(self._account, domain, zone, self._certificate)
+            self._certificate = certificates.request_certificate(self._account, domain)
+        certificates.write_validation_records(self._account, domain, zone, self._certificate)
         with step(f"certificate for {domain} (some minutes)") as detail:
-            certificates.wait(self._account, self._certificate, self._wait_seconds, report=detail)
+            certificates.wait_until_issued(
+                self._account, self._certificate, self._wait_seconds, report=detail
+            )
 
     def _plan_secrets(self, changing: bool) -> Iterator[Step]:
         if not gh_cli.is_logged_in():

@@ -7,7 +7,7 @@ from typing import Any
 from pennyworth.aws.account import STACK, Account
 from pennyworth.aws.errors import get_or_none, is_denied
 from pennyworth.aws.github_oidc import AUDIENCE, ISSUER
-from pennyworth.aws.snapshot import parameters_of
+from pennyworth.aws.snapshot import read_parameters
 from pennyworth.checks.finding import Findings, ok, unhealthy, unknown, warning
 from pennyworth.checks.health.subject import Subject
 from pennyworth.host.errors import OperationFailed
@@ -84,7 +84,7 @@ def check_trust(subject: Subject) -> Findings:
 
 def check_rights(subject: Subject) -> Findings:
     """Whether role, policies and boundaries are as `pennyworth bootstrap` made them."""
-    made_with = parameters_of(subject.account.describe_stack())
+    made_with = read_parameters(subject.account.describe_stack())
     if not made_with:
         yield unknown("the account was not set up by `pennyworth bootstrap`")
         return

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pennyworth.aws.source_template import SourceTemplate, TemplateRefused
 from pennyworth.iam.policy import check, documents, readme
 from pennyworth.iam.policy.derivation import Need, derive_needs
-from pennyworth.iam.policy.options import add_arguments
+from pennyworth.iam.policy.options import arguments
 from pennyworth.iam.policy.rules import read_rules
 from pennyworth.iam.policy.statements import Document, derive_documents
 from pennyworth.iam.policy.template import Template
@@ -17,7 +17,7 @@ from pennyworth.iam.policy.template import Template
 def main() -> int:
     """Derive, then print, check or write."""
     parser = argparse.ArgumentParser(prog="pennyworth policy")
-    add_arguments(parser)
+    arguments(parser)
     options = parser.parse_args()
     try:
         template = Template(SourceTemplate.read(options.template), read_rules())

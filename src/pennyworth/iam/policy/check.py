@@ -91,15 +91,15 @@ def find_stale_rules(rules: Rules) -> Iterator[str]:
         for pattern in known.actions:
             if not fnmatch.filter(list_handler_permissions(kind), pattern):
                 yield f"scopes.toml: no handler of {kind} asks for {pattern}"
-        named = {*known.refers.values(), *known.must, *([known.name] if known.name else [])}
+        named = {*known.aliases.values(), *known.required, *([known.name] if known.name else [])}
         for name in named - list_properties(kind):
             yield f"scopes.toml: {kind} has no property {name}"
     used = {
         *(call.scope for call in rules.calls),
-        *(scope for made in rules.makes for scope in (made.scope, *made.actions.values())),
+        *(scope for made in rules.tool_resources for scope in (made.scope, *made.actions.values())),
         *(scope for known in rules.types.values() for scope in (known.scope, *known.actions.values())),
         *(known.tags for known in rules.types.values()),
-        *(scope for known in rules.scopes.values() for scope in known.looks_in.values()),
+        *(scope for known in rules.scopes.values() for scope in known.view_scopes.values()),
     }
     for scope in rules.scopes.keys() - used:
         yield f"scopes.toml: nothing belongs into {scope}"
@@ -155,7 +155,7 @@ def _group_differences(
                 need.by
                 for need in needs
                 if lacks
-                and grant.statement in (need.scope, *rules.scopes[need.scope].looks_in.values())
+                and grant.statement in (need.scope, *rules.scopes[need.scope].view_scopes.values())
                 and fnmatch.fnmatchcase(need.action, grant.action)
                 and grant.resource in need.resources
             )

@@ -105,7 +105,7 @@ def _derive_resource_needs(logical_id: str, template: Template, rules: Rules) ->
         raise TemplateRefused(
             f"{by}: nobody has said where the actions of this type apply. Add the type to {SCOPES}."
         )
-    for name, why in known.must.items():
+    for name, why in known.required.items():
         if name not in template.get_properties(logical_id):
             raise TemplateRefused(f"{by}: give it {name}: {why}.")
     used = set(template.get_properties(logical_id))
@@ -143,7 +143,7 @@ def _derive_tool_needs(types: Iterable[str], rules: Rules) -> Iterator[Need]:
         if call.type is None or call.type in types:
             for action in call.actions:
                 yield _build_stack_need(action, call.scope, call.by, call.why, rules, tuple(call.roles))
-    for made in rules.makes:
+    for made in rules.tool_resources:
         actions = _list_actions(made.type, set(made.properties), made.scope, made.actions, None, rules)
         for action, scope, handlers in actions:
             if set(handlers) & set(made.handlers):

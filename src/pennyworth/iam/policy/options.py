@@ -6,7 +6,7 @@ from pathlib import Path
 from pennyworth.host.places import ROOT
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def arguments(parser: argparse.ArgumentParser) -> None:
     """Add them."""
     parser.add_argument(
         "--template",

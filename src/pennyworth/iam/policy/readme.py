@@ -33,7 +33,7 @@ def render_tables(wanted: Mapping[str, Document], rules: Rules) -> dict[str, str
 
 def _find_reason(document: str, statement: str, rules: Rules) -> str:
     scope = rules.scopes[statement]
-    return scope.looks or scope.why if document == "view" else scope.why
+    return scope.view_why or scope.why if document == "view" else scope.why
 
 
 def find_differences(tables: Mapping[str, str]) -> Iterator[str]:

@@ -26,10 +26,10 @@ class Scope:
     condition: Condition = field(default_factory=dict)
     document: str = "deployment"
     shorten: dict[str, str] = field(default_factory=dict)
-    first: list[str] = field(default_factory=list)
-    looks: str = ""
-    reads: list[str] = field(default_factory=list)
-    looks_in: dict[str, str] = field(default_factory=dict)
+    first_deployment: list[str] = field(default_factory=list)
+    view_why: str = ""
+    view_actions: list[str] = field(default_factory=list)
+    view_scopes: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,9 @@ class Type:
     name: str | None = None
     generated: str | None = None
     actions: dict[str, str] = field(default_factory=dict)
-    refers: dict[str, str] = field(default_factory=dict)
+    aliases: dict[str, str] = field(default_factory=dict)
     tags: str | None = None
-    must: dict[str, str] = field(default_factory=dict)
+    required: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,8 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Made:
-    """A resource that a tool makes in a stack of its own. calls.toml describes the fields."""
+class ToolResource:
+    """A resource that a tool tool_resources in a stack of its own. calls.toml describes the fields."""
 
     by: str
     type: str
@@ -86,13 +86,13 @@ class Rules:
 
     parameters: dict[str, str]
     """What the documents call the values of stack parameters."""
-    forms: list[dict[str, str]]
+    variants: list[dict[str, str]]
     """Values of stack parameters with which a template holds more than with their defaults."""
     scopes: dict[str, Scope]
     types: dict[str, Type]
     left_out: list[LeftOut]
     calls: list[Call]
-    makes: list[Made]
+    tool_resources: list[ToolResource]
 
 
 @cache
@@ -105,12 +105,12 @@ def read_rules() -> Rules:
     scopes, left_out, calls = (_read(name) for name in ("scopes", "left_out", "calls"))
     return Rules(
         parameters=scopes["parameters"],
-        forms=scopes["form"],
+        variants=scopes["variant"],
         scopes={name: Scope(**given) for name, given in scopes["scope"].items()},
         types={name: Type(**given) for name, given in scopes["type"].items()},
         left_out=[LeftOut(**given) for given in left_out["left_out"]],
         calls=[Call(**given) for given in calls["call"]],
-        makes=[Made(**given) for given in calls["makes"]],
+        tool_resources=[ToolResource(**given) for given in calls["tool_resource"]],
     )
 
 

@@ -27,7 +27,7 @@ def derive_documents(needs: Iterable[Need], rules: Rules) -> dict[str, Document]
             look.append(_adapt_to_view(need, rules))
         if DEPLOY in need.roles:
             by_document.setdefault(scope.document, []).append(need)
-            broad += [replace(need, action=action) for action in scope.first]
+            broad += [replace(need, action=action) for action in scope.first_deployment]
     by_document |= {"first-deployment": broad, "view": look}
     return {name: _build_document(found, rules) for name, found in by_document.items()}
 
@@ -36,11 +36,11 @@ def _adapt_to_view(need: Need, rules: Rules) -> Need:
     """What is needed, as the document of the role that only looks has it."""
     scopes = rules.scopes
     other = next(
-        (to for one, to in scopes[need.scope].looks_in.items() if fnmatchcase(need.action, one)), None
+        (to for one, to in scopes[need.scope].view_scopes.items() if fnmatchcase(need.action, one)), None
     )
     if other:
         need = replace(need, scope=other, condition=scopes[other].condition)
-    pattern = next((one for one in scopes[need.scope].reads if fnmatchcase(need.action, one)), need.action)
+    pattern = next((one for one in scopes[need.scope].view_actions if fnmatchcase(need.action, one)), need.action)
     return replace(need, action=pattern)
 
 

@@ -35,8 +35,8 @@ class Template:
         self._rules = rules
         known = {**rules.parameters, **{name: one for name, one in _PSEUDO.items() if one is not NOTHING}}
         resources: dict[str, Mapping[str, Any]] = {}
-        for form in ({}, *rules.forms):
-            resources = {**source.transform({**known, **form})["Resources"], **resources}
+        for variant in ({}, *rules.variants):
+            resources = {**source.transform({**known, **variant})["Resources"], **resources}
         self.resources: Mapping[str, Mapping[str, Any]] = resources
         self._evaluator = _Possible(self._resolve)
 
@@ -78,7 +78,7 @@ class Template:
         return set(fill_properties(text, lambda name: self._find_values(name, logical_id, kind)))
 
     def _find_values(self, name: str, logical_id: str, kind: Type) -> set[str]:
-        name = kind.refers.get(name, name)
+        name = kind.aliases.get(name, name)
         properties = self.get_properties(logical_id)
         if name == kind.name and name not in properties:
             return self.list_names(logical_id)

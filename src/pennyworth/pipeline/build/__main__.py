@@ -14,7 +14,7 @@ from pathlib import Path
 from pennyworth.host.environments import EnvironmentUnavailable
 from pennyworth.host.processes import raise_on_signals
 from pennyworth.pipeline.build.build import Choice, build
-from pennyworth.pipeline.build.configuration import configuration
+from pennyworth.pipeline.build.configuration import read_configuration
 from pennyworth.pipeline.build.target import Target
 from pennyworth.pipeline.build.tools import BuildFailed
 
@@ -29,7 +29,9 @@ def main() -> int:
     try:
         config = environ.get("PENNYWORTH_CONFIG")
         choice = Choice(environ.get("PENNYWORTH_LITELLM") or "auto")
-        settings = configuration(Path(config) if config else None, environ.get("LITELLM_MODEL_PROVIDER", ""))
+        settings = read_configuration(
+            Path(config) if config else None, environ.get("LITELLM_MODEL_PROVIDER", "")
+        )
         build(Path(sys.argv[1]), Target.from_environ(environ), settings, choice)
     except (BuildFailed, EnvironmentUnavailable, ValueError) as error:
         print(error, file=sys.stderr)

@@ -16,7 +16,7 @@ from pennyworth.host.places import ROOT, made
 from pennyworth.host.progress import say, step
 from pennyworth.pipeline.build.bytecode import compile_all
 from pennyworth.pipeline.build.configuration import Configuration
-from pennyworth.pipeline.build.dependencies import dependencies, size
+from pennyworth.pipeline.build.dependencies import install_dependencies, measure_size
 from pennyworth.pipeline.build.target import Target
 
 SOURCES = ROOT / "src"
@@ -60,14 +60,14 @@ def build(
             f" about twice as long. Install python{target.python} (or `uv python install {target.python}`) and build"
             " again."
         )
-    tree = dependencies(
+    tree = install_dependencies(
         target, "litellm" if packed else "gateway", compiler, kept or made("cache", "packages")
     )
     with step(f"packing the gateway for {target}, {'with' if packed else 'without'} LiteLLM") as detail:
         root.mkdir(parents=True, exist_ok=True)
         shutil.copytree(tree, root, dirs_exist_ok=True, symlinks=True)
         package = root / "pennyworth"
-        shutil.copytree(SOURCES / "pennyworth" / "gateway", package / "gateway", ignore=_only_sources)
+        shutil.copytree(SOURCES / "pennyworth" / "gateway", package / "gateway", ignore=_list_ignored)
         shutil.copy(SOURCES / "pennyworth" / "__init__.py", package)
         shutil.copy(ENTRY, root)
         if settings.document is not None:
@@ -81,16 +81,16 @@ def build(
         (root / "build.json").write_text(json.dumps(manifest, indent=1) + "\n")
         if compiler:
             compile_all(package, root, compiler)
-        _settle(root)
-        detail(size(root))
+        _normalize(root)
+        detail(measure_size(root))
 
 
-def _only_sources(folder: str, names: list[str]) -> set[str]:
+def _list_ignored(folder: str, names: list[str]) -> set[str]:
     """What shutil.copytree leaves behind: bytecode of whatever Python ran here last."""
     return {name for name in names if name == "__pycache__" or name.startswith(".")}
 
 
-def _settle(root: Path) -> None:
+def _normalize(root: Path) -> None:
     """Fixed modes and dates, whatever this machine's umask and clock say."""
     for folder, _folders, files in os.walk(root, topdown=False):
         for path in (Path(folder, name) for name in files):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pennyworth.host.environments import clean_environ
 from pennyworth.host.interpreters import Interpreter
-from pennyworth.pipeline.build.tools import output
+from pennyworth.pipeline.build.tools import run
 
 
 def compile_all(folder: Path, root: Path, by: Interpreter) -> None:
@@ -22,7 +22,7 @@ def compile_all(folder: Path, root: Path, by: Interpreter) -> None:
         BuildFailed: a file is no valid source for that Python.
     """
     unchecked = ["--invalidation-mode", "unchecked-hash"]
-    output(
+    run(
         [
             by.path,
             "-m",

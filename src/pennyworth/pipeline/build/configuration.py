@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pennyworth.host.environments import clean_environ, environment
 from pennyworth.host.places import ROOT
-from pennyworth.pipeline.build.tools import output
+from pennyworth.pipeline.build.tools import run
 
 _CONFIG = Path("config.yaml")
 
@@ -32,7 +32,7 @@ def find_configuration(environ: Mapping[str, str]) -> Path | None:
     return _CONFIG if _CONFIG.exists() else None
 
 
-def configuration(path: Path | None, provider: str) -> Configuration:
+def read_configuration(path: Path | None, provider: str) -> Configuration:
     """Read a config file, or see what a provider needs.
 
     Args:
@@ -43,7 +43,7 @@ def configuration(path: Path | None, provider: str) -> Configuration:
     """
     if not path and not provider:
         return Configuration(None, True)
-    said = output(
+    said = run(
         [environment("gateway") / "python", "-c", _READ, path or ""],
         "The configuration can't be used.",
         {**clean_environ(), "PYTHONPATH": str(ROOT / "src"), "LITELLM_MODEL_PROVIDER": provider},

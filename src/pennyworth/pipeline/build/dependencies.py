@@ -13,13 +13,13 @@ from pennyworth.host.interpreters import Interpreter
 from pennyworth.host.progress import step
 from pennyworth.pipeline.build.bytecode import compile_all
 from pennyworth.pipeline.build.target import Target
-from pennyworth.pipeline.build.tools import output
-from pennyworth.pipeline.build.trim import entries, trim
+from pennyworth.pipeline.build.tools import run
+from pennyworth.pipeline.build.trim import read_entries, trim
 
 _SOURCES = ("bytecode.py", "dependencies.py", "target.py", "trim.py", "trim.toml")
 
 
-def dependencies(target: Target, lock: str, compiler: Interpreter | None, kept: Path) -> Path:
+def install_dependencies(target: Target, lock: str, compiler: Interpreter | None, kept: Path) -> Path:
     """The folder that holds the packages of a lock as a function needs them.
 
     Args:
@@ -32,14 +32,16 @@ def dependencies(target: Target, lock: str, compiler: Interpreter | None, kept: 
     Raises:
         BuildFailed: a package can't be had, or the list of what to leave out does not fit it.
     """
-    tree = kept / f"{lock}-{target.python}-{target.architecture}-{target.system}-{_key(lock, compiler)}"
+    tree = (
+        kept / f"{lock}-{target.python}-{target.architecture}-{target.system}-{_compute_key(lock, compiler)}"
+    )
     if tree.exists():
         return tree
     with locked(kept / f"{lock} packages.lock"):
         if not tree.exists():
             with tempfile.TemporaryDirectory(dir=kept) as scratch:
                 root = Path(scratch, "root")
-                _make(root, target, lock, compiler)
+                _install(root, target, lock, compiler)
                 root.rename(tree)
             for old in kept.glob(f"{tree.name.rpartition('-')[0]}-*"):
                 if old != tree:
@@ -47,12 +49,12 @@ def dependencies(target: Target, lock: str, compiler: Interpreter | None, kept: 
     return tree
 
 
-def size(root: Path) -> str:
+def measure_size(root: Path) -> str:
     """A folder's size as text, of the files' bytes as Lambda counts them."""
     return f"{sum(path.stat().st_size for path in root.rglob('*') if path.is_file()) / 2**20:.1f} MiB"
 
 
-def _make(root: Path, target: Target, lock: str, compiler: Interpreter | None) -> None:
+def _install(root: Path, target: Target, lock: str, compiler: Interpreter | None) -> None:
     requirements = LOCKS / f"{lock}.txt"
     with step(f"installing requirements/{lock}.txt for {target}") as detail:
         wheels = [
@@ -64,7 +66,7 @@ def _make(root: Path, target: Target, lock: str, compiler: Interpreter | None) -
             target.python,
         ]
         into: list[str | Path] = ["--link-mode", "copy", "--target", root]
-        output(
+        run(
             [
                 uv(),
                 "pip",
@@ -81,17 +83,17 @@ def _make(root: Path, target: Target, lock: str, compiler: Interpreter | None) -
             " with a package index of your own, UV_DEFAULT_INDEX.",
             clean_environ(),
         )
-        detail(size(root))
+        detail(measure_size(root))
     with step("leaving out what the function never uses") as detail:
-        trim(root, entries(lock))
-        detail(size(root))
+        trim(root, read_entries(lock))
+        detail(measure_size(root))
     if compiler:
         with step(f"compiling with Python {compiler.version}") as detail:
             compile_all(root, root, compiler)
-            detail(size(root))
+            detail(measure_size(root))
 
 
-def _key(lock: str, compiler: Interpreter | None) -> str:
+def _compute_key(lock: str, compiler: Interpreter | None) -> str:
     here = Path(__file__).parent
     digest = hashlib.sha256((compiler.version if compiler else "no bytecode").encode())
     for path in (LOCKS / f"{lock}.txt", LOCKS / "uv.txt", *(here / name for name in _SOURCES)):

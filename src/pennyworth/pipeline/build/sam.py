@@ -38,7 +38,7 @@ def sam_build(target: Target, *, config: Path | None, litellm: bool | None, out:
     out = out.resolve()
     choice = Choice.AUTO if litellm is None else Choice.YES if litellm else Choice.NO
     provider = os.environ.get("LITELLM_MODEL_PROVIDER", "")
-    key = _key(target, config, choice, provider)
+    key = _compute_key(target, config, choice, provider)
     inputs, built = out / "inputs", out / "build" / "template.yaml"
     out.mkdir(parents=True, exist_ok=True)
     with locked(out / "package.lock"):
@@ -59,9 +59,9 @@ def sam_build(target: Target, *, config: Path | None, litellm: bool | None, out:
         }
         with (
             step(f"sam build for {target}"),
-            Child(_command(target, built.parent), log=out / "log", env=environ, cwd=ROOT) as child,
+            Child(_build_command(target, built.parent), log=out / "log", env=environ, cwd=ROOT) as child,
         ):
-            for line in _lines(child):
+            for line in _follow_output(child):
                 if line.startswith(_OURS):
                     say(f"  {line}")
             if child.wait():
@@ -70,14 +70,14 @@ def sam_build(target: Target, *, config: Path | None, litellm: bool | None, out:
     return built
 
 
-def _command(target: Target, folder: Path) -> list[str | Path]:
+def _build_command(target: Target, folder: Path) -> list[str | Path]:
     places: list[str | Path] = ["--template-file", TEMPLATE, "--build-dir", folder]
     places += ["--cache-dir", made("cache", "sam")]
     overrides = [f"{name}={value}" for name, value in target.parameters().items()]
     return [environment("tools") / "sam", "build", *places, "--parameter-overrides", *overrides]
 
 
-def _lines(child: Child) -> Iterator[str]:
+def _follow_output(child: Child) -> Iterator[str]:
     """What a program writes, line by line, while it runs."""
     with child.log.open(encoding="utf-8", errors="replace") as log:
         rest = ""
@@ -90,7 +90,7 @@ def _lines(child: Child) -> Iterator[str]:
             time.sleep(0.1)
 
 
-def _key(target: Target, config: Path | None, choice: Choice, provider: str) -> str:
+def _compute_key(target: Target, config: Path | None, choice: Choice, provider: str) -> str:
     """A hash of all that a build is made from."""
     digest = hashlib.sha256(f"{target} {choice} {provider} {interpreter(target.python)}".encode())
     folders = (SOURCES / "pennyworth" / "gateway", Path(__file__).parent)

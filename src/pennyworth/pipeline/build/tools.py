@@ -14,7 +14,7 @@ class BuildFailed(OperationFailed):
     """The package could not be built; the message says why and what to do next."""
 
 
-def output(command: Sequence[str | Path], trouble: str, env: Mapping[str, str] | None = None) -> str:
+def run(command: Sequence[str | Path], trouble: str, env: Mapping[str, str] | None = None) -> str:
     """Run a program.
 
     Args:

@@ -22,7 +22,7 @@ class Entry:
     """Patterns of what stays though a pattern in `paths` holds it."""
 
 
-def entries(lock: str) -> list[Entry]:
+def read_entries(lock: str) -> list[Entry]:
     """The entries for the packages of a lock (`gateway` or `litellm`)."""
     listed = tomllib.loads(LIST.read_text(encoding="utf-8"))["trim"]
     return [
@@ -39,10 +39,10 @@ def trim(root: Path, listed: Iterable[Entry]) -> None:
         BuildFailed: a pattern matches nothing: the packages have changed, and the list must follow.
     """
     for entry in listed:
-        keep = {path for pattern in entry.keep for path in _matches(root, pattern)}
+        keep = {path for pattern in entry.keep for path in _find_matches(root, pattern)}
         holding = {folder for path in keep for folder in path.parents}
         for pattern in entry.paths:
-            for path in _matches(root, pattern):
+            for path in _find_matches(root, pattern):
                 if path in keep or path in holding or not keep.isdisjoint(path.parents):
                     continue
                 if path.is_dir() and not path.is_symlink():
@@ -51,7 +51,7 @@ def trim(root: Path, listed: Iterable[Entry]) -> None:
                     path.unlink(missing_ok=True)
 
 
-def _matches(root: Path, pattern: str) -> list[Path]:
+def _find_matches(root: Path, pattern: str) -> list[Path]:
     found = sorted(root.glob(pattern))
     if not found:
         raise BuildFailed(

@@ -4,6 +4,6 @@ The tokens are between the endpoint's owner and the provider: they are not in he
 """
 
 from pennyworth.pipeline.cost.estimate import TYPICAL, Estimate, Item, Request, estimate
-from pennyworth.pipeline.cost.render import as_markdown, usd
+from pennyworth.pipeline.cost.render import as_markdown, format_usd
 
-__all__ = ["TYPICAL", "Estimate", "Item", "Request", "as_markdown", "estimate", "usd"]
+__all__ = ["TYPICAL", "Estimate", "Item", "Request", "as_markdown", "estimate", "format_usd"]

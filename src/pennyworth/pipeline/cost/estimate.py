@@ -115,14 +115,18 @@ def estimate(
         home_prices=listed.region != region,
         read=listed.read,
         request=request,
-        at_rest=tuple(_at_rest(listed, domain, given["Monitoring"] == "yes", package_bytes)),
-        in_use=tuple(_in_use(listed, request, used_seconds * a_second, int(given["LogRetentionDays"]))),
+        at_rest=tuple(_list_items_at_rest(listed, domain, given["Monitoring"] == "yes", package_bytes)),
+        in_use=tuple(
+            _list_items_in_use(listed, request, used_seconds * a_second, int(given["LogRetentionDays"]))
+        ),
         free_requests=free_requests,
         free_usd=free_requests * (used_seconds * a_second + listed.usd["lambda-requests"] / 1e6),
     )
 
 
-def _at_rest(listed: Prices, domain: bool, monitored: bool, package_bytes: int | None) -> list[Item]:
+def _list_items_at_rest(
+    listed: Prices, domain: bool, monitored: bool, package_bytes: int | None
+) -> list[Item]:
     items = []
     if package_bytes is not None:
         stored = listed.usd["packages"] * package_bytes / _GB
@@ -134,19 +138,19 @@ def _at_rest(listed: Prices, domain: bool, monitored: bool, package_bytes: int |
     if monitored:
         alarms = ALARMS + domain
         items += [
-            _watching("Alarms", "alarms", alarms, listed),
-            _watching("Dashboard", "dashboards", DASHBOARDS, listed),
+            _price_monitoring("Alarms", "alarms", alarms, listed),
+            _price_monitoring("Dashboard", "dashboards", DASHBOARDS, listed),
         ]
     return items
 
 
-def _watching(name: str, price: str, count: int, listed: Prices) -> Item:
+def _price_monitoring(name: str, price: str, count: int, listed: Prices) -> Item:
     free = listed.free[price]
     note = f"{count} of the {free:.0f} that an account has for nothing" if count <= free else f"{count}"
     return Item(name, count * listed.usd[price], note, free=count <= free)
 
 
-def _in_use(listed: Prices, request: Request, function_usd: float, days: int) -> list[Item]:
+def _list_items_in_use(listed: Prices, request: Request, function_usd: float, days: int) -> list[Item]:
     usd = listed.usd
     counted = max(1, math.ceil(request.answer_bytes / _API_INCREMENT))
     streamed = max(0, request.answer_bytes - _STREAMED_FREE) / _GB

@@ -100,7 +100,7 @@ def fetch_changes(
             f"It has {size:,} bytes. Without S3, where a preview writes nothing, CloudFormation takes {MOST_BYTES:,}.",
         )
     named = {"StackName": stack, "ChangeSetName": name}
-    _delete(cloudformation, named)
+    _delete_change_set(cloudformation, named)
     try:
         cloudformation.create_change_set(
             **named,
@@ -125,7 +125,7 @@ def fetch_changes(
         pages = cloudformation.get_paginator("describe_change_set").paginate(
             **named, IncludePropertyValues=True
         )
-        return parsed(change for page in pages for change in page.get("Changes", []))
+        return parse_changes(change for page in pages for change in page.get("Changes", []))
     except ClientError as failure:
         raise OperationFailed(
             "CloudFormation can't say what would change",
@@ -134,16 +134,16 @@ def fetch_changes(
             str(failure),
         ) from failure
     finally:
-        _delete(cloudformation, named)
+        _delete_change_set(cloudformation, named)
 
 
-def parsed(changes: Iterable[Mapping[str, Any]]) -> list[ResourceChange]:
+def parse_changes(changes: Iterable[Mapping[str, Any]]) -> list[ResourceChange]:
     """DescribeChangeSet's changes: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_Change.html."""
-    found = [_change(entry["ResourceChange"]) for entry in changes if "ResourceChange" in entry]
-    return sorted(found, key=lambda change: (_order(change), change.resource))
+    found = [_parse_change(entry["ResourceChange"]) for entry in changes if "ResourceChange" in entry]
+    return sorted(found, key=lambda change: (_compute_order(change), change.resource))
 
 
-def _order(change: ResourceChange) -> tuple[bool, ...]:
+def _compute_order(change: ResourceChange) -> tuple[bool, ...]:
     """The gravest first, and last what comes and goes without a trace."""
     return (
         not change.lost,
@@ -154,10 +154,10 @@ def _order(change: ResourceChange) -> tuple[bool, ...]:
     )
 
 
-def _change(told: Mapping[str, Any]) -> ResourceChange:
+def _parse_change(told: Mapping[str, Any]) -> ResourceChange:
     details: dict[str, Detail] = {}
     for entry in told.get("Details", []):
-        detail = _detail(entry)
+        detail = _parse_detail(entry)
         previous = details.get(detail.name)
         # several causes of one property's change: it is certain if one of them is
         if not previous or (detail.certain and not previous.certain):
@@ -172,7 +172,7 @@ def _change(told: Mapping[str, Any]) -> ResourceChange:
     )
 
 
-def _detail(told: Mapping[str, Any]) -> Detail:
+def _parse_detail(told: Mapping[str, Any]) -> Detail:
     target = told.get("Target", {})
     name = target.get("Name") or target.get("Attribute", "")
     if path := target.get("Path"):
@@ -185,7 +185,7 @@ def _detail(told: Mapping[str, Any]) -> Detail:
     )
 
 
-def _delete(cloudformation: Any, named: Mapping[str, str]) -> None:
+def _delete_change_set(cloudformation: Any, named: Mapping[str, str]) -> None:
     try:
         cloudformation.delete_change_set(**named)
     except ClientError as failure:

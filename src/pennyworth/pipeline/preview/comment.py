@@ -55,10 +55,10 @@ def put_comment(inputs: CommentInputs, report: str) -> None:
     commit = f" at {inputs.commit[:7]}" if inputs.commit else ""
     foot = f"<sub>What a deployment{of}{commit} would do, compared with what is deployed. Nothing was changed.</sub>"
     place = inputs.environment or "the stack"
-    put(inputs.github, inputs.pull_request, place, f"### Preview{of}\n\n{report}\n\n{foot}")
+    write_comment(inputs.github, inputs.pull_request, place, f"### Preview{of}\n\n{report}\n\n{foot}")
 
 
-def put(github: GitHub, pull_request: int, place: str, body: str) -> None:
+def write_comment(github: GitHub, pull_request: int, place: str, body: str) -> None:
     """Write the comment, the first time as a new one, then in its place.
 
     Args:
@@ -68,7 +68,7 @@ def put(github: GitHub, pull_request: int, place: str, body: str) -> None:
         body: Markdown. Whatever is secret has been masked: in comments GitHub masks nothing.
     """
     mark = f"<!-- pennyworth: the preview of {place} -->"
-    text = f"{mark}\n{cut(body)}"
+    text = f"{mark}\n{truncate(body)}"
     for comment in github.pages(f"/issues/{pull_request}/comments"):
         # anybody can write the mark; a program's comment is ours
         if comment["body"].startswith(mark) and (comment.get("user") or {}).get("type") == "Bot":
@@ -78,7 +78,7 @@ def put(github: GitHub, pull_request: int, place: str, body: str) -> None:
     github.call("POST", f"/issues/{pull_request}/comments", {"body": text})
 
 
-def cut(body: str) -> str:
+def truncate(body: str) -> str:
     """A body that GitHub takes: of one that is too long as many whole lines as fit."""
     if len(body) <= _MOST_CHARACTERS:
         return body
