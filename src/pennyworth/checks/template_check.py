@@ -84,6 +84,6 @@ def _find_lacking(path: Path) -> Iterator[str]:
     template = Template(SourceTemplate.read(path), known)
     found = derive_needs(template, known)
     lacking = policy_check.find_differences(derive_documents(found, known), found, known)
-    yield from (str(one) for one in lacking if one.lacks and one.document in _OF_A_DEPLOYMENT)
+    yield from (str(one) for one in lacking if one.missing and one.document in _OF_A_DEPLOYMENT)
     yield from policy_check.find_needs_outside_boundary(found)
     yield from policy_check.find_roles_outside_boundary(template)

@@ -1,4 +1,4 @@
-"""`python -m pennyworth.iam.policy`, in the environment `tools`: what `pennyworth policy` runs."""
+"""`python -m pennyworth.iam.policy`: what `pennyworth policy` runs, in the environment `tools`."""
 
 import argparse
 import json
@@ -15,7 +15,7 @@ from pennyworth.iam.policy.template import Template
 
 
 def main() -> int:
-    """Derive, then print, check or write."""
+    """Derive the policy documents, then print, check or write them."""
     parser = argparse.ArgumentParser(prog="pennyworth policy")
     arguments(parser)
     options = parser.parse_args()
@@ -37,7 +37,7 @@ def main() -> int:
         problems += map(str, check.find_differences(wanted, found, read_rules()))
         problems += readme.find_differences(tables)
         if not problems:
-            print("The documents hold what the template needs, and nothing else.")
+            print("The policy documents allow exactly what the template needs.")
     elif options.write:
         _write_documents(wanted)
         readme.write(tables)
@@ -58,10 +58,10 @@ def _write_documents(wanted: dict[str, Document]) -> None:
         text = json.dumps(document, indent=2) + "\n"
         if not path.exists() or path.read_text() != text:
             path.write_text(text)
-            print(f"policies/{path.name} is new")
+            print(f"wrote policies/{path.name}")
     for name in set(documents.DEPLOYMENT) - set(wanted):
         (documents.POLICIES / f"{name}.json").unlink()
-        print(f"policies/{name}.json is gone: the template needs nothing of it")
+        print(f"deleted policies/{name}.json, which the template no longer needs")
 
 
 if __name__ == "__main__":

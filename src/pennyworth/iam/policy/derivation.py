@@ -1,6 +1,8 @@
-"""What the roles that GitHub's runs take need, derived: from what CloudFormation's handlers call for each of a
-template's resources (https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-schema.html, as
-cfn-lint carries it), and from what is known of the other callers.
+"""Derive the permissions that the deploy role and the read-only role need for a template.
+
+There are two sources: the permissions that CloudFormation's resource type schemas list for each handler, as cfn-lint
+ships them, and the calls of other tools in calls.toml.
+https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-schema.html
 """
 
 import re
@@ -16,10 +18,10 @@ from pennyworth.iam.policy.rules import DEPLOY, VIEW, Condition, LeftOut, Rules,
 from pennyworth.iam.policy.template import Template, fill_properties
 
 _HANDLERS = ("create", "read", "update", "delete")
-"""list, the fifth, serves no deployment."""
+"""A deployment does not use the fifth handler, list."""
 
 _REGION = "us-east-1"
-"""Whose resource types count: it has all of them."""
+"""The region whose resource types are used. It has all of them."""
 
 _OWN_NAME = "${STACK_NAME}-*"
 
@@ -28,27 +30,32 @@ SCOPES = "src/pennyworth/iam/policy/scopes.toml"
 
 @dataclass(frozen=True)
 class Need:
-    """An action that somebody calls on a deployment's behalf."""
+    """An action that is called for a deployment, preview or health check."""
 
     action: str
     """Such as lambda:CreateFunction."""
     scope: str
-    """The statement that it belongs to."""
+    """The statement it belongs to."""
     resources: list[str]
     by: str
-    """Who calls: a resource by its logical id and type, or a tool."""
+    """The caller: a resource by logical ID and type, or a tool."""
     why: str
-    """What for: the handlers that list it, or what the tool does."""
+    """The reason: the handlers that list it, or what the tool does with it."""
     condition: Condition = field(default_factory=dict)
     roles: tuple[str, ...] = (DEPLOY,)
-    """Who needs it: whatever a read handler calls, the role that only looks needs, too."""
+    """The roles that need it. The read-only role also needs every action that a read handler calls."""
 
 
 def derive_needs(template: Template, rules: Rules) -> list[Need]:
-    """Everything that a template's deployment, update, rollback, deletion, preview and drift detection call.
+    """Derive what deploying, updating, rolling back, deleting, previewing and checking a stack need.
 
+    Args:
+        template: the stack's template.
+        rules: the rules of the derivation.
+    Returns:
+        the needs, in a fixed order.
     Raises:
-        TemplateRefused: with everything that can't be derived.
+        TemplateRefused: the needs of some resources can't be derived; the message lists them all.
     """
     found: list[Need] = []
     refused: list[str] = []
@@ -64,12 +71,14 @@ def derive_needs(template: Template, rules: Rules) -> list[Need]:
 
 
 def list_handler_permissions(kind: str) -> dict[str, list[str]]:
-    """The actions that a resource type's handlers list: the handlers by action.
+    """List the actions in a resource type's schema.
 
     Args:
-        kind: such as AWS::Lambda::Function.
+        kind: a resource type, such as AWS::Lambda::Function.
+    Returns:
+        for each action, the handlers that call it; `tags` stands for tagging.
     Raises:
-        TemplateRefused: nobody knows such a type.
+        TemplateRefused: there is no such type.
     """
     schema = _load_schema(kind)
     by_action: dict[str, list[str]] = {}
@@ -82,18 +91,18 @@ def list_handler_permissions(kind: str) -> dict[str, list[str]]:
 
 
 def list_tag_permissions(kind: str) -> list[str]:
-    """The actions by which a resource type is tagged."""
+    """List the actions that tag a resource of a type."""
     tagging: Mapping[str, Any] = _load_schema(kind).get("tagging", {})
     return [*tagging.get("permissions", [])]
 
 
 def list_properties(kind: str) -> frozenset[str]:
-    """The properties that a resource type has."""
+    """List the properties of a resource type."""
     return frozenset(_load_schema(kind)["properties"])
 
 
 def is_about(action: str, entry: LeftOut) -> bool:
-    """Whether an entry is about an action."""
+    """Check whether an entry of left_out.toml covers an action."""
     return any(fnmatchcase(action, pattern) for pattern in entry.actions)
 
 
@@ -103,7 +112,7 @@ def _derive_resource_needs(logical_id: str, template: Template, rules: Rules) ->
     by = f"{logical_id} ({kind})"
     if not known:
         raise TemplateRefused(
-            f"{by}: nobody has said where the actions of this type apply. Add the type to {SCOPES}."
+            f"{by}: {SCOPES} has no entry for this type. Add one that names the scope of its actions."
         )
     for name, why in known.required.items():
         if name not in template.get_properties(logical_id):
@@ -118,14 +127,14 @@ def _derive_resource_needs(logical_id: str, template: Template, rules: Rules) ->
         }
         if not resources:
             raise TemplateRefused(
-                f"{by}: {action} applies to {' and '.join(scope.resources)}, and the template does not tell which."
-                " Give it a name that begins with ${AWS::StackName}."
+                f"{by}: {action} needs a value for {' and '.join(scope.resources)}, and the template has none."
+                " Give the resource a name that begins with ${AWS::StackName}."
             )
         service = action.partition(":")[0]
         if any(one.startswith("arn:") and one.split(":")[2] != service for one in resources):
             raise TemplateRefused(
-                f"{by}: it also needs {action}, and nobody has said where that applies. Add it to the type's actions"
-                f" in {SCOPES}."
+                f"{by}: it also needs {action}, an action of another service. Add it, with its scope, to the type's"
+                f" actions in {SCOPES}."
             )
         yield Need(
             action=action,
@@ -153,7 +162,7 @@ def _derive_tool_needs(types: Iterable[str], rules: Rules) -> Iterator[Need]:
 def _build_stack_need(
     action: str, name: str, by: str, why: str, rules: Rules, roles: tuple[str, ...] = (DEPLOY,)
 ) -> Need:
-    """A need that is no single resource's: of whatever the stack names itself."""
+    """Build a need that applies to everything whose name has the stack's prefix."""
 
     def filled(text: str) -> set[str]:
         return set(fill_properties(text, lambda _: {_OWN_NAME}))
@@ -171,7 +180,7 @@ def _list_actions(
     tags: str | None,
     rules: Rules,
 ) -> Iterator[tuple[str, str, list[str]]]:
-    """Each action that a type's handlers call for the properties in use, its scope, and the handlers."""
+    """List the actions that a type's handlers call for the used properties, each with its scope and handlers."""
     left_out = [entry for entry in rules.left_out if entry.type == kind and not used & set(entry.unless)]
     for action, handlers in list_handler_permissions(kind).items():
         if any(is_about(action, entry) for entry in left_out):
@@ -206,7 +215,5 @@ def _load_schema(kind: str) -> dict[str, Any]:
     try:
         schema: dict[str, Any] = PROVIDER_SCHEMA_MANAGER.get_resource_schema(_REGION, kind).schema
     except ResourceNotFoundError as failure:
-        raise TemplateRefused(
-            f"CloudFormation has no resource type {kind}, as far as cfn-lint knows."
-        ) from failure
+        raise TemplateRefused(f"cfn-lint knows no CloudFormation resource type {kind}.") from failure
     return schema

@@ -1,6 +1,6 @@
-"""The reviewed data behind the documents: where each action applies, what is left out, and who else calls.
+"""The rules that the policy documents are derived by, read from scopes.toml, left_out.toml and calls.toml.
 
-Each file says in its head what its fields mean.
+The comment at the top of each file explains its fields.
 """
 
 import tomllib
@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any
 
 Condition = dict[str, dict[str, Any]]
-"""As IAM has it: operator, then key, then a value or a list of values."""
+"""A condition of an IAM statement: operator, then key, then a value or a list of values."""
 
 
 DEPLOY, VIEW = "deploy", "view"
-"""The two roles that GitHub's runs take."""
+"""The two roles that workflow runs assume."""
 
 
 @dataclass(frozen=True)
 class Scope:
-    """Where actions apply: a statement of a document. scopes.toml describes the fields."""
+    """A statement of a document, and the resources its actions apply to. scopes.toml explains the fields."""
 
     resources: list[str]
     why: str
@@ -34,7 +34,7 @@ class Scope:
 
 @dataclass(frozen=True)
 class Type:
-    """A resource type. scopes.toml describes the fields."""
+    """A resource type. scopes.toml explains the fields."""
 
     scope: str
     name: str | None = None
@@ -47,7 +47,7 @@ class Type:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Actions that a resource type's handlers list and nobody gets. left_out.toml describes the fields."""
+    """Actions that a resource type's handlers list but no role gets. left_out.toml explains the fields."""
 
     type: str
     actions: list[str]
@@ -57,7 +57,7 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Call:
-    """Calls by others than CloudFormation's handlers. calls.toml describes the fields."""
+    """Calls that do not come from CloudFormation's handlers. calls.toml explains the fields."""
 
     by: str
     scope: str
@@ -69,7 +69,7 @@ class Call:
 
 @dataclass(frozen=True)
 class ToolResource:
-    """A resource that a tool tool_resources in a stack of its own. calls.toml describes the fields."""
+    """A resource that a tool creates in its own stack. calls.toml explains the fields."""
 
     by: str
     type: str
@@ -82,12 +82,12 @@ class ToolResource:
 
 @dataclass(frozen=True)
 class Rules:
-    """All of it."""
+    """All rules."""
 
     parameters: dict[str, str]
-    """What the documents call the values of stack parameters."""
+    """The placeholders that stand for the values of stack parameters, by parameter name."""
     variants: list[dict[str, str]]
-    """Values of stack parameters with which a template holds more than with their defaults."""
+    """Parameter values with which a template has resources that it does not have with the defaults."""
     scopes: dict[str, Scope]
     types: dict[str, Type]
     left_out: list[LeftOut]
@@ -97,10 +97,12 @@ class Rules:
 
 @cache
 def read_rules() -> Rules:
-    """Read the data.
+    """Read the rules.
 
+    Returns:
+        all rules.
     Raises:
-        TypeError: a field is missing, or nobody knows it.
+        TypeError: an entry lacks a required field or has an unknown one.
     """
     scopes, left_out, calls = (_read(name) for name in ("scopes", "left_out", "calls"))
     return Rules(

@@ -1,4 +1,4 @@
-"""Policy documents made of what is needed, and what one document lacks or holds needlessly beside another."""
+"""Build policy documents from needs, and list or test what a document allows."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -13,34 +13,42 @@ Document = dict[str, Any]
 
 
 def derive_documents(needs: Iterable[Need], rules: Rules) -> dict[str, Document]:
-    """The documents that follow from what is needed, by name.
+    """Derive the policy documents from needs.
 
-    One for each that a scope names and that is not empty, which together allow exactly what a deployment needs;
-    `first-deployment`: all of some services, on what is the stack's; and `view`: what whoever only looks needs.
+    The documents that the scopes name allow together exactly what a deployment needs. `first-deployment` allows all
+    actions of some services, on the stack's resources only. `view` is the policy of the read-only role.
+
+    Args:
+        needs: what the roles need.
+        rules: the rules with the scopes of the needs.
+    Returns:
+        the documents by name, without empty ones.
     """
     by_document: dict[str, list[Need]] = {}
     broad: list[Need] = []
-    look: list[Need] = []
+    view: list[Need] = []
     for need in needs:
         scope = rules.scopes[need.scope]
         if VIEW in need.roles:
-            look.append(_adapt_to_view(need, rules))
+            view.append(_adapt_to_view(need, rules))
         if DEPLOY in need.roles:
             by_document.setdefault(scope.document, []).append(need)
             broad += [replace(need, action=action) for action in scope.first_deployment]
-    by_document |= {"first-deployment": broad, "view": look}
+    by_document |= {"first-deployment": broad, "view": view}
     return {name: _build_document(found, rules) for name, found in by_document.items()}
 
 
 def _adapt_to_view(need: Need, rules: Rules) -> Need:
-    """What is needed, as the document of the role that only looks has it."""
+    """Return a need with the scope and the action pattern that the read-only role's document uses for it."""
     scopes = rules.scopes
     other = next(
         (to for one, to in scopes[need.scope].view_scopes.items() if fnmatchcase(need.action, one)), None
     )
     if other:
         need = replace(need, scope=other, condition=scopes[other].condition)
-    pattern = next((one for one in scopes[need.scope].view_actions if fnmatchcase(need.action, one)), need.action)
+    pattern = next(
+        (one for one in scopes[need.scope].view_actions if fnmatchcase(need.action, one)), need.action
+    )
     return replace(need, action=pattern)
 
 
@@ -83,7 +91,7 @@ def _unwrap(values: set[str]) -> str | list[str]:
 
 @dataclass(frozen=True, order=True)
 class Grant:
-    """An action on a resource, in a statement with its conditions."""
+    """A permission: an action on a resource, in a statement with a condition."""
 
     statement: str
     action: str
@@ -92,7 +100,13 @@ class Grant:
 
 
 def list_grants(document: Mapping[str, Any]) -> set[Grant]:
-    """What a document allows, one by one."""
+    """List the permissions that a document grants.
+
+    Args:
+        document: a policy document whose statements have a Sid.
+    Returns:
+        one entry for each combination of statement, action and resource.
+    """
     return {
         Grant(statement["Sid"], action, resource, _normalize(statement.get("Condition", {})))
         for statement in document["Statement"]
@@ -102,9 +116,17 @@ def list_grants(document: Mapping[str, Any]) -> set[Grant]:
 
 
 def allows(document: Mapping[str, Any], action: str, resource: str) -> bool:
-    """Whether some statement of a document allows an action on a resource, which may itself hold wildcards.
+    """Check whether a statement of a document allows an action on a resource.
 
-    Conditions are not looked at, nor what the document denies: it tells what is missing, not what is safe.
+    This finds missing permissions. It does not prove a document safe, because it ignores conditions and Deny
+    statements.
+
+    Args:
+        document: a policy document.
+        action: an action.
+        resource: an ARN, which may contain wildcards.
+    Returns:
+        whether a statement allows the action.
     """
     return any(
         statement["Effect"] == "Allow"

@@ -1,4 +1,4 @@
-"""A template as CloudFormation gets it, and what its properties come to as far as that is known before a deployment."""
+"""A transformed template, and the possible values of its properties before a deployment."""
 
 import itertools
 import re
@@ -10,7 +10,7 @@ from pennyworth.aws.source_template import SourceTemplate
 from pennyworth.iam.policy.rules import Rules, Type
 
 UNKNOWN = "*"
-"""What stands for a value, or a part of one, that only a deployment tells."""
+"""Stands for a value, or a part of one, that is known only after a deployment."""
 
 _PSEUDO: Mapping[str, Any] = {
     "AWS::NoValue": NOTHING,
@@ -22,15 +22,15 @@ _PSEUDO: Mapping[str, Any] = {
 
 
 class Template:
-    """The resources that CloudFormation makes of a template, whatever its parameters are."""
+    """All resources that a template may create, whatever its parameters are."""
 
     def __init__(self, source: SourceTemplate, rules: Rules) -> None:
         """
         Args:
-            source: the template as it is written.
-            rules: what the documents call parameters, and how resource types name what they make.
+            source: the template, before SAM's transform.
+            rules: the placeholders of parameters, and the naming of resource types.
         Raises:
-            TemplateRefused: SAM's transform refuses it.
+            TemplateRefused: SAM's transform rejects the template.
         """
         self._rules = rules
         known = {**rules.parameters, **{name: one for name, one in _PSEUDO.items() if one is not NOTHING}}
@@ -41,18 +41,21 @@ class Template:
         self._evaluator = _Possible(self._resolve)
 
     def get_type(self, logical_id: str) -> str:
-        """A resource's type, such as AWS::Lambda::Function."""
+        """Return a resource's type, such as AWS::Lambda::Function."""
         return str(self.resources[logical_id]["Type"])
 
     def get_properties(self, logical_id: str) -> Mapping[str, Any]:
-        """A resource's properties as the template has them."""
+        """Return a resource's properties, unevaluated."""
         found: Mapping[str, Any] = self.resources[logical_id].get("Properties") or {}
         return found
 
     def evaluate(self, value: Any) -> set[str]:
-        """What a property's value may come to: one for each branch of Fn::If and each entry of a list.
+        """List the possible values of a property: one for each branch of Fn::If and each item of a list.
 
-        Names that the documents know stand as `${...}`, and UNKNOWN for whatever only a deployment tells.
+        Args:
+            value: the property's value in the template.
+        Returns:
+            the values, with placeholders such as ${REGION}, and UNKNOWN for what is known only after a deployment.
         """
         if isinstance(value, list):
             return set(itertools.chain.from_iterable(map(self.evaluate, value)))
@@ -65,7 +68,7 @@ class Template:
         return found
 
     def list_names(self, logical_id: str) -> set[str]:
-        """What a resource is or will be called."""
+        """List the possible names of a resource."""
         kind = self._rules.types.get(self.get_type(logical_id))
         properties = self.get_properties(logical_id)
         if kind and kind.name and kind.name in properties:
@@ -73,7 +76,7 @@ class Template:
         return {kind.generated if kind and kind.generated else UNKNOWN}
 
     def fill_scope(self, text: str, logical_id: str) -> set[str]:
-        """A scope's text with a resource's properties in place of each {Property}; UNKNOWN where nobody knows it."""
+        """Fill each {Property} of a scope's text with the resource's values, where they are known."""
         kind = self._rules.types[self.get_type(logical_id)]
         return set(fill_properties(text, lambda name: self._find_values(name, logical_id, kind)))
 
@@ -85,7 +88,7 @@ class Template:
         return self.evaluate(properties[name]) if name in properties else {UNKNOWN}
 
     def _resolve(self, name: str) -> list[Any]:
-        """What a name in the template may come to."""
+        """List the possible values of a name in the template."""
         if name in _PSEUDO:
             return [_PSEUDO[name]]
         if name in self._rules.parameters:
@@ -102,7 +105,7 @@ class Template:
 
 
 class _Possible(Evaluator):
-    """Works out all that a value may come to: one value for each branch of a condition."""
+    """Evaluates a value to all its possible values, with both outcomes of each condition."""
 
     def __init__(self, names: Callable[[str], Sequence[Any]]) -> None:
         self._names = names
@@ -118,21 +121,23 @@ class _Possible(Evaluator):
 
 
 def fill_properties(text: str, values: Any) -> Iterator[str]:
-    """A scope's text with a value in place of each {Property}, once for each of its values.
+    """Fill each {Property} of a scope's text.
 
     Args:
-        text: one of a scope's resources or values.
-        values: a function from the property's name to its values. One that is wholly unknown leaves nothing of the
-            text, and of an ARN only its last part goes into another one.
+        text: a resource or condition value of a scope.
+        values: a function that returns the values of a property by its name.
+    Returns:
+        a text for each combination of values. Values that are completely unknown are left out. If a value is an ARN
+        and only a part of the text, only the ARN's last part is used.
     """
 
-    def parts(name: str) -> set[str]:
+    def find_values(name: str) -> set[str]:
         found = values(name)
         if text == f"{{{name}}}":
             return set(found)
         return {re.split(r"[:/]", value)[-1] if value.startswith("arn:") else value for value in found}
 
-    for candidate in _combine(_PROPERTY, text, lambda name: parts(name) - {UNKNOWN}):
+    for candidate in _combine(_PROPERTY, text, lambda name: find_values(name) - {UNKNOWN}):
         yield re.sub(r"^arn:aws:", "arn:${PARTITION}:", candidate)
 
 
@@ -140,7 +145,7 @@ _PROPERTY = re.compile(r"(?<!\$)\{(\w+)\}")
 
 
 def _combine(pattern: re.Pattern[str], text: str, values: Any) -> Iterator[str]:
-    """A text for each combination of the values of what a pattern finds in it."""
+    """Replace the matches of a pattern, once for each combination of their values."""
     found = list(dict.fromkeys(pattern.findall(text)))
     for chosen in itertools.product(*(sorted(values(name)) for name in found)):
         replaced = dict(zip(found, chosen, strict=True))
