@@ -640,7 +640,7 @@ def test_passrole_by_another_policy_is_found(endpoint: Endpoint) -> None:
         assert verdict == Verdict.UNHEALTHY and "can be handed to" in said
         verdict, said = endpoint.worst("rights")
         assert verdict == Verdict.UNHEALTHY
-        assert "a policy of its own, extra" in said and "role's boundary" in said
+        assert "an unexpected inline policy, extra" in said and "role's boundary" in said
     assert endpoint.worst("rights")[0] == Verdict.OK
 
 

@@ -391,4 +391,4 @@ def test_alerts_arrive_at_the_address(account: Account) -> None:
     (message,) = queues.receive_message(QueueUrl=queue, WaitTimeSeconds=10)["Messages"]
     text = json.loads(message["Body"])["Message"]
     assert "A deployment failed: arn:aws:cloudformation:" in text
-    assert "became ROLLBACK_COMPLETE at 20" in text
+    assert "changed to ROLLBACK_COMPLETE at 20" in text

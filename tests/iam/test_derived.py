@@ -157,7 +157,7 @@ def test_a_removed_resource_tells_what_is_needless(tmp_path: Path) -> None:
             "      PermissionsBoundary: !Ref PermissionsBoundaryArn\n      Policies:\n"
             "        - PolicyName: all\n          PolicyDocument:\n"
             "            Statement: [{Effect: Allow, Action: 'ec2:RunInstances', Resource: '*'}]",
-            "policies/stack-boundary.json does not allow ec2:RunInstances on *, which Other is given",
+            "policies/stack-boundary.json does not allow ec2:RunInstances on *, which Other has",
             id="a right beyond the stack's boundary",
         ),
         pytest.param(

@@ -179,7 +179,8 @@ class Stack:
         ]
         own = [event for event in failures if event.resource != self.name]
         for event in own or failures:
-            return f"{event.resource} ({event.type}): {event.reason or event.status}{self._describe_alarms(event.reason)}"
+            alarms = self._describe_alarms(event.reason)
+            return f"{event.resource} ({event.type}): {event.reason or event.status}{alarms}"
         return None
 
     def _describe_alarms(self, reason: str) -> str:

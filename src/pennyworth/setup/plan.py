@@ -189,14 +189,14 @@ class Plan:
         if stack is None or self._is_outdated(self._settings.region):
             return  # `_deploy` looks once it is up to date
         found = find_drifts(self._account, Settings.of(stack.parameters))
-        changes = tuple(f"put {drift.what} back: {drift.detail}" for drift in found if drift.put_back)
+        changes = tuple(f"put {drift.what} back: {drift.detail}" for drift in found if drift.restore)
         yield Step("the roles and their policies", changes, self._put_back)
 
     def _put_back(self) -> None:
         for drift in find_drifts(self._account, self._settings):
-            if drift.put_back:
+            if drift.restore:
                 with step(f"{drift.what}: put back"):
-                    drift.put_back()
+                    drift.restore()
 
     def _is_outdated(self, region: str) -> bool:
         """Whether a stack was made by another version of the template."""

@@ -151,7 +151,7 @@ def find_roles_outside_boundary(template: Template) -> Iterator[str]:
         ):
             if not allows(boundary, action, resource):
                 yield (
-                    f"policies/stack-boundary.json does not admit {action} on {resource}, which {logical_id} is given"
+                    f"policies/stack-boundary.json does not allow {action} on {resource}, which {logical_id} has"
                 )
 
 
