@@ -1,4 +1,4 @@
-"""CloudFormation's intrinsic functions, worked out as far as somebody knows what names and conditions come to.
+"""Evaluate CloudFormation's intrinsic functions, as far as names and conditions are known.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html
 """
@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 NOTHING = object()
-"""What AWS::NoValue comes to: a property or an entry that has it is left out."""
+"""The value of AWS::NoValue. A property or list item with this value is removed."""
 
 _VARIABLE = re.compile(r"\$\{([^!}][^}]*)\}")
 _LITERAL = re.compile(r"\$\{!([^}]*)\}")
@@ -20,17 +20,17 @@ _LITERAL = re.compile(r"\$\{!([^}]*)\}")
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """In the place of a value that only a deployment tells."""
+    """Stands for a value that is known only after a deployment."""
 
     expression: Any
-    """The intrinsic function that would have made it."""
+    """The intrinsic function that returns the value."""
 
 
 class Evaluator(ABC):
-    """Works values out. Who derives from it says what is known.
+    """Evaluates values. Subclasses define what is known.
 
-    A value may come to several things, one for each branch of a condition that nobody can decide and for each thing
-    that a name may stand for: its alternatives.
+    A value may have several alternatives: one for each branch of an undecided condition, and for each value that a name
+    may have.
     """
 
     conditions: Mapping[str, Any] = MappingProxyType({})
@@ -40,27 +40,29 @@ class Evaluator(ABC):
 
     @abstractmethod
     def look_up(self, name: str) -> Sequence[Any] | None:
-        """What a name may come to: a parameter, a pseudo parameter, a resource, or an attribute as Resource.Name.
+        """Look up a name.
 
+        Args:
+            name: a parameter, a pseudo parameter, a resource, or an attribute in the form Resource.Attribute.
         Returns:
-            the alternatives; None where nobody knows.
+            the alternatives; None if they are unknown.
         """
 
     def list_outcomes(self, condition: Any) -> Sequence[bool]:
-        """How a condition may come out; empty where nobody knows and nobody wants both."""
+        """List the possible outcomes of a condition; empty if Fn::If should be unknown."""
         return (self.holds(condition),)
 
     def render_unknown(self, function: str, given: Any) -> Any:
-        """What stands for a value that can't be worked out."""
+        """Return what stands for a value that can't be evaluated."""
         return Unknown({function: given})
 
     def evaluate(self, value: Any) -> Any:
-        """What a value comes to, where it has one alternative."""
+        """Evaluate a value that has only one alternative."""
         (found,) = self.list_alternatives(value)
         return found
 
     def list_alternatives(self, value: Any) -> list[Any]:
-        """All that a value may come to."""
+        """List all alternatives of a value."""
         if isinstance(value, list):
             return [
                 [one for one in chosen if one is not NOTHING]
@@ -80,7 +82,7 @@ class Evaluator(ABC):
         ]
 
     def holds(self, condition: Any) -> bool:
-        """Whether a condition, by its name or written out, holds."""
+        """Evaluate a condition, given by name or as an expression."""
         if isinstance(condition, str):
             return self.holds(self.conditions[condition])
         ((name, given),) = condition.items()

@@ -1,4 +1,4 @@
-"""A stack's events as they happen, a line each: what a person wants to see who waits for a deployment."""
+"""Print a stack's events while a deployment runs, one line each."""
 
 import time
 
@@ -12,26 +12,26 @@ _ENDED = ("_COMPLETE", "_FAILED")
 
 
 class Progress:
-    """What has happened to a stack since a moment."""
+    """A stack's events since the start of a deployment."""
 
     def __init__(self, stack: Stack, marker: str | None) -> None:
         """
         Args:
             stack: the stack; it need not exist yet.
-            marker: the last event that is no news, of `Stack.fetch_last_event`.
+            marker: the last event before the deployment, from `Stack.fetch_last_event`.
         """
         self.events: list[Event] = []
-        """All that has been told, oldest first."""
+        """All printed events, oldest first."""
         self._stack = stack
         self._marker = marker
         self._began = self._told = time.monotonic()
 
     def look(self) -> None:
-        """Tell what is new; after a while of silence, what goes on."""
+        """Print new events. If there are none for a while, print what the deployment is waiting for."""
         try:
             news = self._stack.fetch_events_since(self._marker)
         except (ClientError, BotoCoreError):
-            return  # throttled, or away for a moment: the deployment goes on, and the next look sees it all
+            return  # a temporary failure: the next call prints these events
         for event in news:
             self._tell(event)
         if news:
@@ -53,8 +53,12 @@ class Progress:
         last = {event.resource: event for event in self.events if event.resource != self._stack.name}
         busy = [name for name, event in last.items() if not event.status.endswith(_ENDED)]
         if busy:
-            return f"waits for {', '.join(busy)}"
-        return "waits for CloudFormation" if self.events else "sam uploads the package and makes a change set"
+            return f"waiting for {', '.join(busy)}"
+        return (
+            "waiting for CloudFormation"
+            if self.events
+            else "sam is uploading the package and creating a change set"
+        )
 
     def _say(self, text: str) -> None:
         self._told = time.monotonic()
