@@ -141,7 +141,7 @@ def test_a_rotated_key_works_beside_the_new_one_until_a_date(environ: dict[str, 
     ("words", "said"),
     [
         (["rotate", "nobody"], "There is no key LITELLM_API_KEYS/nobody"),
-        (["rotate", "bob", "--until", "2020-01-01"], "2020-01-01 is over"),
+        (["rotate", "bob", "--until", "2020-01-01"], "2020-01-01 is in the past"),
     ],
 )
 def test_what_can_not_be_rotated(environ: dict[str, str], words: list[str], said: str) -> None:
@@ -154,11 +154,11 @@ def test_what_can_not_be_rotated(environ: dict[str, str], words: list[str], said
     ("words", "given", "said"),
     [
         (["set", "OPENAI_API_KEY"], " \n", "OPENAI_API_KEY is empty"),
-        (["set", "not a name"], "value", "is no name"),
-        (["set", "AWS_ACCESS_KEY_ID"], "AKIA", "the function's own"),
+        (["set", "not a name"], "value", "is not the name"),
+        (["set", "AWS_ACCESS_KEY_ID"], "AKIA", "is reserved"),
         (["set", "A", "--file", "/nowhere"], "", "No such file"),
         (["remove", "NOWHERE"], "", "There is no such credential"),
-        (["remove", "--api-key", "0000"], "", "No API keys end so"),
+        (["remove", "--api-key", "0000"], "", "No API keys end with that"),
         (["remove"], "", "one of the arguments"),
     ],
 )
@@ -207,9 +207,9 @@ def test_a_key_that_is_not_told_apart_stays(credentials: Credentials) -> None:
 
 def test_a_label_names_one_key(credentials: Credentials) -> None:
     name, key = credentials.create_key("phone")
-    with pytest.raises(CredentialsFailed, match="there already"):
+    with pytest.raises(CredentialsFailed, match="already exists"):
         credentials.create_key("phone")
-    with pytest.raises(CredentialsFailed, match="no name"):
+    with pytest.raises(CredentialsFailed, match="not the name"):
         credentials.create_key("../other")
     assert values(credentials) == {name: key}
 

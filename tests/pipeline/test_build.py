@@ -209,7 +209,7 @@ def test_without_a_python_of_that_version_there_is_a_notice_and_no_bytecode(
 ) -> None:
     assert interpreter("3.99") is None  # nobody has it
     target = Target("3.99", "arm64")
-    with pytest.raises(BuildFailed, match=r"can't be had for Python 3\.99, arm64, linux"):
+    with pytest.raises(BuildFailed, match=r"can't be installed for Python 3\.99, arm64, linux"):
         # PyYAML has no wheel for it either, which comes after the notice
         build(tmp_path / "package", target, Configuration(None, False), Choice.NO)
     assert "no Python 3.99 on this machine" in capsys.readouterr().err

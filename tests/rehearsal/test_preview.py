@@ -84,7 +84,7 @@ def test_a_pull_requests_life(aws: LocalAws, repository: Repository) -> None:
     changed = previewed(repository)
     said = comment(repository)
     assert "| `MemorySize` | `1024` | `512` |" in said
-    assert re.search(r"🔓 `FunctionRole` .* may newly call `bedrock:InvokeModel`", said)
+    assert re.search(r"🔓 `FunctionRole` .* may now call `bedrock:InvokeModel`", said)
     assert re.search(r"1,000 requests: \$0\.\d+ → \*\*\$0\.\d+\*\*", said)
     assert "| 🟡&nbsp;changed | `Function` |" in said
     assert "`MemorySize` | `1024` | `512`" in changed.job.summary

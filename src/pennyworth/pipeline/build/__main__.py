@@ -1,9 +1,9 @@
-"""What `make` runs for `sam build`: the function's package, into a folder.
+"""Build the function's package into a folder. `sam build` runs this through `make`.
 
     python3 -m pennyworth.pipeline.build FOLDER
 
-PENNYWORTH_TARGET_PYTHON, PENNYWORTH_TARGET_ARCHITECTURE and PENNYWORTH_TARGET_SYSTEM say what for (the template's
-defaults); PENNYWORTH_CONFIG names a LiteLLM config file to pack; PENNYWORTH_LITELLM says whether LiteLLM comes along
+PENNYWORTH_TARGET_PYTHON, PENNYWORTH_TARGET_ARCHITECTURE and PENNYWORTH_TARGET_SYSTEM set the target (default: that of
+the template). PENNYWORTH_CONFIG is a LiteLLM config file to include. PENNYWORTH_LITELLM says whether to include LiteLLM
 (auto, yes or no).
 """
 
@@ -20,7 +20,7 @@ from pennyworth.pipeline.build.tools import BuildFailed
 
 
 def main() -> int:
-    """Build as the environment says."""
+    """Build with the settings of the environment."""
     if len(sys.argv) != 2:
         print(__doc__, file=sys.stderr)
         return 2

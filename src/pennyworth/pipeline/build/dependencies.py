@@ -1,6 +1,6 @@
-"""The third-party packages of a function package: installed for the target, trimmed, compiled, and kept.
+"""Install the third-party packages for a target, trim and compile them, and cache the result.
 
-A finished tree is kept by the hash of all that it is made from, so a change of the gateway alone builds quickly.
+The cache key is a hash of all inputs, so a build after a change of the gateway alone is fast.
 """
 
 import hashlib
@@ -20,17 +20,17 @@ _SOURCES = ("bytecode.py", "dependencies.py", "target.py", "trim.py", "trim.toml
 
 
 def install_dependencies(target: Target, lock: str, compiler: Interpreter | None, kept: Path) -> Path:
-    """The folder that holds the packages of a lock as a function needs them.
+    """Install the packages of a lock file, or reuse a cached installation.
 
     Args:
-        target: what they are for.
+        target: the target.
         lock: `gateway` or `litellm`.
-        compiler: what makes the bytecode; without one there is none.
-        kept: the folder for finished trees.
+        compiler: the interpreter that compiles bytecode; None for no bytecode.
+        kept: the cache folder.
     Returns:
-        the kept tree, to be copied, never written to.
+        the folder in the cache. Copy it; do not change it.
     Raises:
-        BuildFailed: a package can't be had, or the list of what to leave out does not fit it.
+        BuildFailed: a package can't be installed, or trim.toml does not match the packages.
     """
     tree = (
         kept / f"{lock}-{target.python}-{target.architecture}-{target.system}-{_compute_key(lock, compiler)}"
@@ -50,7 +50,7 @@ def install_dependencies(target: Target, lock: str, compiler: Interpreter | None
 
 
 def measure_size(root: Path) -> str:
-    """A folder's size as text, of the files' bytes as Lambda counts them."""
+    """Measure the size of a folder's files, as Lambda counts it, and return it as text."""
     return f"{sum(path.stat().st_size for path in root.rglob('*') if path.is_file()) / 2**20:.1f} MiB"
 
 
@@ -79,12 +79,12 @@ def _install(root: Path, target: Target, lock: str, compiler: Interpreter | None
                 "-r",
                 requirements,
             ],
-            f"The packages of requirements/{lock}.txt can't be had for {target}. Behind a proxy, set HTTPS_PROXY;"
-            " with a package index of your own, UV_DEFAULT_INDEX.",
+            f"The packages of requirements/{lock}.txt can't be installed for {target}. Behind a proxy, set HTTPS_PROXY;"
+            " with your own package index, set UV_DEFAULT_INDEX.",
             clean_environ(),
         )
         detail(measure_size(root))
-    with step("leaving out what the function never uses") as detail:
+    with step("removing unused files") as detail:
         trim(root, read_entries(lock))
         detail(measure_size(root))
     if compiler:

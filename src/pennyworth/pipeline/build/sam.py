@@ -1,4 +1,4 @@
-"""`sam build`, run as anybody would run it, for a target and with everything it writes in the project's folder."""
+"""Run `sam build` for a target, with all its files in the project's folder."""
 
 import hashlib
 import os
@@ -17,23 +17,23 @@ from pennyworth.pipeline.build.target import TEMPLATE, Target
 from pennyworth.pipeline.build.tools import BuildFailed
 
 FUNCTION = "Function"
-"""The template's name of the function; its package is the folder of that name beside the built template."""
+"""The function's logical ID. Its package is the folder of that name beside the built template."""
 
 _OURS = ("  · ", "  ✓ ", "  ✗ ", "  ! ")
 
 
 def sam_build(target: Target, *, config: Path | None, litellm: bool | None, out: Path) -> Path:
-    """Build the function with `sam build`. Nothing is done where nothing has changed since the last time.
+    """Build the function with `sam build`, unless nothing has changed since the last build.
 
     Args:
-        target: what the package is for; deploy it with `target.parameters()`.
-        config: a LiteLLM config file to pack.
-        litellm: whether the package holds LiteLLM; None for what the configuration asks for.
-        out: a folder of its own for the build and what sam keeps beside it.
+        target: the package's target. Deploy it with `target.parameters()`.
+        config: a LiteLLM config file to include.
+        litellm: whether to include LiteLLM; None to decide by the configuration.
+        out: an own folder for the build and sam's other files.
     Returns:
         the built template's path.
     Raises:
-        BuildFailed: the build's own words say why.
+        BuildFailed: the build failed; the message contains its output.
     """
     out = out.resolve()
     choice = Choice.AUTO if litellm is None else Choice.YES if litellm else Choice.NO
@@ -78,11 +78,11 @@ def _build_command(target: Target, folder: Path) -> list[str | Path]:
 
 
 def _follow_output(child: Child) -> Iterator[str]:
-    """What a program writes, line by line, while it runs."""
+    """Yield a running program's output, line by line."""
     with child.log.open(encoding="utf-8", errors="replace") as log:
         rest = ""
         while True:
-            over = not child.running()  # asked before the last reading, so that nothing is missed
+            over = not child.running()  # checked before the last read, so that no output is missed
             *lines, rest = (rest + log.read()).split("\n")
             yield from lines
             if over:
@@ -91,7 +91,7 @@ def _follow_output(child: Child) -> Iterator[str]:
 
 
 def _compute_key(target: Target, config: Path | None, choice: Choice, provider: str) -> str:
-    """A hash of all that a build is made from."""
+    """Compute a hash of all inputs of a build."""
     digest = hashlib.sha256(f"{target} {choice} {provider} {interpreter(target.python)}".encode())
     folders = (SOURCES / "pennyworth" / "gateway", Path(__file__).parent)
     sources = [

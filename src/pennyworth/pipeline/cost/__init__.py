@@ -1,6 +1,6 @@
-"""What the stack costs at its settings, by AWS's list prices: at rest, and in use.
+"""Estimate what the stack costs at AWS's list prices: when idle, and for requests.
 
-The tokens are between the endpoint's owner and the provider: they are not in here.
+The estimate does not contain the provider's charges for tokens.
 """
 
 from pennyworth.pipeline.cost.estimate import TYPICAL, Estimate, Item, Request, estimate

@@ -1,4 +1,4 @@
-"""An estimate for a job's summary or a pull request's comment."""
+"""Render an estimate for a job summary or a comment."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,11 +11,13 @@ _FREE = " ¹"
 
 
 def as_markdown(before: Estimate, after: Estimate | None = None) -> str:
-    """A table of what a stack costs, or of what it costs before and after a change.
+    """Render a table of what a stack costs, or what it costs before and after a change.
 
     Args:
-        before: at its settings now.
-        after: at those that it is about to get.
+        before: the estimate for the current settings.
+        after: the estimate for the new settings, to compare.
+    Returns:
+        Markdown.
     """
     now = after or before
     compared = [before] if after is None or _is_same(before, after) else [before, now]
@@ -28,23 +30,23 @@ def as_markdown(before: Estimate, after: Estimate | None = None) -> str:
     )
     request = now.request
     rows = [
-        _render_total("**At rest, a month**", [one.month for one in compared]),
+        _render_total("**Idle, per month**", [one.month for one in compared]),
         *_render_items([one.at_rest for one in compared]),
         _render_total("**1,000 requests**", [one.thousand for one in compared]),
         *_render_items([one.in_use for one in compared]),
     ]
     settings = " → ".join(dict.fromkeys(one.settings for one in compared))
     said = [
-        f"{settings}. A request is taken to stream {request.answer_bytes / 1000:,.0f} KB"
-        f" in {request.seconds:g} seconds. Lambda's free tier covers {now.free_requests:,} of them a month,"
-        f" worth {format_usd(now.free_usd)}. Your provider's tokens are not in here.",
+        f"{settings}. Assumes that a request streams {request.answer_bytes / 1000:,.0f} KB"
+        f" in {request.seconds:g} seconds. Lambda's free tier covers {now.free_requests:,} requests per month,"
+        f" worth {format_usd(now.free_usd)}. Your provider's charges for tokens are not included.",
         f"_{_describe_prices(now)}{_render_footnote(compared)}_",
     ]
     return "\n\n".join([actions.table(head, rows), *said])
 
 
 def format_usd(amount: float) -> str:
-    """An amount as people write it: to the cent, a small one to two figures, a speck as ~$0."""
+    """Format an amount: to the cent, small ones to two significant digits, tiny ones as ~$0."""
     size = abs(amount)
     if not amount:
         return "$0"
@@ -57,16 +59,16 @@ def format_usd(amount: float) -> str:
 
 def _describe_prices(estimate: Estimate) -> str:
     whose = (
-        f"List prices of {estimate.region}, because the stack's region is not in the table"
+        f"List prices of {estimate.region}, because those of the stack's region are unknown"
         if estimate.home_prices
         else "List prices of the stack's region"
     )
-    return f"{whose}, first tier, without tax, by a table of {estimate.read:%-d %B %Y}."
+    return f"{whose}, first tier, without tax, as of {estimate.read:%-d %B %Y}."
 
 
 def _render_footnote(compared: Sequence[Estimate]) -> str:
     if any(item.free for one in compared for item in one.at_rest):
-        return f"{_FREE} Not counted: within what every account has for nothing, unless its other stacks use that up."
+        return f"{_FREE} Not counted: covered by the account's free tier, unless its other stacks use it up."
     return ""
 
 

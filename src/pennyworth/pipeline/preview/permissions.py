@@ -1,4 +1,4 @@
-"""Who may do what in AWS by a template's policies, and what another template changes in that."""
+"""Compare the permissions that the policies of two templates grant."""
 
 import json
 from collections import defaultdict
@@ -17,7 +17,7 @@ _CALL = "call"
 _ALL = "*"
 
 _POWERFUL = frozenset({"iam", "sts", "organizations", "kms", "secretsmanager", "cloudformation"})
-"""Services of which `SERVICE:*` is a way to more."""
+"""Services for which `SERVICE:*` allows privilege escalation."""
 _TAKES = "sts:AssumeRole"
 _SERVICES = (".amazonaws.com", ".amazonaws.com.cn")
 _ESCALATING = frozenset(
@@ -39,43 +39,45 @@ _ESCALATING = frozenset(
 
 @dataclass(frozen=True, slots=True, order=True)
 class Grant:
-    """One action on one resource that a policy's statement allows somebody, or denies."""
+    """An action on a resource that a statement allows or denies to someone."""
 
     who: str
-    """A role's logical id, or a principal such as a service's."""
+    """A role's logical ID, or a principal such as a service."""
     denies: bool
     action: str
     resource: str
     condition: str
-    """As JSON; empty where there is none."""
+    """JSON; empty if there is no condition."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What somebody may do newly, or no longer."""
+    """Permissions that someone gains or loses."""
 
     who: str = field(metadata=NAMES)
     runs: tuple[str, ...] = field(metadata=PUBLIC)
-    """The logical ids of the functions that run as this role."""
+    """The logical IDs of the functions with this role."""
     gained: bool
-    """Whether the policies have newly come to say it, or have ceased to."""
+    """Whether the statement is new. If False, it was removed."""
     denies: bool
     actions: tuple[str, ...]
     resources: tuple[str, ...]
     condition: str
     alarming: bool
-    """Whether a reviewer should look twice."""
+    """Whether a reviewer should take a close look."""
 
 
 def compare_permissions(before: EvaluatedTemplate | None, after: EvaluatedTemplate) -> list[Change]:
-    """What one template's policies say that another's did not, and the other way round.
+    """Compare the permissions that two templates grant.
 
-    Statements are compared action by action and resource by resource, so that one that is merely written otherwise is
-    no change.
+    Statements are compared by single actions and resources, so a statement that is only written differently is not a
+    change.
 
     Args:
-        before: the deployed template; None where nothing is deployed.
-        after: the one to come.
+        before: the deployed template; None if nothing is deployed.
+        after: the new template.
+    Returns:
+        the changes, those that need a close look first.
     """
     had = set(list_grants(before)) if before else set()
     has = set(list_grants(after))
@@ -91,7 +93,13 @@ def compare_permissions(before: EvaluatedTemplate | None, after: EvaluatedTempla
 
 
 def list_grants(evaluated: EvaluatedTemplate) -> Iterator[Grant]:
-    """Everything that a template's policies say."""
+    """List the permissions that a template's policies grant or deny.
+
+    Args:
+        evaluated: the template.
+    Returns:
+        one entry for each combination of principal, action and resource.
+    """
     for name, resource in evaluated.resources.items():
         if source := _SOURCES.get(resource["Type"]):
             yield from source(name, resource["Properties"])
@@ -158,7 +166,7 @@ _SOURCES: dict[str, Callable[[str, Properties], Iterator[Grant]]] = {
 
 
 def _list_statement_grants(statement: Properties, who: str) -> Iterator[Grant]:
-    """What a statement says of its holder."""
+    """List the grants of a statement in a role's or user's policy."""
     resources = as_list(statement.get("Resource")) or [
         f"everything but {', '.join(map(str, as_list(statement.get('NotResource'))))}"
     ]
@@ -166,7 +174,7 @@ def _list_statement_grants(statement: Properties, who: str) -> Iterator[Grant]:
 
 
 def _list_principal_grants(statement: Properties, resource: str) -> Iterator[Grant]:
-    """What a statement in a resource's own policy says of those whom it names."""
+    """List the grants of a statement in a resource policy, to the principals it names."""
     resources = [str(found) for found in as_list(statement.get("Resource")) if found != _ALL] or [resource]
     given = statement.get("Principal", {})
     named = given if isinstance(given, Mapping) else {"": given}
@@ -190,7 +198,7 @@ def _list_grants_for(statement: Properties, who: str, resources: Iterable[str]) 
 
 
 def _group(found: Iterable[Grant], *, gained: bool) -> Iterator[Change]:
-    """Grants that differ in their action alone, and then those that differ in their resource alone, as one."""
+    """Group grants that differ only in the action, and then those that differ only in the resource."""
     actions: defaultdict[tuple[str, bool, str, str], set[str]] = defaultdict(set)
     for grant in found:
         actions[grant.who, grant.denies, grant.condition, grant.resource].add(grant.action)
@@ -198,7 +206,7 @@ def _group(found: Iterable[Grant], *, gained: bool) -> Iterator[Change]:
     for (who, denies, condition, resource), called in actions.items():
         resources[who, denies, condition, tuple(sorted(called))].add(resource)
     for (who, denies, condition, names), places in resources.items():
-        more = gained != denies  # a permission that comes, or a prohibition that goes
+        more = gained != denies  # a new Allow, or a removed Deny
         alarming = more and (
             denies
             or who == _ALL
@@ -217,7 +225,7 @@ def _is_alarming(action: str) -> bool:
 
 
 def _is_on_everything(actions: Iterable[str], resources: Iterable[str]) -> bool:
-    """Whether all of a service is allowed on every resource."""
+    """Check whether all actions of a service are allowed on every resource."""
     return _ALL in resources and any(action.endswith(":*") for action in actions)
 
 
@@ -226,7 +234,7 @@ def _list_statements(document: Any) -> list[Properties]:
 
 
 def _strip_reference(value: Any) -> str:
-    """A resource of the template's by its logical id, anything else as it is."""
+    """Replace a reference to a resource of the template with its logical ID."""
     text = str(value)
     if text.startswith("${") and text.endswith("}"):
         return text[2:-1].removesuffix(".Arn")

@@ -1,4 +1,4 @@
-"""A preview for a pull request's comment and for a job's summary."""
+"""Render a preview for a pull request's comment and a job summary."""
 
 import json
 import re
@@ -16,7 +16,7 @@ from pennyworth.pipeline.preview.preview import Preview, State
 _SHOWN = 60  # characters of a property's value
 _ROWS = 200
 _WORDS = {"Code": "its package"}
-"""Properties whose values tell a reader nothing."""
+"""Properties whose values are of no use to readers."""
 _CAP = re.compile(r"whatever the boundary (.*) does not allow")
 _TAKES = ("sts:AssumeRole",)
 _KINDS = {
@@ -26,15 +26,21 @@ _KINDS = {
     "changed": "🟡",
     "perhaps changed": "🟡",
     "added": "🟢",
-    "taken over": "🔵",
-    "let go": "⚪",
+    "imported": "🔵",
+    "detached": "⚪",
 }
-"""What can happen to a resource, and its mark, the gravest first."""
-_PLAIN = {"Add": "added", "Modify": "changed", "Remove": "removed", "Import": "taken over"}
+"""What can happen to a resource, with a symbol, most serious first."""
+_PLAIN = {"Add": "added", "Modify": "changed", "Remove": "removed", "Import": "imported"}
 
 
 def as_markdown(preview: Preview) -> str:
-    """All of it. Secrets must have been masked before."""
+    """Render a preview as Markdown.
+
+    Args:
+        preview: the preview, with secrets masked.
+    Returns:
+        Markdown.
+    """
     parts = [f"{_render_verdict(preview)}", *_render_alerts(preview)]
     if preview.settings:
         parts.append(_render_settings(preview.settings))
@@ -46,7 +52,13 @@ def as_markdown(preview: Preview) -> str:
 
 
 def as_json(preview: Preview) -> str:
-    """All of it, for programs."""
+    """Render a preview as JSON, for programs.
+
+    Args:
+        preview: the preview.
+    Returns:
+        JSON.
+    """
     document = asdict(preview) | {"headline": render_headline(preview)}
     for change, told in zip(preview.resources, document["resources"], strict=True):
         told |= {"lost": change.lost, "noticed": change.noticed}
@@ -54,9 +66,15 @@ def as_json(preview: Preview) -> str:
 
 
 def render_headline(preview: Preview) -> str:
-    """The result in a few words."""
+    """Render the result in a few words.
+
+    Args:
+        preview: the preview.
+    Returns:
+        plain text.
+    """
     if preview.state is State.BLOCKED:
-        return "the stack takes no deployment now"
+        return "the stack can't be deployed now"
     if preview.nothing:
         return "nothing would change"
     return _count_kinds(preview.resources) or "settings only"
@@ -65,22 +83,20 @@ def render_headline(preview: Preview) -> str:
 def _render_verdict(preview: Preview) -> str:
     if preview.state is State.FIRST:
         return (
-            f"There is no such stack yet: this would be its first deployment, and make **{len(preview.resources)}"
-            " resources**. CloudFormation was not asked, because that would leave an empty stack behind."
+            f"The stack does not exist yet. Its first deployment would create **{len(preview.resources)}"
+            " resources**. There is no change set, because creating one would leave an empty stack."
         )
     if preview.state is State.BLOCKED:
         busy = preview.status.endswith("_IN_PROGRESS")
         advice = (
-            "Another operation is at work on it: run this again after its end."
+            "Another operation is in progress. Wait for it to finish, then run this again."
             if busy
-            else "Before anything can be deployed, see to it in the CloudFormation console."
+            else "Repair it in the CloudFormation console first."
         )
-        return f"⛔ **The stack is in {preview.status}** and takes no deployment. {advice}"
+        return f"⛔ **The stack is in {preview.status}** and can't be deployed. {advice}"
     if preview.nothing:
-        return (
-            "✅ **Nothing would change**: neither resources, nor settings, nor permissions, nor the package."
-        )
-    return f"A deployment would change this: **{_count_kinds(preview.resources) or 'settings only'}**."
+        return "✅ **Nothing would change**: no resources, settings or permissions, and not the package."
+    return f"A deployment would make these changes: **{_count_kinds(preview.resources) or 'settings only'}**."
 
 
 def _count_kinds(resources: Sequence[ResourceChange]) -> str:
@@ -92,12 +108,12 @@ def _find_kind(change: ResourceChange) -> str:
     if change.action == "Modify" and change.goes:
         return "replaced" if change.certain else "perhaps replaced"
     if change.action == "Remove" and change.kept:
-        return "let go"
+        return "detached"
     return _PLAIN.get(change.action, "perhaps changed")
 
 
 def _render_alerts(preview: Preview) -> list[str]:
-    """What nobody may miss, as GitHub's boxes."""
+    """Render warnings as GitHub alerts."""
     boxes = []
     if lost := [change for change in preview.resources if change.lost]:
         boxes.append(_render_alert("CAUTION", "**Data would be lost**", map(_describe_loss, lost)))
@@ -108,7 +124,7 @@ def _render_alerts(preview: Preview) -> list[str]:
     if noticed:
         said = [f"`{change.resource}` {_describe_removal(change)}: {change.noticed}." for change in noticed]
         boxes.append(_render_alert("WARNING", "**Callers would notice**", said))
-    # an old one that is kept is how versions come and go
+    # replaced and kept is normal for the function's versions
     if replaced := [change for change in replaced if change.action == "Modify" and not change.kept]:
         names = ", ".join(
             f"`{change.resource}`{'' if change.certain else ' (perhaps)'}" for change in replaced
@@ -116,15 +132,17 @@ def _render_alerts(preview: Preview) -> list[str]:
         boxes.append(
             _render_alert(
                 "IMPORTANT",
-                "**Replaced by new ones**",
-                [f"{names}. Each new one is made first, then the old one goes."],
+                "**Resources would be replaced**",
+                [f"{names}. Each new resource is created before the old one is deleted."],
             )
         )
     return boxes
 
 
 def _describe_loss(change: ResourceChange) -> str:
-    return f"`{change.resource}` ({change.type}) {_describe_removal(change)}: **{change.lost}** would be gone with it."
+    return (
+        f"`{change.resource}` ({change.type}) {_describe_removal(change)}: **{change.lost}** would be lost."
+    )
 
 
 def _describe_removal(change: ResourceChange) -> str:
@@ -139,7 +157,7 @@ def _render_alert(kind: str, title: str, lines: Iterable[str]) -> str:
 
 def _render_settings(changed: Sequence[Setting]) -> str:
     rows = [(f"`{one.name}`", _render_value(one.before), _render_value(one.after)) for one in changed]
-    return f"#### Settings\n\n{actions.table(('parameter', 'now', 'then'), rows)}"
+    return f"#### Settings\n\n{actions.table(('parameter', 'before', 'after'), rows)}"
 
 
 def _render_resources(preview: Preview) -> str:
@@ -163,7 +181,7 @@ def _render_action(change: ResourceChange) -> str:
     word = kind.replace(" ", "&nbsp;")
     mark = f"{_KINDS[kind]}&nbsp;{f'**{word}**' if change.goes and not change.kept else word}"
     if change.goes and change.kept:
-        mark += ", but kept" if change.action == "Remove" else ", the old one kept"
+        mark += ", but kept" if change.action == "Remove" else ", old one kept"
     return f"{mark}&nbsp;⚠️" if change.lost else mark
 
 
@@ -197,25 +215,25 @@ def _render_value(value: str | None) -> str:
 def _render_permissions(preview: Preview) -> str:
     changes = preview.permissions
     if not changes:
-        return "" if preview.nothing else "#### Permissions\n\nNobody may do more or less than now."
-    newly = "" if preview.state is State.FIRST else "newly "
-    lines = [f"- {_render_permission(change, newly)}" for change in changes]
+        return "" if preview.nothing else "#### Permissions\n\nNo permissions change."
+    now = "" if preview.state is State.FIRST else "now "
+    lines = [f"- {_render_permission(change, now)}" for change in changes]
     said = "\n".join(lines)
     if preview.state is State.FIRST:
-        return f"<details><summary>Who would be allowed what ({len(lines)})</summary>\n\n{said}\n\n</details>"
+        return f"<details><summary>The {len(lines)} permissions</summary>\n\n{said}\n\n</details>"
     return f"#### Permissions\n\n{said}"
 
 
-def _render_permission(change: Change, newly: str) -> str:
+def _render_permission(change: Change, now: str) -> str:
     who = f"`{_escape_code(change.who)}`" if change.who != "*" else "**everybody**"
     if change.runs:
-        who += f" (as which {_join_words(f'`{name}`' for name in change.runs)} runs)"
-    when = newly if change.gained else "no longer "
+        who += f" (the role of {_join_words(f'`{name}`' for name in change.runs)})"
+    when = now if change.gained else "no longer "
     if cap := _CAP.fullmatch(change.actions[0]):
         return f"{_choose_sign(change)} {who} is {when}capped by `{_escape_code(cap[1])}`"
     resources = _join_words(map(_render_term, change.resources)) if any(change.resources) else ""
     if change.actions == _TAKES and not change.denies:
-        what = f"may {when}take the role {resources}"
+        what = f"may {when}assume the role {resources}"
     else:
         verb = f"is {when}denied" if change.denies else f"may {when}{_choose_verb(change)}"
         what = f"{verb} {_join_words(map(_render_term, change.actions))}{f' on {resources}' if resources else ''}"
@@ -233,7 +251,7 @@ def _choose_sign(change: Change) -> str:
 
 
 def _render_term(text: str) -> str:
-    """An action or a resource; what is said in words stays words."""
+    """Render an action or a resource. Only its technical part is formatted as code."""
     if text == "*":
         return "**everything**"
     found = re.match(
@@ -247,13 +265,13 @@ def _render_term(text: str) -> str:
 
 
 def _strip_reference(text: str) -> str:
-    """A resource of the template's own, alone, by its name."""
+    """Replace a reference to a resource of the template with its logical ID."""
     found = re.fullmatch(r"\$\{([\w.:]+?)(\.Arn)?\}", text)
     return found[1] if found else text
 
 
 def _escape_code(text: str) -> str:
-    """What goes between backticks, which end at the first one."""
+    """Make text fit between backticks."""
     return " ".join(text.replace("`", "'").split())
 
 
@@ -265,12 +283,12 @@ def _join_words(parts: Iterable[str]) -> str:
 def _render_cost(preview: Preview) -> str:
     before, after = preview.cost_before, preview.cost_after
     table = cost.as_markdown(before, after) if before else cost.as_markdown(after)
-    return f"#### Cost\n\n{_render_totals(preview)}\n\n<details><summary>In detail</summary>\n\n{table}\n\n</details>"
+    return f"#### Cost\n\n{_render_totals(preview)}\n\n<details><summary>Details</summary>\n\n{table}\n\n</details>"
 
 
 def _render_totals(preview: Preview) -> str:
     rows = []
-    for label, amount in (("at rest, a month", "month"), ("1,000 requests", "thousand")):
+    for label, amount in (("idle, per month", "month"), ("1,000 requests", "thousand")):
         after = getattr(preview.cost_after, amount)
         before = getattr(preview.cost_before, amount) if preview.cost_before else after
         now, then = cost.format_usd(before), cost.format_usd(after)
