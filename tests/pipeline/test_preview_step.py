@@ -160,7 +160,7 @@ def account(aws: LocalAws, tmp_path: Path) -> Iterator[Account]:
 
 def test_before_the_first_deployment_everything_is_listed_and_nothing_left_behind(account: Account) -> None:
     said = account.preview()
-    assert "this would be its first deployment, and make **3 resources**" in said
+    assert "Its first deployment would create **3 resources**" in said
     assert "| `Function` | AWS::Lambda::Function |" in said
     assert "🔓 `Role` (the role of `Function`) may call `logs:PutLogEvents` on `Logs`" in said
     assert "🔓 `lambda.amazonaws.com` may assume the role `Role`" in said

@@ -69,7 +69,7 @@ def untouched(aws: LocalAws) -> Any:
 def test_a_pull_requests_life(aws: LocalAws, repository: Repository) -> None:
     first = previewed(repository)
     assert done(first) == STEPS
-    assert "this would be its first deployment" in comment(repository)
+    assert "Its first deployment would create" in comment(repository)
     with pytest.raises(Exception, match="does not exist"):
         untouched(aws)
 
@@ -152,4 +152,4 @@ def test_another_repository_calls_it_as_its_page_says() -> None:
         repository.write(".github/workflows/preview.yml", caller)
         found = previewed(repository)
         assert "Preview the deployment" in done(found)
-        assert "this would be its first deployment" in comment(repository)
+        assert "Its first deployment would create" in comment(repository)
