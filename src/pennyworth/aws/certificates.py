@@ -138,13 +138,13 @@ def wait_until_issued(account: Account, arn: str, seconds: float, *, report: Cal
         Unprepared: validation failed or did not finish in time.
     """
     deadline = time.monotonic() + seconds
-    told = ""
+    reported = ""
     while True:
         found = account.client("acm").describe_certificate(CertificateArn=arn)["Certificate"]
         status = found["Status"]
-        if status != told:
+        if status != reported:
             report(status)
-            told = status
+            reported = status
         if status == "ISSUED":
             return
         if status != "PENDING_VALIDATION":

@@ -105,7 +105,7 @@ class Stack:
             OperationFailed: the operation did not finish in time.
         """
         began = time.monotonic()
-        told = -_TELL_SECONDS
+        reported = -_TELL_SECONDS
         while (seen := self.describe()) and seen.busy:
             waited = time.monotonic() - began
             if waited > seconds:
@@ -113,12 +113,12 @@ class Stack:
                     f"The stack is in {seen.status}",
                     f"Waited {waited / 60:.0f} min. {_BUSY}",
                 )
-            if waited >= told + _TELL_SECONDS:
+            if waited >= reported + _TELL_SECONDS:
                 say(
                     f"The stack is in {seen.status}: waiting for the operation to finish"
                     f" ({waited:.0f} s of {seconds:.0f} s)"
                 )
-                told = waited
+                reported = waited
             time.sleep(min(_LOOK_SECONDS, max(seconds / 20, 0.1)))
         return seen
 

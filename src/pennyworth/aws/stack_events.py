@@ -24,7 +24,7 @@ class Progress:
         """All printed events, oldest first."""
         self._stack = stack
         self._marker = marker
-        self._began = self._told = time.monotonic()
+        self._began = self._last_output = time.monotonic()
 
     def look(self) -> None:
         """Print new events. If there are none for a while, print what the deployment is waiting for."""
@@ -37,7 +37,7 @@ class Progress:
         if news:
             self._marker = news[-1].id
             self.events += news
-        elif time.monotonic() - self._told > _QUIET_SECONDS:
+        elif time.monotonic() - self._last_output > _QUIET_SECONDS:
             self._say(f"… {self._describe_activity()}")
 
     def _tell(self, event: Event) -> None:
@@ -61,6 +61,6 @@ class Progress:
         )
 
     def _say(self, text: str) -> None:
-        self._told = time.monotonic()
-        minutes, seconds = divmod(int(self._told - self._began), 60)
+        self._last_output = time.monotonic()
+        minutes, seconds = divmod(int(self._last_output - self._began), 60)
         actions.say(f"{minutes:>3}:{seconds:02} {text.rstrip()}")

@@ -66,8 +66,8 @@ class ManagedPolicy:
 
     def fetch_document(self, version: Version) -> Document:
         """Fetch the document of a version."""
-        told = self._iam.get_policy_version(PolicyArn=self.arn, VersionId=version.id)
-        document: Document = told["PolicyVersion"]["Document"]
+        response = self._iam.get_policy_version(PolicyArn=self.arn, VersionId=version.id)
+        document: Document = response["PolicyVersion"]["Document"]
         return document
 
     def fetch_current(self) -> tuple[Version, Document]:

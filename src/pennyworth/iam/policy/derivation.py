@@ -164,12 +164,12 @@ def _build_stack_need(
 ) -> Need:
     """Build a need that applies to everything whose name has the stack's prefix."""
 
-    def filled(text: str) -> set[str]:
+    def fill(text: str) -> set[str]:
         return set(fill_properties(text, lambda _: {_OWN_NAME}))
 
     scope = rules.scopes[name]
-    resources = sorted({resource for text in scope.resources for resource in filled(text)})
-    return Need(action, name, resources, by, why, _fill_condition(scope.condition, filled), roles)
+    resources = sorted({resource for text in scope.resources for resource in fill(text)})
+    return Need(action, name, resources, by, why, _fill_condition(scope.condition, fill), roles)
 
 
 def _list_actions(
@@ -199,15 +199,16 @@ def _shorten(resource: str, scope: Scope) -> str:
     return resource
 
 
-def _fill_condition(condition: Condition, filled: Any) -> Condition:
-    def values(value: Any) -> Any:
+def _fill_condition(condition: Condition, fill: Any) -> Condition:
+    def fill_value(value: Any) -> Any:
         if isinstance(value, list):
-            return sorted({one for text in value for one in filled(text)})
-        (only,) = filled(value)
+            return sorted({one for text in value for one in fill(text)})
+        (only,) = fill(value)
         return only
 
     return {
-        operator: {key: values(value) for key, value in keys.items()} for operator, keys in condition.items()
+        operator: {key: fill_value(value) for key, value in keys.items()}
+        for operator, keys in condition.items()
     }
 
 

@@ -115,9 +115,9 @@ def fetch_changes(
         try:
             cloudformation.get_waiter("change_set_create_complete").wait(**named, WaiterConfig=_WAIT)
         except WaiterError as failure:
-            told = failure.last_response
-            reason = str(told.get("StatusReason", ""))
-            if told.get("Status") == "FAILED" and any(said in reason for said in _NOTHING):
+            response = failure.last_response
+            reason = str(response.get("StatusReason", ""))
+            if response.get("Status") == "FAILED" and any(said in reason for said in _NOTHING):
                 return []
             raise OperationFailed(
                 "CloudFormation can't say what would change",
@@ -162,26 +162,26 @@ def _compute_order(change: ResourceChange) -> tuple[bool, ...]:
     )
 
 
-def _parse_change(told: Mapping[str, Any]) -> ResourceChange:
+def _parse_change(change: Mapping[str, Any]) -> ResourceChange:
     details: dict[str, Detail] = {}
-    for entry in told.get("Details", []):
+    for entry in change.get("Details", []):
         detail = _parse_detail(entry)
         previous = details.get(detail.name)
         # a property may have several causes of change; one certain cause is enough
         if not previous or (detail.certain and not previous.certain):
             details[detail.name] = detail
     return ResourceChange(
-        told["Action"],
-        told["LogicalResourceId"],
-        told["ResourceType"],
-        told.get("Replacement", "False"),
-        told.get("PolicyAction", ""),
+        change["Action"],
+        change["LogicalResourceId"],
+        change["ResourceType"],
+        change.get("Replacement", "False"),
+        change.get("PolicyAction", ""),
         tuple(details.values()),
     )
 
 
-def _parse_detail(told: Mapping[str, Any]) -> Detail:
-    target = told.get("Target", {})
+def _parse_detail(detail: Mapping[str, Any]) -> Detail:
+    target = detail.get("Target", {})
     name = target.get("Name") or target.get("Attribute", "")
     if path := target.get("Path"):
         name = path.strip("/").replace("/", ".").removeprefix("Properties.")
@@ -189,7 +189,7 @@ def _parse_detail(told: Mapping[str, Any]) -> Detail:
         name,
         target.get("BeforeValue"),
         target.get("AfterValue"),
-        told.get("Evaluation", "Static") == "Static" and told.get("ChangeSource") != "Automatic",
+        detail.get("Evaluation", "Static") == "Static" and detail.get("ChangeSource") != "Automatic",
     )
 
 

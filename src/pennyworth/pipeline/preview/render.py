@@ -60,8 +60,8 @@ def as_json(preview: Preview) -> str:
         JSON.
     """
     document = asdict(preview) | {"headline": render_headline(preview)}
-    for change, told in zip(preview.resources, document["resources"], strict=True):
-        told |= {"lost": change.lost, "noticed": change.noticed}
+    for change, entry in zip(preview.resources, document["resources"], strict=True):
+        entry |= {"lost": change.lost, "noticed": change.noticed}
     return json.dumps(document, ensure_ascii=False, indent=1, default=str)
 
 
