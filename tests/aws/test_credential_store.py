@@ -11,7 +11,13 @@ import boto3
 import pytest
 from tests import warm
 
-from pennyworth.aws.credential_store import API_KEYS, Credential, Credentials, CredentialsFailed, from_secrets
+from pennyworth.aws.credential_store import (
+    API_KEYS,
+    Credential,
+    Credentials,
+    CredentialsFailed,
+    parse_secrets,
+)
 from pennyworth.gateway import parameters
 from pennyworth.gateway.aws.client import Client
 from pennyworth.host.environments import clean_environ
@@ -135,7 +141,7 @@ def test_a_rotated_key_works_beside_the_new_one_until_a_date(environ: dict[str, 
     ("words", "said"),
     [
         (["rotate", "nobody"], "There is no key LITELLM_API_KEYS/nobody"),
-        (["rotate", "bob", "--until", "2020-01-01"], "2020-01-01 is over"),
+        (["rotate", "bob", "--until", "2020-01-01"], "2020-01-01 is in the past"),
     ],
 )
 def test_what_can_not_be_rotated(environ: dict[str, str], words: list[str], said: str) -> None:
@@ -148,11 +154,11 @@ def test_what_can_not_be_rotated(environ: dict[str, str], words: list[str], said
     ("words", "given", "said"),
     [
         (["set", "OPENAI_API_KEY"], " \n", "OPENAI_API_KEY is empty"),
-        (["set", "not a name"], "value", "is no name"),
-        (["set", "AWS_ACCESS_KEY_ID"], "AKIA", "the function's own"),
+        (["set", "not a name"], "value", "is not the name"),
+        (["set", "AWS_ACCESS_KEY_ID"], "AKIA", "is reserved"),
         (["set", "A", "--file", "/nowhere"], "", "No such file"),
         (["remove", "NOWHERE"], "", "There is no such credential"),
-        (["remove", "--api-key", "0000"], "", "No API keys end so"),
+        (["remove", "--api-key", "0000"], "", "No API keys end with that"),
         (["remove"], "", "one of the arguments"),
     ],
 )
@@ -201,9 +207,9 @@ def test_a_key_that_is_not_told_apart_stays(credentials: Credentials) -> None:
 
 def test_a_label_names_one_key(credentials: Credentials) -> None:
     name, key = credentials.create_key("phone")
-    with pytest.raises(CredentialsFailed, match="there already"):
+    with pytest.raises(CredentialsFailed, match="already exists"):
         credentials.create_key("phone")
-    with pytest.raises(CredentialsFailed, match="no name"):
+    with pytest.raises(CredentialsFailed, match="not the name"):
         credentials.create_key("../other")
     assert values(credentials) == {name: key}
 
@@ -289,12 +295,12 @@ def test_the_step_names_what_is_missing() -> None:
 
 
 def test_the_secrets_by_name() -> None:
-    assert from_secrets(" a ,b,", PROVIDERS) == {
+    assert parse_secrets(" a ,b,", PROVIDERS) == {
         API_KEYS: "a,b",
         "OPENAI_API_KEY": "sk-openai-0123",
         "ANTHROPIC_API_KEY": "sk-ant-4567",
     }
-    assert from_secrets("", "") == {}
+    assert parse_secrets("", "") == {}
 
 
 @pytest.mark.parametrize(
@@ -303,5 +309,5 @@ def test_the_secrets_by_name() -> None:
 )
 def test_at_most_a_quarter_of_a_value_is_shown(value: str, shown: str) -> None:
     credential = Credential("A", datetime.now(UTC), value)
-    assert credential.endings() == [shown]
+    assert credential.list_endings() == [shown]
     assert value not in repr(credential)

@@ -27,14 +27,14 @@ class Some(Evaluator):
     def look_up(self, name: str) -> Sequence[Any] | None:
         return KNOWN.get(name)
 
-    def outcomes(self, condition: Any) -> Sequence[bool]:
+    def list_outcomes(self, condition: Any) -> Sequence[bool]:
         return self._outcomes
 
 
 class All(Some):
     """Decides conditions by what they say."""
 
-    def outcomes(self, condition: Any) -> Sequence[bool]:
+    def list_outcomes(self, condition: Any) -> Sequence[bool]:
         return (self.holds(condition),)
 
 
@@ -60,7 +60,7 @@ class All(Some):
     ],
 )
 def test_what_is_known_is_worked_out(value: Any, found: Any) -> None:
-    assert All().value(value) == found
+    assert All().evaluate(value) == found
 
 
 @pytest.mark.parametrize(
@@ -78,17 +78,17 @@ def test_what_is_known_is_worked_out(value: Any, found: Any) -> None:
     ],
 )
 def test_what_is_not_known_stands_as_it_is_written(value: Any) -> None:
-    assert Some().value(value) == Unknown(value)
-    assert Some().value({"Beside": "known", "It": value}) == {"Beside": "known", "It": Unknown(value)}
+    assert Some().evaluate(value) == Unknown(value)
+    assert Some().evaluate({"Beside": "known", "It": value}) == {"Beside": "known", "It": Unknown(value)}
 
 
 def test_each_branch_and_each_meaning_of_a_name_is_an_alternative() -> None:
     branch = {"Fn::If": ["Holds", {"Ref": "Either"}, "three"]}
-    assert Some(True, False).alternatives(branch) == ["one", "two", "three"]
-    assert Some(True, False).alternatives({"Fn::Sub": "${Either}/${Either}"}) == ["one/one", "two/two"]
-    assert Some(True, False).alternatives({"Fn::Join": ["", ["<", branch, ">"]]}) == [
+    assert Some(True, False).list_alternatives(branch) == ["one", "two", "three"]
+    assert Some(True, False).list_alternatives({"Fn::Sub": "${Either}/${Either}"}) == ["one/one", "two/two"]
+    assert Some(True, False).list_alternatives({"Fn::Join": ["", ["<", branch, ">"]]}) == [
         "<one>",
         "<two>",
         "<three>",
     ]
-    assert Some(True).alternatives([branch, "end"]) == [["one", "end"], ["two", "end"]]
+    assert Some(True).list_alternatives([branch, "end"]) == [["one", "end"], ["two", "end"]]

@@ -147,7 +147,7 @@ def test_changed_rights_are_named_and_bootstrap_fixes_them(sound: Shell) -> None
     assert "role's boundary: it is not pennyworth-deploy-boundary" in told
     assert any("iam:*" in detail for detail in told)
     assert any("ReadOnlyAccess is attached" in detail for detail in told)
-    assert any("a policy of its own, extra" in detail for detail in told)
+    assert any("an unexpected inline policy, extra" in detail for detail in told)
     assert len(told) == 5
     sound.bootstrap()
     assert verdicts(examined(sound)) == SOUND

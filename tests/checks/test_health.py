@@ -35,7 +35,7 @@ from pennyworth.host.errors import OperationFailed
 from pennyworth.host.places import ROOT
 from pennyworth.host.processes import Child
 from pennyworth.iam import passrole
-from pennyworth.iam.policy.documents import DEPLOY_ROLE, filled
+from pennyworth.iam.policy.documents import DEPLOY_ROLE, render_document
 from pennyworth.local.aws.server import LocalAws
 from pennyworth.local.llm.scripted import Answer, ScriptedUpstream
 from pennyworth.pipeline.steps import health_check
@@ -640,7 +640,7 @@ def test_passrole_by_another_policy_is_found(endpoint: Endpoint) -> None:
         assert verdict == Verdict.UNHEALTHY and "can be handed to" in said
         verdict, said = endpoint.worst("rights")
         assert verdict == Verdict.UNHEALTHY
-        assert "a policy of its own, extra" in said and "role's boundary" in said
+        assert "an unexpected inline policy, extra" in said and "role's boundary" in said
     assert endpoint.worst("rights")[0] == Verdict.OK
 
 
@@ -670,7 +670,7 @@ GOOD_SUBJECTS = ["repo:Octo/pennyworth:ref:refs/heads/main", "repo:Octo@1/pennyw
 
 
 def trust(subjects: list[str], **other: Any) -> dict[str, Any]:
-    document = filled("trust", {"ACCOUNT_ID": "123456789012", "SUBJECTS": subjects})
+    document = render_document("trust", {"ACCOUNT_ID": "123456789012", "SUBJECTS": subjects})
     document["Statement"][0].update(other)
     return document
 

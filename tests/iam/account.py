@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pennyworth.iam.passrole.document import rewritten
+from pennyworth.iam.passrole.document import rewrite
 from pennyworth.iam.passrole.roles import Role as Passed
-from pennyworth.iam.policy.documents import DEPLOY_ROLE, DEPLOYMENT, VIEW_ROLE, filled
+from pennyworth.iam.policy.documents import DEPLOY_ROLE, DEPLOYMENT, VIEW_ROLE, render_document
 
 from .evaluator import Context, Decision, Document, Evaluator
 
@@ -80,7 +80,7 @@ def deployment(values: Mapping[str, str | Sequence[str]] = VALUES, *more: str) -
         values: the account's names.
         more: documents besides, such as first-deployment.
     """
-    return [filled(name, values) for name in (*DEPLOYMENT, *more)]
+    return [render_document(name, values) for name in (*DEPLOYMENT, *more)]
 
 
 def tightened(values: Mapping[str, str | Sequence[str]] = VALUES, *, gradual: bool = False) -> list[Document]:
@@ -93,12 +93,12 @@ def tightened(values: Mapping[str, str | Sequence[str]] = VALUES, *, gradual: bo
     roles = [Passed(FUNCTION_ROLE, (LAMBDA,))]
     roles += [Passed(ROLLOUT_ROLE, (CODEDEPLOY,))] if gradual else []
     first, *others = deployment(values)
-    return [rewritten(first, roles), *others]
+    return [rewrite(first, roles), *others]
 
 
 def view_role(evaluator: Evaluator, values: Mapping[str, str | Sequence[str]] = VALUES) -> Role:
     """The role that only looks."""
-    document = filled("view", values)
+    document = render_document("view", values)
     return Role(VIEW_ROLE_ARN, [document], document, evaluator)
 
 
@@ -115,4 +115,4 @@ def deploy_role(
         identity: other policies than its own, such as it might give itself.
     """
     own = deployment(values) if identity is None else identity
-    return Role(OWN_ROLE, own, filled("deploy-boundary", values), evaluator)
+    return Role(OWN_ROLE, own, render_document("deploy-boundary", values), evaluator)

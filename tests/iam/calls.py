@@ -13,7 +13,7 @@ from typing import Any
 
 from pennyworth.host.environments import environment
 from pennyworth.host.places import ROOT
-from pennyworth.iam.policy.documents import fill
+from pennyworth.iam.policy.documents import fill_placeholders
 
 from .account import Role, arn
 from .evaluator import Decision, Document
@@ -38,11 +38,11 @@ _OF_THE_REGION = {
 _NEEDS = """
 import dataclasses, json, sys
 from pathlib import Path
-from pennyworth.iam.policy.derivation import needs
-from pennyworth.iam.policy.rules import rules
+from pennyworth.iam.policy.derivation import derive_needs
+from pennyworth.iam.policy.rules import read_rules
 from pennyworth.aws.source_template import SourceTemplate
 from pennyworth.iam.policy.template import Template
-found = needs(Template(SourceTemplate.read(Path(sys.argv[1])), rules()), rules())
+found = derive_needs(Template(SourceTemplate.read(Path(sys.argv[1])), read_rules()), read_rules())
 print(json.dumps([dataclasses.asdict(need) for need in found]))
 """
 
@@ -86,8 +86,8 @@ def derived(values: Mapping[str, str | Sequence[str]], role: str = "deploy") -> 
     for need in (one for one in _needs() if role in one["roles"]):
         kind = re.search(r"\((AWS::\w+::\w+)\)$", need["by"])
         request = _request(kind[1] if kind else need["by"], need["action"], need["scope"])
-        facts = {**(BY_TEMPLATE if kind else {}), **fill(request.get("context", {}), values)}
-        for resource in fill(request["resources"], values):
+        facts = {**(BY_TEMPLATE if kind else {}), **fill_placeholders(request.get("context", {}), values)}
+        for resource in fill_placeholders(request["resources"], values):
             agreed = request.get("agreed", False)
             yield Call(need["by"], need["action"], resource, facts, agreed=agreed)
 

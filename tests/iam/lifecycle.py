@@ -18,7 +18,13 @@ from samtranslator.yaml_helper import yaml_parse
 from pennyworth.host.environments import clean_environ
 from pennyworth.host.places import ROOT
 from pennyworth.host.processes import Child
-from pennyworth.iam.policy.documents import DEPLOY_ROLE, DEPLOYMENT, MANAGED_POLICIES, VIEW_ROLE, filled
+from pennyworth.iam.policy.documents import (
+    DEPLOY_ROLE,
+    DEPLOYMENT,
+    MANAGED_POLICIES,
+    VIEW_ROLE,
+    render_document,
+)
 from pennyworth.local.aws.server import LocalAws
 from pennyworth.pipeline.build import FUNCTION, Target
 from tests import warm
@@ -68,12 +74,14 @@ def local_account(**options: Any) -> Iterator[tuple[LocalAws, dict[str, str | Se
         iam = client(aws, "iam")
         iam.create_open_id_connect_provider(Url=f"https://{ISSUER}", ClientIDList=[AUDIENCE])
         policies = {
-            document: iam.create_policy(PolicyName=name, PolicyDocument=json.dumps(filled(document, values)))
+            document: iam.create_policy(
+                PolicyName=name, PolicyDocument=json.dumps(render_document(document, values))
+            )
             for document, name in MANAGED_POLICIES.items()
         }
         iam.create_role(
             RoleName=DEPLOY_ROLE,
-            AssumeRolePolicyDocument=json.dumps(filled("trust", values)),
+            AssumeRolePolicyDocument=json.dumps(render_document("trust", values)),
             PermissionsBoundary=policies["deploy-boundary"]["Policy"]["Arn"],
         )
         for name in (*DEPLOYMENT, "first-deployment"):
@@ -81,7 +89,7 @@ def local_account(**options: Any) -> Iterator[tuple[LocalAws, dict[str, str | Se
         looking = {**values, "SUBJECTS": [SUBJECT, PULL_REQUEST]}
         iam.create_role(
             RoleName=VIEW_ROLE,
-            AssumeRolePolicyDocument=json.dumps(filled("trust", looking)),
+            AssumeRolePolicyDocument=json.dumps(render_document("trust", looking)),
             PermissionsBoundary=policies["view"]["Policy"]["Arn"],
         )
         iam.attach_role_policy(RoleName=VIEW_ROLE, PolicyArn=policies["view"]["Policy"]["Arn"])

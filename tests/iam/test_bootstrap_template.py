@@ -15,7 +15,7 @@ from pennyworth.iam.policy.documents import (
     MANAGED_POLICIES,
     POLICIES,
     VIEW_ROLE,
-    filled,
+    render_document,
 )
 from pennyworth.local.aws.server import ACCOUNT, LocalAws
 
@@ -130,12 +130,14 @@ def test_cfn_lint_finds_nothing_and_it_needs_no_bucket() -> None:
 
 def test_it_makes_what_the_documents_say(account: Account) -> None:
     account.deploy()
-    assert account.role()["AssumeRolePolicyDocument"] == filled("trust", {**VALUES, "SUBJECTS": [MAIN]})
+    assert account.role()["AssumeRolePolicyDocument"] == render_document(
+        "trust", {**VALUES, "SUBJECTS": [MAIN]}
+    )
     boundary = f"arn:aws:iam::{ACCOUNT}:policy/pennyworth-deploy-boundary"
     assert account.role()["PermissionsBoundary"]["PermissionsBoundaryArn"] == boundary
     assert account.attached() == {MANAGED_POLICIES[document] for document in DEPLOYMENT}
     for document in (*DEPLOYMENT, "view", "deploy-boundary", "stack-boundary"):
-        assert account.policy(MANAGED_POLICIES[document]) == filled(document, VALUES)
+        assert account.policy(MANAGED_POLICIES[document]) == render_document(document, VALUES)
     provider = account.iam.get_open_id_connect_provider(OpenIDConnectProviderArn=PROVIDER)
     assert provider["ClientIDList"] == ["sts.amazonaws.com"]
     assert not account.client("events").list_rules()["Rules"]  # no address, no alerts
@@ -150,7 +152,7 @@ def test_it_makes_a_role_that_only_looks(account: Account) -> None:
         for context in ("ref:refs/heads/main", "pull_request")
         for repository in ("Octo-Org/pennyworth", "Octo-Org@11/pennyworth@22")
     ]
-    assert role["AssumeRolePolicyDocument"] == filled("trust", {**VALUES, "SUBJECTS": subjects})
+    assert role["AssumeRolePolicyDocument"] == render_document("trust", {**VALUES, "SUBJECTS": subjects})
     assert account.attached(VIEW_ROLE) == {"pennyworth-view"}
     boundary = f"arn:aws:iam::{ACCOUNT}:policy/pennyworth-view"  # whatever else is attached to it
     assert role["PermissionsBoundary"]["PermissionsBoundaryArn"] == boundary
@@ -172,7 +174,7 @@ def test_the_first_stage_is_attached_and_taken_away_again(account: Account) -> N
     always = {MANAGED_POLICIES[document] for document in DEPLOYMENT}
     account.deploy(FirstDeployment="yes")
     assert account.attached() == always | {"pennyworth-first-deployment"}
-    assert account.policy("pennyworth-first-deployment") == filled("first-deployment", VALUES)
+    assert account.policy("pennyworth-first-deployment") == render_document("first-deployment", VALUES)
     account.deploy()
     assert account.attached() == always
 
@@ -225,7 +227,9 @@ def test_a_provider_that_is_there_already_is_left_alone(account: Account) -> Non
         Url="https://token.actions.githubusercontent.com", ClientIDList=["sts.amazonaws.com"]
     )
     account.deploy(ExistingOidcProviderArn=PROVIDER)
-    assert account.role()["AssumeRolePolicyDocument"] == filled("trust", {**VALUES, "SUBJECTS": [MAIN]})
+    assert account.role()["AssumeRolePolicyDocument"] == render_document(
+        "trust", {**VALUES, "SUBJECTS": [MAIN]}
+    )
     resources = account.stacks.describe_stack_resources(StackName=NAME)["StackResources"]
     assert "AWS::IAM::OIDCProvider" not in {resource["ResourceType"] for resource in resources}
 
@@ -387,4 +391,4 @@ def test_alerts_arrive_at_the_address(account: Account) -> None:
     (message,) = queues.receive_message(QueueUrl=queue, WaitTimeSeconds=10)["Messages"]
     text = json.loads(message["Body"])["Message"]
     assert "A deployment failed: arn:aws:cloudformation:" in text
-    assert "became ROLLBACK_COMPLETE at 20" in text
+    assert "changed to ROLLBACK_COMPLETE at 20" in text

@@ -107,8 +107,8 @@ def test_an_added_resource_tells_what_to_add_and_who_asks(tmp_path: Path) -> Non
     told = policy("--check", "--template", extended(tmp_path, DATA))
     assert told.returncode == 1
     (line,) = [line for line in told.stderr.splitlines() if "dynamodb:CreateTable" in line]
-    assert line.startswith("policies/data.json lacks in Tables: ")
-    assert line.endswith(", for Usage (AWS::DynamoDB::Table)")
+    assert line.startswith("policies/data.json, statement Tables: missing ")
+    assert line.endswith(", needed by Usage (AWS::DynamoDB::Table)")
     assert "deploy-boundary" not in told.stderr  # it has room for data
 
 
@@ -118,8 +118,8 @@ def test_a_removed_resource_tells_what_is_needless(tmp_path: Path) -> None:
     template.write_text(TEMPLATE[:start] + TEMPLATE[end:])
     told = policy("--check", "--template", template)
     assert told.returncode == 1
-    assert "policies/resources.json holds needlessly in Domains: apigateway:DELETE" in told.stderr
-    assert "policies/deployment.json holds needlessly in ApiGatewayOwnRole: iam:Create" in told.stderr
+    assert "policies/resources.json, statement Domains: unneeded apigateway:DELETE" in told.stderr
+    assert "policies/deployment.json, statement ApiGatewayOwnRole: unneeded iam:Create" in told.stderr
 
 
 @pytest.mark.parametrize(
@@ -127,12 +127,12 @@ def test_a_removed_resource_tells_what_is_needless(tmp_path: Path) -> None:
     [
         pytest.param(
             "  Jobs: {Type: AWS::SQS::Queue}",
-            "Jobs (AWS::SQS::Queue): nobody has said where the actions of this type apply",
+            "Jobs (AWS::SQS::Queue): src/pennyworth/iam/policy/scopes.toml has no entry for this type",
             id="a type that nobody knows",
         ),
         pytest.param(
             "  Setting: {Type: AWS::SSM::Parameter, Properties: {Type: String, Value: on}}",
-            "Give it a name that begins with ${AWS::StackName}",
+            "Give the resource a name that begins with ${AWS::StackName}",
             id="a name that only a deployment tells",
         ),
         pytest.param(
@@ -157,12 +157,12 @@ def test_a_removed_resource_tells_what_is_needless(tmp_path: Path) -> None:
             "      PermissionsBoundary: !Ref PermissionsBoundaryArn\n      Policies:\n"
             "        - PolicyName: all\n          PolicyDocument:\n"
             "            Statement: [{Effect: Allow, Action: 'ec2:RunInstances', Resource: '*'}]",
-            "policies/stack-boundary.json does not admit ec2:RunInstances on *, which Other is given",
+            "policies/stack-boundary.json does not allow ec2:RunInstances on *, which Other has",
             id="a right beyond the stack's boundary",
         ),
         pytest.param(
             "  Files:\n    Type: AWS::S3::Bucket\n    Properties: {BucketName: somebody-elses}",
-            "policies/deploy-boundary.json does not admit s3:CreateBucket on arn:${PARTITION}:s3:::somebody-elses",
+            "policies/deploy-boundary.json does not allow s3:CreateBucket on arn:${PARTITION}:s3:::somebody-elses",
             id="a name beyond the deploy role's boundary",
         ),
     ],
@@ -200,10 +200,10 @@ def test_each_need_names_who_asks_and_why() -> None:
 
 STALE = """
 from dataclasses import replace
-from pennyworth.iam.policy.check import stale
-from pennyworth.iam.policy.rules import LeftOut, rules
+from pennyworth.iam.policy.check import find_stale_rules
+from pennyworth.iam.policy.rules import LeftOut, read_rules
 entry = LeftOut("AWS::Lambda::Function", ["lambda:NoSuchAction"], "", unless=["NoSuchProperty"])
-print(*stale(replace(rules(), left_out=[entry])), sep="\\n")
+print(*find_stale_rules(replace(read_rules(), left_out=[entry])), sep="\\n")
 """
 
 
@@ -217,7 +217,7 @@ def test_what_was_left_out_must_still_be_asked_for() -> None:
         env={"PYTHONPATH": str(ROOT / "src")},
     )
     assert told.stdout.splitlines() == [
-        "left_out.toml: no handler of AWS::Lambda::Function asks for lambda:NoSuchAction",
+        "left_out.toml: no handler of AWS::Lambda::Function lists lambda:NoSuchAction",
         "left_out.toml: AWS::Lambda::Function has no property NoSuchProperty",
     ]
 
@@ -242,5 +242,5 @@ def test_write_makes_the_documents_and_their_tables_anew(tmp_path: Path) -> None
         cwd=tmp_path,
         env={"PYTHONPATH": str(tmp_path / "src")},
     )
-    assert told.stdout.splitlines() == ["policies/resources.json is new"]
+    assert told.stdout.splitlines() == ["wrote policies/resources.json"]
     assert {path.name: path.read_text() for path in policies.iterdir()} == before

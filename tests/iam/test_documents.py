@@ -68,7 +68,7 @@ WRITES_ROLES = {
 
 def statements(*names: str) -> Iterator[dict[str, Any]]:
     for name in names:
-        yield from documents.filled(name, VALUES)["Statement"]
+        yield from documents.render_document(name, VALUES)["Statement"]
 
 
 def listed(value: str | list[str]) -> list[str]:
@@ -89,23 +89,25 @@ def test_every_document_has_its_name() -> None:
 def test_every_placeholder_is_known(name: str) -> None:
     text = (documents.POLICIES / f"{name}.json").read_text()
     assert set(re.findall(r"\$\{([^}]+)\}", text)) <= documents.PLACEHOLDERS.keys()
-    assert "${" not in json.dumps(documents.filled(name, VALUES))
+    assert "${" not in json.dumps(documents.render_document(name, VALUES))
 
 
 @pytest.mark.parametrize("name", POLICIES)
 def test_it_fits_into_a_managed_policy(name: str) -> None:
-    characters = documents.characters(documents.filled(name, VALUES))
+    characters = documents.count_characters(documents.render_document(name, VALUES))
     assert characters <= documents.MANAGED_POLICY_CHARACTERS
 
 
 def test_a_list_fills_a_whole_string_and_no_part_of_one() -> None:
     given = {"PASS_ROLE_ARNS": ["one", "other"]}
-    assert documents.fill({"Resource": "${PASS_ROLE_ARNS}"}, given) == {"Resource": ["one", "other"]}
-    assert documents.fill(["first", "${PASS_ROLE_ARNS}"], given) == ["first", "one", "other"]
+    assert documents.fill_placeholders({"Resource": "${PASS_ROLE_ARNS}"}, given) == {
+        "Resource": ["one", "other"]
+    }
+    assert documents.fill_placeholders(["first", "${PASS_ROLE_ARNS}"], given) == ["first", "one", "other"]
     with pytest.raises(ValueError, match="PASS_ROLE_ARNS is a list"):
-        documents.fill("role/${PASS_ROLE_ARNS}", given)
+        documents.fill_placeholders("role/${PASS_ROLE_ARNS}", given)
     with pytest.raises(KeyError, match="ACCOUNT_ID"):
-        documents.fill("${ACCOUNT_ID}", given)
+        documents.fill_placeholders("${ACCOUNT_ID}", given)
 
 
 @pytest.mark.parametrize("name", documents.NAMES)
@@ -181,7 +183,9 @@ def test_one_policy_alone_gets_new_versions(name: str) -> None:
 
 @pytest.mark.parametrize("name", documents.NAMES)
 def test_cfn_lint_knows_every_action(name: str, tmp_path: Path) -> None:
-    properties: dict[str, Any] = {"PolicyDocument": documents.filled(name, {**VALUES, "PARTITION": "aws"})}
+    properties: dict[str, Any] = {
+        "PolicyDocument": documents.render_document(name, {**VALUES, "PARTITION": "aws"})
+    }
     kind = "AWS::IAM::ManagedPolicy"
     if name == "trust":
         kind, properties = "AWS::IAM::Role", {"AssumeRolePolicyDocument": properties["PolicyDocument"]}

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pennyworth.iam.policy.documents import DEPLOYMENT, fill, filled
+from pennyworth.iam.policy.documents import DEPLOYMENT, fill_placeholders, render_document
 
 from .account import (
     ACCOUNT,
@@ -55,7 +55,7 @@ NEW_ROLE = iam(f"role/{STACK}-NewRole-1A2B3C")
 
 def attackers(evaluator: Evaluator, values: Mapping[str, Any]) -> dict[str, Role]:
     """Whoever may push to a trusted branch is one of these, whoever may open a pull request the last but one."""
-    first = [filled(name, values) for name in (*DEPLOYMENT, "first-deployment")]
+    first = [render_document(name, values) for name in (*DEPLOYMENT, "first-deployment")]
     return {
         "the deploy role": deploy_role(evaluator, values),
         "the deploy role in the first deployment": deploy_role(evaluator, values, identity=first),
@@ -73,13 +73,13 @@ def attackers(evaluator: Evaluator, values: Mapping[str, Any]) -> dict[str, Role
 
 def function_role(evaluator: Evaluator, values: Mapping[str, Any], *identity: Document) -> Role:
     """The function's role with policies that the deploy role may have written."""
-    return Role(FUNCTION_ROLE, identity, filled("stack-boundary", values), evaluator)
+    return Role(FUNCTION_ROLE, identity, render_document("stack-boundary", values), evaluator)
 
 
 def rollout_role(evaluator: Evaluator, values: Mapping[str, Any], *identity: Document) -> Role:
     """The role of a gradual rollout, likewise."""
     name = ROLLOUT_ROLE.replace(f"/{STACK}-", f"/{values['STACK_NAME']}-")
-    return Role(name, identity, filled("stack-boundary", values), evaluator)
+    return Role(name, identity, render_document("stack-boundary", values), evaluator)
 
 
 def consent(call: Call) -> dict[str, Document]:
@@ -110,7 +110,7 @@ def decisions(role: Role, calls: list[Call], way: Context) -> Iterator[Decision]
 @pytest.mark.parametrize("stack", [STACK, "pennyworth"])  # the latter's roles look like the deploy role
 def test_no_known_escalation_is_open(evaluator: Evaluator, path: dict[str, Any], stack: str) -> None:
     values = {**VALUES, "STACK_NAME": stack}
-    calls = fill(path["calls"], values)
+    calls = fill_placeholders(path["calls"], values)
     open_to = [
         f"{name}, {how}"
         for name, role in attackers(evaluator, values).items()
@@ -123,18 +123,21 @@ def test_no_known_escalation_is_open(evaluator: Evaluator, path: dict[str, Any],
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path["name"])
 def test_each_would_be_open_without_boundaries(evaluator: Evaluator, path: dict[str, Any]) -> None:
     unbound = Role(OWN_ROLE, [EVERYTHING], EVERYTHING, evaluator)
-    assert all(decision.allowed for decision in decisions(unbound, fill(path["calls"], VALUES), {}))
+    assert all(
+        decision.allowed for decision in decisions(unbound, fill_placeholders(path["calls"], VALUES), {})
+    )
 
 
 @pytest.mark.parametrize("path", OPEN, ids=lambda path: path["name"])
 def test_what_stays_open_is_known(evaluator: Evaluator, path: dict[str, Any]) -> None:
     """Once one of them is closed, the list and the page that tells it are to be shortened."""
     assert all(
-        decision.allowed for decision in decisions(deploy_role(evaluator), fill(path["calls"], VALUES), {})
+        decision.allowed
+        for decision in decisions(deploy_role(evaluator), fill_placeholders(path["calls"], VALUES), {})
     )
     others = attackers(evaluator, VALUES)
     for name in ("the function's role with every right", "the view role with every right"):
-        for decision in decisions(others[name], fill(path["calls"], VALUES), {}):
+        for decision in decisions(others[name], fill_placeholders(path["calls"], VALUES), {}):
             assert not decision.allowed
 
 
@@ -414,5 +417,5 @@ def test_the_rollouts_role_moves_callers_and_no_more(
 def test_what_the_rollouts_role_may_is_its_own_by_name(evaluator: Evaluator) -> None:
     """All of the stack's roles carry one boundary."""
     for name in (f"{STACK}-FunctionRole-RolloutRole-1", f"{STACK}-RolloutRolex-1", "other-RolloutRole-1"):
-        role = Role(iam(f"role/{name}"), [EVERYTHING], filled("stack-boundary", VALUES), evaluator)
+        role = Role(iam(f"role/{name}"), [EVERYTHING], render_document("stack-boundary", VALUES), evaluator)
         assert not role.decide("lambda:UpdateAlias", arn("lambda", f"function:{STACK}-Function-1")).allowed

@@ -14,8 +14,8 @@ from botocore.exceptions import ClientError
 
 from pennyworth.host.errors import OperationFailed
 from pennyworth.host.places import ROOT
-from pennyworth.iam.passrole.document import SID, same
-from pennyworth.iam.policy.documents import DEPLOY_ROLE, filled
+from pennyworth.iam.passrole.document import SID, is_equivalent
+from pennyworth.iam.policy.documents import DEPLOY_ROLE, render_document
 from pennyworth.local.aws.server import ACCOUNT, LocalAws
 from pennyworth.pipeline.steps import tighten_passrole
 from tests.iam.evaluator import Evaluator
@@ -156,7 +156,7 @@ def ready(shared_judging_aws: LocalAws) -> dict[str, str]:
     account = SetUpAccount(aws)
     for name in ("deployment", "deploy-boundary"):
         account.iam.create_policy(
-            PolicyName=f"pennyworth-{name}", PolicyDocument=json.dumps(filled(name, NAMES))
+            PolicyName=f"pennyworth-{name}", PolicyDocument=json.dumps(render_document(name, NAMES))
         )
     trust = {
         "Version": "2012-10-17",
@@ -228,20 +228,20 @@ def test_where_nothing_changed_nothing_is_written(account: SetUpAccount, tmp_pat
     step()
     before = account.versions()
     assert step() == step()
-    assert "Nothing had changed: version v2 of the policy still applies." in step()
-    assert "Nothing had changed" in prepare(tmp_path, ONE)
+    assert "No change needed: version v2 of the policy still applies." in step()
+    assert "No change needed" in prepare(tmp_path, ONE)
     assert account.versions() == before
 
 
 def test_a_dry_run_shows_the_change_and_makes_none(account: SetUpAccount) -> None:
     (arn,) = account.deploy(ONE).values()
     report = step(DRY_RUN="true")
-    assert "Version v1 of the policy would be replaced:" in report and f'+      "Resource": "{arn}"' in report
+    assert "version v1 of the policy would be replaced" in report and f'+      "Resource": "{arn}"' in report
     assert account.versions() == {"v1": True}
 
 
 def test_each_role_goes_to_the_services_that_it_is_for(account: SetUpAccount) -> None:
-    boundary = filled("deploy-boundary", NAMES)
+    boundary = render_document("deploy-boundary", NAMES)
     for statement in boundary["Statement"]:
         if statement.get("Action") == "iam:PassRole":
             statement["Condition"]["StringEquals"]["iam:PassedToService"] = [
@@ -304,7 +304,7 @@ def test_what_a_person_narrowed_elsewhere_stays(account: SetUpAccount) -> None:
     account.put(document)
     step()
     own["Resource"] = arn
-    assert same(account.document(), document)
+    assert is_equivalent(account.document(), document)
 
 
 def test_a_version_that_was_made_but_does_not_apply_is_taken(account: SetUpAccount) -> None:
@@ -329,7 +329,7 @@ def test_a_version_that_was_made_in_vain_goes_and_the_previous_one_is_the_one_th
     account.put(narrowed(previous, "vain"), apply=False)
     step()
     step(RESTORE="true")
-    assert same(account.document(), previous)
+    assert is_equivalent(account.document(), previous)
 
 
 @pytest.mark.parametrize("done", [False, True], ids=["before", "after"])
@@ -371,7 +371,7 @@ def test_another_evaluator_judges_every_stage_as_the_local_aws_does(
     account: SetUpAccount, tmp_path: Path
 ) -> None:
     role_arn = f"arn:aws:iam::{ACCOUNT}:role/{DEPLOY_ROLE}"
-    boundary = filled("deploy-boundary", NAMES)
+    boundary = render_document("deploy-boundary", NAMES)
     (first,) = account.deploy(ONE).values()
     second = f"{PREFIX}Second-0123456789AB"
     stages = {
@@ -422,7 +422,7 @@ def test_the_previous_version_comes_back_and_the_next_deployment_tightens_again(
     previous = account.document()
     step()
     report = step(RESTORE="true")
-    assert same(account.document(), previous)
+    assert is_equivalent(account.document(), previous)
     assert "Version v1 of the policy applies now." in report and f'-      "Resource": "{arn}"' in report
     with pytest.raises(OperationFailed, match="v1 is the oldest"):
         step(RESTORE="true")
@@ -464,7 +464,7 @@ def test_a_role_whose_name_the_template_gives_is_admitted_by_it(
     prepare(tmp_path, named)
     assert account.passed() == {f"{PREFIX}named": LAMBDA}
     assert account.deploy(named) == {"Named": f"{PREFIX}named"}
-    assert "Nothing had changed" in step()
+    assert "No change needed" in step()
     prepare(tmp_path, template(Named=role()))  # without its name it is replaced
     assert account.passed() == {f"{PREFIX}named": LAMBDA, f"{PREFIX}Named-*": LAMBDA}
 
@@ -493,7 +493,7 @@ def test_each_role_goes_to_its_own_service_and_to_no_other(account: SetUpAccount
         for service in (LAMBDA, CODEDEPLOY, "ec2.amazonaws.com"):
             told = account.simulated(arn, service)
             assert (told == "allowed") is (own[arn] == service), (arn, service)
-    assert "Beyond that" not in report
+    assert "also allow passing" not in report
     account.deploy(ONE)
     step()
     assert account.passed() == {roles["FunctionRole"]: LAMBDA}
@@ -526,13 +526,13 @@ def test_what_hands_a_role_to_the_others_service_is_told(
 @pytest.mark.parametrize(
     ("document", "title"),
     [
-        (template(FunctionRole=role(RoleName="administrator")), "outside the stack's prefix"),
-        (template(FunctionRole=role(Path="/elsewhere/")), "outside the stack's prefix"),
-        (template(FunctionRole=role(RoleName={"Ref": "Name"})), "can't be foreseen"),
-        (template(FunctionRole=role({"Fn::ImportValue": "x"})), "can't be foreseen"),  # type: ignore[arg-type]
-        (template(FunctionRole=role("*")), "trusts no service by name"),
-        (template(**{f"Function{'X' * 50}": role()}), "too long a name"),
-        (template(Nothing=PARAMETER), "makes no roles"),
+        (template(FunctionRole=role(RoleName="administrator")), "lacks the stack's prefix"),
+        (template(FunctionRole=role(Path="/elsewhere/")), "lacks the stack's prefix"),
+        (template(FunctionRole=role(RoleName={"Ref": "Name"})), "can't be predicted"),
+        (template(FunctionRole=role({"Fn::ImportValue": "x"})), "can't be predicted"),  # type: ignore[arg-type]
+        (template(FunctionRole=role("*")), "trusts an unknown service"),
+        (template(**{f"Function{'X' * 50}": role()}), "is too long"),
+        (template(Nothing=PARAMETER), "creates no roles"),
         ({"Outputs": {}}, "can't be read"),
         (
             {
@@ -566,10 +566,10 @@ def test_an_output_may_name_a_role_of_the_stacks_that_is_for_no_service(account:
     ("document", "title"),
     [
         (template(Nothing=PARAMETER), "has no roles"),
-        (template(FunctionRole=role(RoleName="administrator")), "outside the stack's prefix"),
+        (template(FunctionRole=role(RoleName="administrator")), "lacks the stack's prefix"),
         (
             {**ONE, "Outputs": {"Other": {"Value": f"arn:aws:iam::{ACCOUNT}:role/administrator"}}},
-            "names a role that is none of the stack's",
+            "names a role that is not part of the stack",
         ),
     ],
     ids=["no roles", "outside", "output"],
@@ -600,7 +600,7 @@ def test_a_policy_that_is_not_there_or_without_the_statement_is_told(account: Se
         if one["Sid"] == SID:
             one["Action"] = ["iam:PassRole", "iam:GetRole"]
     account.put(document)
-    with pytest.raises(OperationFailed, match="Move what else it says"):
+    with pytest.raises(OperationFailed, match="Move the rest to another statement"):
         step()
     with pytest.raises(OperationFailed) as failed:
         step(POLICY="pennyworth-other")
@@ -632,7 +632,7 @@ def test_a_policy_that_would_be_too_long_is_not_written(account: SetUpAccount) -
     }
     account.put({**document, "Statement": [*document["Statement"], more]})
     before = account.versions()
-    with pytest.raises(OperationFailed, match="more than IAM's 6144 characters"):
+    with pytest.raises(OperationFailed, match="exceeds IAM's limit of 6144 characters"):
         step()
     assert account.versions() == before
 
@@ -648,7 +648,7 @@ def test_another_policy_that_lets_more_be_handed_on_is_told(
     }
     account.iam.put_role_policy(RoleName=DEPLOY_ROLE, PolicyName="wide", PolicyDocument=json.dumps(wide))
     report = step()
-    assert "Beyond that" in report and "Wide" in report
+    assert "also allow passing" in report and "Wide" in report
     assert "::warning title=PassRole is wider than this policy says::" in capsys.readouterr().out
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from pennyworth.iam.policy.documents import DEPLOY_ROLE, VIEW_ROLE, filled
+from pennyworth.iam.policy.documents import DEPLOY_ROLE, VIEW_ROLE, render_document
 from pennyworth.iam.settings import Settings
 from pennyworth.local.aws.server import LocalAws
 
@@ -95,7 +95,7 @@ name in its subject, and GitHub gives it no token besides."""
 
 def let_in(evaluator: Evaluator, token: Token, *subjects: str) -> bool:
     """Whether the evaluator lets a token in where the role trusts these subjects."""
-    trust = filled("trust", {**VALUES, "SUBJECTS": list(subjects)})
+    trust = render_document("trust", {**VALUES, "SUBJECTS": list(subjects)})
     provider = iam(f"oidc-provider/{token.issuer}")
     request = ("sts:AssumeRoleWithWebIdentity", OWN_ROLE, token.claims)
     return evaluator.decide(provider, *request, resource_policy=trust).allowed
@@ -127,13 +127,13 @@ def test_pull_requests_may_look_and_not_deploy(evaluator: Evaluator, name: str) 
         }
     )
     pull_request = {PULL_REQUEST, PULL_REQUEST.replace(REPOSITORY, "owner@1234/repository@5678")}
-    assert set(settings.view_subjects()) - set(settings.subjects()) == pull_request
-    assert let_in(evaluator, EVERY[name], *settings.subjects()) is (name in TRUSTED)
-    assert let_in(evaluator, EVERY[name], *settings.view_subjects()) is (name in LOOKING)
+    assert set(settings.list_view_subjects()) - set(settings.list_subjects()) == pull_request
+    assert let_in(evaluator, EVERY[name], *settings.list_subjects()) is (name in TRUSTED)
+    assert let_in(evaluator, EVERY[name], *settings.list_view_subjects()) is (name in LOOKING)
 
 
 def test_nobody_comes_in_by_another_call(evaluator: Evaluator) -> None:
-    trust = filled("trust", VALUES)
+    trust = render_document("trust", VALUES)
     for action in ("sts:AssumeRole", "sts:TagSession", "sts:AssumeRoleWithSAML"):
         for principal in (iam("role/admin"), iam("user/someone")):
             assert not evaluator.decide(principal, action, OWN_ROLE, resource_policy=trust).allowed

@@ -21,9 +21,9 @@ from pennyworth.host.interpreters import interpreter
 from pennyworth.host.places import ROOT, made
 from pennyworth.pipeline.build import FUNCTION, BuildFailed, Target, sam_build
 from pennyworth.pipeline.build.build import Choice, build
-from pennyworth.pipeline.build.configuration import Configuration, configuration
-from pennyworth.pipeline.build.dependencies import dependencies
-from pennyworth.pipeline.build.trim import Entry, entries, trim
+from pennyworth.pipeline.build.configuration import Configuration, read_configuration
+from pennyworth.pipeline.build.dependencies import install_dependencies
+from pennyworth.pipeline.build.trim import Entry, read_entries, trim
 
 MIB = 2**20
 MACHINES = {"arm64": 0xB7, "x86_64": 0x3E}  # e_machine: https://man7.org/linux/man-pages/man5/elf.5.html
@@ -96,7 +96,9 @@ def test_the_same_locks_make_the_same_bytes_with_litellm_too(packaged: Packaged,
     else:
         try:
             second = contents(
-                dependencies(Target("3.13", architecture), "litellm", interpreter("3.13"), kept=tmp_path)
+                install_dependencies(
+                    Target("3.13", architecture), "litellm", interpreter("3.13"), kept=tmp_path
+                )
             )
         finally:
             shutil.rmtree(tmp_path)  # too large for pytest to keep
@@ -207,7 +209,7 @@ def test_without_a_python_of_that_version_there_is_a_notice_and_no_bytecode(
 ) -> None:
     assert interpreter("3.99") is None  # nobody has it
     target = Target("3.99", "arm64")
-    with pytest.raises(BuildFailed, match=r"can't be had for Python 3\.99, arm64, linux"):
+    with pytest.raises(BuildFailed, match=r"can't be installed for Python 3\.99, arm64, linux"):
         # PyYAML has no wheel for it either, which comes after the notice
         build(tmp_path / "package", target, Configuration(None, False), Choice.NO)
     assert "no Python 3.99 on this machine" in capsys.readouterr().err
@@ -215,7 +217,7 @@ def test_without_a_python_of_that_version_there_is_a_notice_and_no_bytecode(
 
 @pytest.mark.parametrize("lock", ["gateway", "litellm"])
 def test_every_omission_has_a_reason(lock: str) -> None:
-    listed = entries(lock)
+    listed = read_entries(lock)
     assert listed
     assert all(len(entry.reason.split()) > 2 and entry.paths for entry in listed)
 
@@ -253,7 +255,7 @@ def test_a_configuration_is_packed_as_json_and_decides_about_litellm(
     tmp_path: Path, model: str, litellm: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SOME_KEY", "sk-never-in-a-package")
-    settings = configuration(write_config(tmp_path, model), "")
+    settings = read_configuration(write_config(tmp_path, model), "")
     assert settings.needs_litellm is litellm
     assert settings.document
     assert (
@@ -262,16 +264,16 @@ def test_a_configuration_is_packed_as_json_and_decides_about_litellm(
 
 
 def test_a_provider_decides_where_there_is_no_configuration() -> None:
-    assert not configuration(None, "openai").needs_litellm
-    assert configuration(None, "anthropic").needs_litellm
-    assert configuration(None, "").needs_litellm  # any may follow at deployment
+    assert not read_configuration(None, "openai").needs_litellm
+    assert read_configuration(None, "anthropic").needs_litellm
+    assert read_configuration(None, "").needs_litellm  # any may follow at deployment
 
 
 def test_a_configuration_that_the_gateway_would_refuse_is_not_packed(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text("model_list: nothing\n")
     with pytest.raises(BuildFailed, match="model_list"):
-        configuration(path, "")
+        read_configuration(path, "")
 
 
 @pytest.mark.parametrize(
@@ -322,7 +324,7 @@ def test_a_package_starts_with_nothing_but_itself_and_its_own_configuration(
     tmp_path: Path, free_port: int
 ) -> None:
     config = write_config(tmp_path, "openai/gpt-4o")
-    build(tmp_path / "package", Target.here(), configuration(config, ""), Choice.AUTO)
+    build(tmp_path / "package", Target.here(), read_configuration(config, ""), Choice.AUTO)
     programs = tmp_path / "bin"
     programs.mkdir()
     (programs / "python3").symlink_to(getattr(sys, "_base_executable", sys.executable))

@@ -76,7 +76,7 @@ def test_regions_have_their_own_prices_and_unknown_ones_are_said() -> None:
     nowhere = estimate(PLAIN, "xx-nowhere-1")
     assert nowhere.region == "us-east-1" and nowhere.home_prices
     assert items(nowhere) == items(estimate(PLAIN, "us-east-1"))
-    assert "us-east-1, because the stack's region is not in the table" in as_markdown(nowhere)
+    assert "us-east-1, because those of the stack's region are unknown" in as_markdown(nowhere)
 
 
 def test_the_region_is_a_secret_and_never_shown() -> None:

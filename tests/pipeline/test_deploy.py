@@ -341,7 +341,7 @@ def test_another_operation_is_waited_for_and_then_it_goes_on(
         assert run(tmp_path, GOOD).startswith("Updated")
     finally:
         timer.join()
-    assert "The stack is in CREATE_IN_PROGRESS: waiting for that to end" in capfd.readouterr().out
+    assert "The stack is in CREATE_IN_PROGRESS: waiting for the operation to finish" in capfd.readouterr().out
 
 
 @pytest.mark.usefixtures("account")
@@ -351,7 +351,7 @@ def test_another_operation_is_not_waited_for_for_ever(
     monkeypatch.setenv("WAIT_MINUTES", "0.02")
     held()
     try:
-        with pytest.raises(OperationFailed, match="Another operation is at work on it") as failed:
+        with pytest.raises(OperationFailed, match="Another operation is in progress") as failed:
             run(tmp_path, GOOD)
         assert failed.value.title == "The stack is in CREATE_IN_PROGRESS"
     finally:
@@ -371,7 +371,7 @@ def test_events_are_told_as_they_happen(
     deployment.start()
     try:
         until = time.monotonic() + 60
-        while "waits for Held" not in seen and time.monotonic() < until:
+        while "waiting for Held" not in seen and time.monotonic() < until:
             time.sleep(0.2)
             seen += capfd.readouterr().out
         # all of that while sam still runs
@@ -380,7 +380,7 @@ def test_events_are_told_as_they_happen(
             r"^ +0:\d\d CREATE_IN_PROGRESS   Held \(AWS::CloudFormation::WaitCondition\)", seen, re.M
         )
         assert re.search(r"CREATE_COMPLETE +Kept ", seen)
-        assert "… waits for Held" in seen
+        assert "… waiting for Held" in seen
     finally:
         let_go()
         deployment.join(60)

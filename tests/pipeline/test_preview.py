@@ -16,9 +16,9 @@ from pennyworth.github.rest import GitHub
 from pennyworth.host.errors import OperationFailed
 from pennyworth.local.github import FakeGitHub
 from pennyworth.pipeline import cost
-from pennyworth.pipeline.preview import Preview, State, as_markdown, headline, permissions
+from pennyworth.pipeline.preview import Preview, State, as_markdown, permissions, render_headline
 from pennyworth.pipeline.preview import comment as comments
-from pennyworth.pipeline.preview.changeset import MOST_BYTES, ResourceChange, fetch_changes, parsed
+from pennyworth.pipeline.preview.changeset import MOST_BYTES, ResourceChange, fetch_changes, parse_changes
 from pennyworth.pipeline.preview.parameter_changes import Setting, compare_parameters
 
 REGION = "us-west-2"
@@ -97,7 +97,7 @@ def test_what_replaces_what_holds_data_is_seen(aws: tuple[Any, Stubber]) -> None
     client, stub = aws
     answer(stub, "update")
     found = {change.resource: change for change in ask(client)}
-    assert found["LogGroup"].lost == "the logs kept so far" and found["LogGroup"].certain
+    assert found["LogGroup"].lost == "its logs" and found["LogGroup"].certain
     assert found["Table"].goes and found["Table"].kept and not found["Table"].lost  # ReplaceAndRetain
     assert found["Api"].noticed and not found["Api"].certain  # Conditional
     assert found["FunctionVersionOld"].goes and found["FunctionVersionOld"].kept
@@ -250,7 +250,7 @@ def test_the_same_said_otherwise_is_no_change() -> None:
     assert compared(template(LOGS), template(*apart)) == []
 
 
-def test_what_the_role_may_newly_do_and_no_longer() -> None:
+def test_permissions_that_the_role_gains_and_loses() -> None:
     models = {"Fn::Sub": "arn:${AWS::Partition}:bedrock:*::foundation-model/*"}
     after = template(allow("logs:PutLogEvents", LOGS["Resource"]), allow(["bedrock:InvokeModel"], models))
     gained, lost = compared(template(LOGS), after)
@@ -414,7 +414,7 @@ def test_no_secret_is_in_what_is_shown_wherever_aws_puts_it() -> None:
     may = permissions.Change("Role", (), True, False, (f"s3:{STACK}",), (hidden, *secrets), hidden, True)
     other = permissions.Change(hidden, (), True, False, ("sts:AssumeRole",), ("${Role}",), "", True)
     whole = shown(
-        resources=tuple(parsed([change])),
+        resources=tuple(parse_changes([change])),
         settings=tuple(Setting("BaseDomain", secret, hidden[-20:]) for secret in secrets),
         permissions=(may, other),
     )
@@ -433,7 +433,7 @@ def test_prose_stays_whole_where_a_secret_is_a_word_of_it() -> None:
 def test_logical_ids_stay_whole_and_principals_do_not() -> None:
     role = permissions.Change("Role", ("Function",), True, False, ("s3:GetObject",), ("b",), "", False)
     said = as_markdown(masked(shown(permissions=(role,)), ["Role", "Function"]))
-    assert "`Role` (as which `Function` runs) may newly call" in said
+    assert "`Role` (the role of `Function`) may now call" in said
     account = permissions.Change("123456789012", (), True, False, ("sts:AssumeRole",), ("${Role}",), "", True)
     assert "123456789012" not in as_markdown(masked(shown(permissions=(account,)), ["123456789012"]))
 
@@ -455,7 +455,7 @@ def github(tmp_path: Path) -> Iterator[FakeGitHub]:
 
 def put(github: FakeGitHub, body: str, place: str = "the stack") -> None:
     token = github.grant({"pull-requests": "write"})
-    comments.put(GitHub(github.repository, token, github.api_url), 7, place, body)
+    comments.write_comment(GitHub(github.repository, token, github.api_url), 7, place, body)
 
 
 def last_lines(github: FakeGitHub) -> list[str]:
@@ -492,11 +492,11 @@ def test_it_is_found_behind_many_others(github: FakeGitHub) -> None:
 
 def test_a_long_comment_is_cut_at_a_line_and_its_boxes_closed() -> None:
     body = "<details><summary>All</summary>\n\n" + "| one | two |\n" * 10_000
-    short = comments.cut(body)
+    short = comments.truncate(body)
     assert len(short) < 65_536
     assert short.count("<details>") == short.count("</details>")
-    assert "see the run's summary" in short
-    assert comments.cut("short") == "short"
+    assert "See the run's summary" in short
+    assert comments.truncate("short") == "short"
 
 
 # --- what is read -----------------------------------------------------------------------------------------------------
@@ -509,30 +509,30 @@ def test_a_value_can_not_leave_its_cell_or_its_backticks() -> None:
 
 
 def test_a_loss_is_said_first_and_loudly() -> None:
-    changes = parsed(page for pages in recorded("update")["pages"] for page in pages["Changes"])
+    changes = parse_changes(page for pages in recorded("update")["pages"] for page in pages["Changes"])
     said = as_markdown(shown(resources=tuple(changes)))
     assert "> [!CAUTION]\n> **Data would be lost**\n> - `LogGroup` (AWS::Logs::LogGroup) is replaced:" in said
     assert said.index("[!CAUTION]") < said.index("#### Resources")
     assert "`Table`" not in said[: said.index("#### Resources")]  # the old one is kept
-    assert "| 🟠&nbsp;replaced, the old one kept | `Table` |" in said
+    assert "| 🟠&nbsp;replaced, old one kept | `Table` |" in said
     assert "| 🟠&nbsp;**replaced**&nbsp;⚠️ | `LogGroup` |" in said
-    assert "`Api` may be replaced: the plain API URL becomes another one." in said
+    assert "`Api` may be replaced: the plain API URL changes." in said
 
 
 @pytest.mark.parametrize(
     ("gained", "denies", "action", "resource", "said"),
     [
-        (True, False, "s3:GetObject", "b", "🔓 `R` may newly call `s3:GetObject` on `b`"),
+        (True, False, "s3:GetObject", "b", "🔓 `R` may now call `s3:GetObject` on `b`"),
         (False, False, "s3:GetObject", "*", "🔒 `R` may no longer call `s3:GetObject` on **everything**"),
-        (True, True, "s3:*", "b", "🔒 `R` is newly denied `s3:*` on `b`"),
+        (True, True, "s3:*", "b", "🔒 `R` is now denied `s3:*` on `b`"),
         (False, True, "*", "${Logs.Arn}", "🔓 `R` is no longer denied **everything** on `Logs`"),
-        (True, False, "sts:AssumeRole", "${Role}", "🔓 `R` may newly take the role `Role`"),
+        (True, False, "sts:AssumeRole", "${Role}", "🔓 `R` may now assume the role `Role`"),
         (
             True,
             True,
             "whatever the boundary arn:cap does not allow",
             "",
-            "🔒 `R` is newly capped by `arn:cap`",
+            "🔒 `R` is now capped by `arn:cap`",
         ),
         (
             False,
@@ -546,9 +546,9 @@ def test_a_loss_is_said_first_and_loudly() -> None:
             False,
             "whatever the policy arn:all allows",
             "",
-            "🔓 `R` may newly do whatever the policy `arn:all` allows",
+            "🔓 `R` may now do whatever the policy `arn:all` allows",
         ),
-        (True, False, "everything but s3:*", "b", "🔓 `R` may newly call everything but `s3:*` on `b`"),
+        (True, False, "everything but s3:*", "b", "🔓 `R` may now call everything but `s3:*` on `b`"),
     ],
 )
 def test_a_permission_is_said_in_a_sentence(
@@ -562,9 +562,9 @@ def test_a_permission_is_said_in_a_sentence(
 
 def test_every_state_says_what_it_is() -> None:
     assert as_markdown(shown()).startswith("✅ **Nothing would change**")
-    assert headline(shown()) == "nothing would change"
+    assert render_headline(shown()) == "nothing would change"
     busy = as_markdown(shown(state=State.BLOCKED, status="UPDATE_IN_PROGRESS"))
-    assert "Another operation is at work" in busy
+    assert "Another operation is in progress" in busy
     broken = as_markdown(shown(state=State.BLOCKED, status="UPDATE_ROLLBACK_FAILED"))
     assert "in the CloudFormation console" in broken and "UPDATE_ROLLBACK_FAILED" in broken
     first = as_markdown(shown(state=State.FIRST, status="", cost_before=None))

@@ -160,10 +160,10 @@ def account(aws: LocalAws, tmp_path: Path) -> Iterator[Account]:
 
 def test_before_the_first_deployment_everything_is_listed_and_nothing_left_behind(account: Account) -> None:
     said = account.preview()
-    assert "this would be its first deployment, and make **3 resources**" in said
+    assert "Its first deployment would create **3 resources**" in said
     assert "| `Function` | AWS::Lambda::Function |" in said
-    assert "🔓 `Role` (as which `Function` runs) may call `logs:PutLogEvents` on `Logs`" in said
-    assert "🔓 `lambda.amazonaws.com` may take the role `Role`" in said
+    assert "🔓 `Role` (the role of `Function`) may call `logs:PutLogEvents` on `Logs`" in said
+    assert "🔓 `lambda.amazonaws.com` may assume the role `Role`" in said
     with pytest.raises(Exception, match="does not exist"):
         account.client("cloudformation").describe_stacks(StackName=STACK)
     assert "changes=true" in account.output_file.read_text()
@@ -187,8 +187,8 @@ def test_a_setting_a_permission_and_another_name_are_told(account: Account) -> N
     assert "other.example.org" not in said
     assert "| `MemorySize` | `1024` | `512` |" in said
     assert "| `BaseDomain` | `***` | `***` |" in said
-    assert "`Logs` (AWS::Logs::LogGroup) is replaced: **the logs kept so far** would be gone" in said
-    assert "may newly call `logs:*` on `Logs`" in said and "may no longer call `logs:PutLogEvents`" in said
+    assert "`Logs` (AWS::Logs::LogGroup) is replaced: **its logs** would be lost" in said
+    assert "may now call `logs:*` on `Logs`" in said and "may no longer call `logs:PutLogEvents`" in said
     assert "1024 MiB, arm64 → 512 MiB, arm64" in said
 
 

@@ -17,16 +17,16 @@ from pennyworth.local.rehearsal.rehearse import DOMAIN, STACK, Rehearsal, rehear
 
 CHECKOUT = "Check out the configuration"
 ALL_OF_IT = "Deploy the endpoint"
-CREDENTIALS = "Take the deploy role"
+CREDENTIALS = "Assume the deploy role"
 VALIDATION = "Validate template and configuration"
-TRIAL = "Try the endpoint, and put the previous version back where it fails"
-AT_THE_END = "Say how long it took"
+TRIAL = "Run smoke tests, roll back if they fail"
+AT_THE_END = "Report durations"
 STEPS = [
-    "See that the settings are there",
+    "Check the settings",
     CREDENTIALS,
     VALIDATION,
     "Build the function",
-    "Admit the roles to come",
+    "Allow PassRole for new roles",
     "Write the credentials",
     "Deploy the stack",
     "Tighten PassRole",
@@ -36,7 +36,7 @@ STEPS = [
 ]
 """Those of actions/deploy, which is all of a deployment."""
 STAGES = ("Original", "Processed")
-OF_THE_ROLE = {"Admit the roles to come", "Tighten PassRole"}
+OF_THE_ROLE = {"Allow PassRole for new roles", "Tighten PassRole"}
 
 
 def went(job: Job) -> list[tuple[str, bool]]:

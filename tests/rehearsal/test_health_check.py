@@ -13,12 +13,12 @@ from pennyworth.local.rehearsal.repository import CALLED, REPOSITORY, STACK, Reh
 
 WORKFLOW = "health-check.yml"
 STEPS = [
-    "See that the settings are there",
+    "Check the settings",
     "Check out the repository",
-    "Take the view role",
-    "Fetch the history",
-    "Look",
-    "Keep the history",
+    "Assume the read-only role",
+    "Restore the history",
+    "Run health checks",
+    "Save the history",
 ]
 
 
@@ -72,8 +72,8 @@ def test_from_well_to_unhealthy_and_back_with_one_issue(aws: LocalAws, repositor
     set_alarm(aws, "ALARM")
     unwell = repository.run(WORKFLOW, event="schedule")
     assert not unwell.job.succeeded
-    assert [step.name for step in unwell.job.steps if not step.succeeded] == ["Look"]
-    assert passed_over(unwell)[-1] == "Keep the history"
+    assert [step.name for step in unwell.job.steps if not step.succeeded] == ["Run health checks"]
+    assert passed_over(unwell)[-1] == "Save the history"
     assert "### ❌ Health check" in unwell.summary and "***-errors has gone off" in unwell.summary
     assert "❌ **Something is wrong.** Issue #1 is opened." in unwell.summary
     assert "2 of 2 runs found it answering" in unwell.summary  # the history went on

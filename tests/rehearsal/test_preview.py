@@ -69,7 +69,7 @@ def untouched(aws: LocalAws) -> Any:
 def test_a_pull_requests_life(aws: LocalAws, repository: Repository) -> None:
     first = previewed(repository)
     assert done(first) == STEPS
-    assert "this would be its first deployment" in comment(repository)
+    assert "Its first deployment would create" in comment(repository)
     with pytest.raises(Exception, match="does not exist"):
         untouched(aws)
 
@@ -84,7 +84,7 @@ def test_a_pull_requests_life(aws: LocalAws, repository: Repository) -> None:
     changed = previewed(repository)
     said = comment(repository)
     assert "| `MemorySize` | `1024` | `512` |" in said
-    assert re.search(r"🔓 `FunctionRole` .* may newly call `bedrock:InvokeModel`", said)
+    assert re.search(r"🔓 `FunctionRole` .* may now call `bedrock:InvokeModel`", said)
     assert re.search(r"1,000 requests: \$0\.\d+ → \*\*\$0\.\d+\*\*", said)
     assert "| 🟡&nbsp;changed | `Function` |" in said
     assert "`MemorySize` | `1024` | `512`" in changed.job.summary
@@ -148,4 +148,4 @@ def test_another_repository_calls_it_as_its_page_says() -> None:
         repository.write(".github/workflows/preview.yml", caller)
         found = previewed(repository)
         assert "Preview the deployment" in done(found)
-        assert "this would be its first deployment" in comment(repository)
+        assert "Its first deployment would create" in comment(repository)

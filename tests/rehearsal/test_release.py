@@ -24,8 +24,8 @@ from pennyworth.local.github.answers import Refused
 from pennyworth.local.rehearsal import act
 from pennyworth.local.rehearsal.repository import BRANCH, Rehearsal, Repository
 
-PREPARE = "Check the version, commit it and build"
-ATTEST = "Attest who built it"
+PREPARE = "Check and commit the version, build the archives"
+ATTEST = "Attest the build"
 PUBLISH = "Publish"
 NEXT = str(Version(Version.of(__version__).major + 1, 0, 0))
 WRITES = {"POST", "PATCH", "DELETE", "PUT"}

@@ -244,7 +244,7 @@ def test_what_is_missing_or_wrong_is_said_before_anything_is_done(shell: Shell) 
     many = [word for name in "abcd" for word in ("--branch", name)]
     assert shell.pennyworth("bootstrap", "--yes", *many).returncode == 2
     unknown = shell.pennyworth("bootstrap", "--yes", AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="")
-    assert unknown.returncode == 1 and "AWS does not know you" in unknown.stderr
+    assert unknown.returncode == 1 and "AWS rejects your credentials" in unknown.stderr
     assert not shell.stacks()
 
 

@@ -1,4 +1,4 @@
-"""An AWS account, with the permissions of whoever runs this."""
+"""An AWS account, accessed with the caller's credentials."""
 
 from functools import cache
 from typing import Any
@@ -13,37 +13,37 @@ from pennyworth.aws.snapshot import describe_stack as describe
 from pennyworth.host.errors import OperationFailed
 
 STACK = "pennyworth-bootstrap"
-"""The stack that policies/bootstrap.yaml becomes."""
+"""The name of the stack that is created from policies/bootstrap.yaml."""
 
 HOME_REGIONS = {"aws": "us-east-1", "aws-us-gov": "us-gov-west-1", "aws-cn": "cn-north-1"}
-"""Where each partition's IAM reports its changes: https://docs.aws.amazon.com/IAM/latest/UserGuide/cloudtrail-integration.html"""
+"""The region in which each partition's IAM reports its changes: https://docs.aws.amazon.com/IAM/latest/UserGuide/cloudtrail-integration.html"""
 
 _PATIENCE = Config(connect_timeout=10, read_timeout=60, retries={"total_max_attempts": 3, "mode": "standard"})
 
 
 class Unprepared(OperationFailed):
-    """The account can't be reached or set up; the message says what to do."""
+    """The account can't be used yet; the message says what to do."""
 
 
 class Account:
-    """An account, seen from the region that the endpoint is deployed to."""
+    """An account, with the endpoint's region as the default region."""
 
     def __init__(self, region: str | None = None) -> None:
         """
         Args:
-            region: the endpoint's; by default the one that AWS_REGION or the profile names.
+            region: the endpoint's region. The default is that of AWS_REGION or the profile.
         Raises:
-            Unprepared: no region or no credentials are set.
+            Unprepared: there is no region, or there are no valid credentials.
         """
         self._session = boto3.Session(region_name=region)
         self.region: str = self._session.region_name or ""
         if not self.region:
-            raise Unprepared("No region is set: give --region, or set AWS_REGION.")
+            raise Unprepared("No region is set. Use --region or set AWS_REGION.")
         try:
             identity = self.client("sts").get_caller_identity()
         except AWS_FAILURES as failure:
             raise Unprepared(
-                f"AWS does not know you: {failure}. Log in (aws sso login, aws configure) or set AWS_PROFILE."
+                f"AWS rejects your credentials: {failure}. Log in (aws sso login, aws configure) or set AWS_PROFILE."
             ) from failure
         self.id: str = identity["Account"]
         self.caller: str = identity["Arn"]
@@ -52,35 +52,35 @@ class Account:
 
     @cache  # noqa: B019 - as long-lived as the command
     def client(self, service: str, region: str | None = None) -> Any:
-        """A boto3 client, by default for the account's region."""
+        """Return a boto3 client, by default for the account's region."""
         return self._session.client(service, region_name=region or self.region, config=_PATIENCE)
 
-    def role(self, name: str) -> str:
-        """A role's ARN; one that is given as an ARN stays as it is."""
+    def build_role_arn(self, name: str) -> str:
+        """Build a role's ARN from its name. An ARN is returned unchanged."""
         return self._arn("role", name)
 
-    def policy(self, name: str) -> str:
-        """A managed policy's ARN; one that is given as an ARN stays as it is."""
+    def build_policy_arn(self, name: str) -> str:
+        """Build a managed policy's ARN from its name. An ARN is returned unchanged."""
         return self._arn("policy", name)
 
     @property
     def provider(self) -> str:
-        """The ARN that GitHub has as an identity provider, be it there or not."""
+        """The ARN of the identity provider for GitHub, whether it exists or not."""
         return self._arn("oidc-provider", ISSUER)
 
     def fetch_client_ids(self) -> list[str] | None:
-        """Whom GitHub's tokens may be made for, as its identity provider has it; None where there is no provider."""
+        """Fetch the audiences that the identity provider for GitHub accepts; None if there is no provider."""
         found = get_or_none(
             self.client("iam").get_open_id_connect_provider, OpenIDConnectProviderArn=self.provider
         )
         return list(found["ClientIDList"]) if found else None
 
     def describe_stack(self, name: str = STACK, region: str | None = None) -> Snapshot | None:
-        """A stack as it is now; None where there is none."""
+        """Fetch a stack's current state; None if the stack does not exist."""
         return describe(self.client("cloudformation", region), name)
 
     def makes_provider(self) -> bool:
-        """Whether our stack holds the identity provider."""
+        """Check whether the bootstrap stack created the identity provider."""
         return self.describe_stack() is not None and any(
             resource["ResourceType"] == "AWS::IAM::OIDCProvider"
             and resource["ResourceStatus"] != "DELETE_COMPLETE"
@@ -90,7 +90,7 @@ class Account:
         )
 
     def find_hosted_zones(self, domain: str) -> list[tuple[str, str]]:
-        """The public hosted zones that a domain may lie in: ids and names, the nearest name's first."""
+        """Find the public hosted zones of a domain and its parents: IDs and names, the longest name first."""
         names = domain.split(".")
         suffixes = [".".join(names[start:]) for start in range(len(names) - 1)]
         found = []

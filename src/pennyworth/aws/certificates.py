@@ -1,4 +1,4 @@
-"""The endpoint's certificate: found, or requested and proven by a record in its zone.
+"""Find the endpoint's certificate, or request it and validate it by DNS.
 
 https://docs.aws.amazon.com/acm/latest/userguide/dns-validation.html
 """
@@ -14,7 +14,7 @@ _RECORD_SECONDS = 60.0
 _TTL_SECONDS = 300
 _TAG = {"Key": "pennyworth", "Value": "bootstrap"}
 
-# every one that ACM offers; it lists only some of them by default
+# all key types; by default, ACM lists only some of them
 _KEY_TYPES = [
     "RSA_1024",
     "RSA_2048",
@@ -28,14 +28,15 @@ _KEY_TYPES = [
 Certificate = Mapping[str, Any]
 
 
-def find(account: Account, domain: str) -> Certificate | None:
-    """The certificate for a domain in the account's region: an issued one, else one that waits for its proof.
+def find_certificate(account: Account, domain: str) -> Certificate | None:
+    """Find the certificate for a domain in the account's region, preferably an issued one.
 
     Args:
-        account: where to look.
-        domain: the endpoint's, such as api.example.com.
+        account: the account.
+        domain: the endpoint's domain, such as api.example.com.
     Returns:
-        ACM's description: https://docs.aws.amazon.com/acm/latest/APIReference/API_CertificateDetail.html
+        the certificate (https://docs.aws.amazon.com/acm/latest/APIReference/API_CertificateDetail.html), issued or
+        waiting for validation; None if there is none.
     """
     acm = account.client("acm")
     pages = acm.get_paginator("list_certificates").paginate(
@@ -44,65 +45,72 @@ def find(account: Account, domain: str) -> Certificate | None:
     arns = [summary["CertificateArn"] for page in pages for summary in page["CertificateSummaryList"]]
     described = [acm.describe_certificate(CertificateArn=arn)["Certificate"] for arn in arns]
     fitting = [certificate for certificate in described if covers(certificate, domain)]
-    fitting.sort(key=lambda found: (found["Status"] != "ISSUED", -expiry(found)))
+    fitting.sort(key=lambda found: (found["Status"] != "ISSUED", -read_expiry(found)))
     return fitting[0] if fitting else None
 
 
 def covers(certificate: Certificate, domain: str) -> bool:
-    """Whether a certificate is for a domain, by its name or by a wildcard."""
+    """Check whether a certificate covers a domain, by name or by wildcard."""
     return not {certificate["DomainName"], *certificate.get("SubjectAlternativeNames", [])}.isdisjoint(
-        _names(domain)
+        _list_names(domain)
     )
 
 
-def expiry(certificate: Certificate) -> float:
-    """When it ends, in seconds since 1970; 0 where it has not begun."""
+def read_expiry(certificate: Certificate) -> float:
+    """Read when a certificate expires, in seconds since 1970; 0 if it is not issued."""
     ends = certificate.get("NotAfter")
     return float(ends.timestamp()) if ends else 0.0
 
 
-def request(account: Account, domain: str) -> str:
-    """Ask ACM for a certificate; its ARN."""
+def request_certificate(account: Account, domain: str) -> str:
+    """Request a certificate with DNS validation, and return its ARN."""
     answer = account.client("acm").request_certificate(
         DomainName=domain,
         ValidationMethod="DNS",
-        IdempotencyToken="pennyworth",  # asked for twice within an hour, it is the same one
+        IdempotencyToken="pennyworth",  # a second request within an hour returns the same certificate
         Tags=[_TAG],
     )
     return str(answer["CertificateArn"])
 
 
 def is_ours(account: Account, arn: str) -> bool:
-    """Whether it was `request` that asked for it."""
+    """Check whether `request_certificate` requested a certificate."""
     return _TAG in account.client("acm").list_tags_for_certificate(CertificateArn=arn)["Tags"]
 
 
 def find_missing_records(account: Account, domain: str, zone: str, arn: str) -> list[dict[str, Any]]:
-    """The records that prove a domain and are not in its zone. ACM looks for them at each renewal, too.
+    """Find the validation records that are missing in a domain's hosted zone. ACM needs them for renewals, too.
 
     Args:
-        account: where the certificate is.
-        domain: the endpoint's; a certificate may be for others, too, which lie elsewhere.
-        zone: the domain's hosted zone, by its id.
-        arn: the certificate's.
+        account: the certificate's account.
+        domain: the endpoint's domain. Records of the certificate's other domains are ignored.
+        zone: the ID of the domain's hosted zone.
+        arn: the certificate's ARN.
+    Returns:
+        the missing records.
     """
     return [
         record for record in _fetch_records(account, domain, arn) if not _find_record(account, zone, record)
     ]
 
 
-def prove(account: Account, domain: str, zone: str, arn: str) -> None:
-    """Write the records that prove the domain into its zone.
+def write_validation_records(account: Account, domain: str, zone: str, arn: str) -> None:
+    """Write a domain's validation records to its hosted zone.
 
+    Args:
+        account: the certificate's account.
+        domain: the endpoint's domain.
+        zone: the ID of the domain's hosted zone.
+        arn: the certificate's ARN.
     Raises:
-        Unprepared: ACM names none.
+        Unprepared: ACM provides no records.
     """
     deadline = time.monotonic() + _RECORD_SECONDS
     while not _fetch_records(account, domain, arn):
         if time.monotonic() > deadline:
-            raise Unprepared(f"ACM names no record to prove {arn} with. Look at it in ACM's console.")
+            raise Unprepared(f"ACM provides no validation record for {arn}. Check it in the ACM console.")
         time.sleep(_POLL_SECONDS)
-    _change(
+    _change_records(
         account,
         zone,
         "UPSERT",
@@ -118,52 +126,61 @@ def prove(account: Account, domain: str, zone: str, arn: str) -> None:
     )
 
 
-def wait(account: Account, arn: str, seconds: float, *, report: Callable[[str], None]) -> None:
-    """Wait until it is issued.
+def wait_until_issued(account: Account, arn: str, seconds: float, *, report: Callable[[str], None]) -> None:
+    """Wait until a certificate is issued.
 
     Args:
-        account: where it is.
-        arn: its ARN.
-        seconds: how long at most.
-        report: is told of its state whenever that changes.
+        account: the certificate's account.
+        arn: the certificate's ARN.
+        seconds: how long to wait at most.
+        report: is called with the certificate's status whenever it changes.
     Raises:
-        Unprepared: ACM refused it, or it took longer.
+        Unprepared: validation failed or did not finish in time.
     """
     deadline = time.monotonic() + seconds
-    told = ""
+    reported = ""
     while True:
         found = account.client("acm").describe_certificate(CertificateArn=arn)["Certificate"]
         status = found["Status"]
-        if status != told:
+        if status != reported:
             report(status)
-            told = status
+            reported = status
         if status == "ISSUED":
             return
         if status != "PENDING_VALIDATION":
             raise Unprepared(
-                f"The certificate is {status} ({found.get('FailureReason', 'no reason told')}): {arn}"
+                f"The certificate is {status} ({found.get('FailureReason', 'no reason given')}): {arn}"
             )
         if time.monotonic() > deadline:
             raise Unprepared(
-                f"The certificate is still not issued: {arn}. Its proof must be in a zone that the world asks: see that"
-                " your registrar names the hosted zone's name servers (pennyworth doctor). Then run this again."
+                f"The certificate is not issued yet: {arn}. ACM must be able to look up its validation record. Check"
+                " that your registrar uses the hosted zone's name servers (pennyworth doctor), then run this again."
             )
         time.sleep(_POLL_SECONDS)
 
 
-def delete(account: Account, domain: str, zone: str, arn: str) -> bool:
-    """Delete one that nobody uses, and its records; whether it is gone."""
+def delete_certificate(account: Account, domain: str, zone: str, arn: str) -> bool:
+    """Delete a certificate and its validation records, unless it is in use.
+
+    Args:
+        account: the certificate's account.
+        domain: the endpoint's domain.
+        zone: the ID of the domain's hosted zone.
+        arn: the certificate's ARN.
+    Returns:
+        whether it was deleted.
+    """
     found = account.client("acm").describe_certificate(CertificateArn=arn)["Certificate"]
     if found.get("InUseBy"):
         return False
     held = [_find_record(account, zone, record) for record in _fetch_records(account, domain, arn)]
     account.client("acm").delete_certificate(CertificateArn=arn)
-    _change(account, zone, "DELETE", [found for found in held if found])
+    _change_records(account, zone, "DELETE", [found for found in held if found])
     return True
 
 
-def _names(domain: str) -> tuple[str, str]:
-    """What a certificate may call a domain."""
+def _list_names(domain: str) -> tuple[str, str]:
+    """List the names that cover a domain: its own and the wildcard."""
     return domain, f"*.{domain.partition('.')[2]}"
 
 
@@ -172,12 +189,12 @@ def _fetch_records(account: Account, domain: str, arn: str) -> list[dict[str, An
     return [
         option["ResourceRecord"]
         for option in found.get("DomainValidationOptions", [])
-        if option["DomainName"] in _names(domain) and "ResourceRecord" in option
+        if option["DomainName"] in _list_names(domain) and "ResourceRecord" in option
     ]
 
 
 def _find_record(account: Account, zone: str, record: Mapping[str, Any]) -> dict[str, Any] | None:
-    """A record with that very value, as its zone holds it."""
+    """Find a record with the same name, type and value in its hosted zone."""
     answer = account.client("route53").list_resource_record_sets(
         HostedZoneId=zone, StartRecordName=record["Name"], StartRecordType=record["Type"], MaxItems="1"
     )
@@ -189,7 +206,7 @@ def _find_record(account: Account, zone: str, record: Mapping[str, Any]) -> dict
     return None
 
 
-def _change(account: Account, zone: str, action: str, records: list[dict[str, Any]]) -> None:
+def _change_records(account: Account, zone: str, action: str, records: list[dict[str, Any]]) -> None:
     if records:
         changes = [{"Action": action, "ResourceRecordSet": record} for record in records]
         account.client("route53").change_resource_record_sets(

@@ -1,6 +1,6 @@
-"""A stack's credentials: SecureString parameters below /STACK/credentials, where its function looks for them.
+"""A stack's credentials: SecureString parameters below /STACK/credentials, which its function reads.
 
-They are encrypted with the account's own key for the Parameter Store (aws/ssm), which costs nothing.
+They are encrypted with the account's AWS managed key for the Parameter Store (aws/ssm), which is free.
 https://docs.aws.amazon.com/systems-manager/latest/userguide/systems-manager-parameter-store.html
 """
 
@@ -16,7 +16,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pennyworth.aws.errors import AWS_FAILURES, error_code, is_denied
+from pennyworth.aws.errors import AWS_FAILURES, is_denied, read_error_code
 from pennyworth.aws.stack import Stack
 from pennyworth.gateway.parameters import RESERVED, UNTIL, has_expired
 from pennyworth.gateway.settings import expand_credentials
@@ -24,14 +24,14 @@ from pennyworth.host.errors import OperationFailed
 from pennyworth.host.lists import split_list
 
 API_KEYS = "LITELLM_API_KEYS"
-"""The keys of the endpoint's callers, comma-separated. Parameters below that name are further ones."""
+"""The parameter with the endpoint's API keys, comma-separated. Parameters below it hold more keys."""
 
 Outcome = Literal["written", "unchanged", "kept", "removed"]
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LABEL = re.compile(r"[A-Za-z0-9_.-]+")
 
-# What each version of a parameter tells of its origin.
+# The description of a parameter's version says who wrote it.
 _BY_PIPELINE = "From the repository's secrets"
 _BY_HAND = "By hand"
 
@@ -39,45 +39,47 @@ _SHOWN_CHARACTERS = 4
 
 
 class CredentialsFailed(OperationFailed):
-    """Something could not be done; the message says what, and holds no value."""
+    """An operation failed; the message says why and contains no secret."""
 
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """A parameter."""
+    """A credential, stored as a parameter."""
 
     name: str
-    """Below the path, such as OPENAI_API_KEY or LITELLM_API_KEYS/20261123-183000."""
+    """The name below the path, such as OPENAI_API_KEY or LITELLM_API_KEYS/20261123-183000."""
     changed: datetime
     value: str = field(repr=False)
 
-    def endings(self) -> list[str]:
-        """The last characters of its value, of each key where it holds several: enough to tell them apart."""
+    def list_endings(self) -> list[str]:
+        """List the last characters of its value, or of each of its API keys, to tell them apart."""
         values = split_list(self.value) if self.name.partition("/")[0] == API_KEYS else [self.value]
-        return [_ending(value) for value in values]
+        return [_shorten(value) for value in values]
 
 
 class Credentials:
-    """The credentials of a stack, which need not be there yet."""
+    """The credentials of a stack, which need not exist yet."""
 
     def __init__(self, stack: str, region: str) -> None:
         """
         Args:
-            stack: its name.
-            region: where it is, or will be.
+            stack: the stack's name.
+            region: the stack's region.
         """
         self.path = f"/{stack}/credentials"
-        # of writing, AWS takes but a few calls a second
+        # AWS allows only a few write calls per second
         patient = Config(retries={"mode": "standard", "max_attempts": 8})
         self._ssm: Any = boto3.client("ssm", region_name=region, config=patient)
 
     def fetch_all(self) -> dict[str, Credential]:
-        """Those that there are, by name.
+        """Fetch all credentials.
 
+        Returns:
+            the credentials by name.
         Raises:
-            CredentialsFailed: AWS refuses.
+            CredentialsFailed: AWS rejects the call.
         """
-        with _explained():
+        with _explain_failures():
             pages = self._ssm.get_paginator("get_parameters_by_path").paginate(
                 Path=self.path, Recursive=True, WithDecryption=True
             )
@@ -89,19 +91,25 @@ class Credentials:
         }
 
     def set(self, name: str, value: str, *, origin: str = _BY_HAND) -> None:
-        """Make or replace one.
+        """Create or replace a credential.
 
+        Args:
+            name: the name.
+            value: the value.
+            origin: who sets it, as the description of the parameter's version.
         Raises:
-            CredentialsFailed: it can't be called so, has no value, or AWS refuses.
+            CredentialsFailed: the name is invalid, the value is empty, or AWS rejects the call.
         """
         base, slash, label = name.partition("/")
         if not _NAME.fullmatch(base) or (slash and not _LABEL.fullmatch(label)):
-            raise CredentialsFailed(f"{name} is no name of a variable, such as OPENAI_API_KEY")
+            raise CredentialsFailed(
+                f"{name} is not the name of an environment variable, such as OPENAI_API_KEY"
+            )
         if base in RESERVED:
-            raise CredentialsFailed(f"{name} is the function's own; it calls AWS as its role")
+            raise CredentialsFailed(f"{name} is reserved: the function calls AWS with its own role")
         if not value:
             raise CredentialsFailed(f"{name} is empty")
-        with _explained():
+        with _explain_failures():
             self._ssm.put_parameter(
                 Name=f"{self.path}/{name}",
                 Value=value,
@@ -111,47 +119,45 @@ class Credentials:
             )
 
     def create_key(self, label: str = "") -> tuple[str, str]:
-        """Make a new API key beside those that there are.
+        """Create an API key. The others stay valid.
 
         Args:
-            label: tells it from the others; by default the time.
+            label: the label of the key; by default the time.
         Returns:
-            the credential's name, and the key, which is nowhere else to be read.
+            the credential's name, and the key.
         Raises:
-            CredentialsFailed: there is one of that label, or AWS refuses.
+            CredentialsFailed: the label exists, or AWS rejects a call.
         """
         name = f"{API_KEYS}/{label or f'{datetime.now(UTC):%Y%m%d-%H%M%S}'}"
         if name in self.fetch_all():
-            raise CredentialsFailed(
-                f"{name} is there already. Give the new key another name, or remove that one"
-            )
-        key = _new_key()
+            raise CredentialsFailed(f"{name} already exists. Choose another label, or remove that key first")
+        key = _generate_key()
         self.set(name, key)
         return name, key
 
     def rotate_key(self, label: str, until: date) -> tuple[str, str]:
-        """Replace an API key; the old one opens until a date.
+        """Replace an API key. The old key stays valid until a date.
 
         Args:
-            label: of the key.
-            until: the last day (UTC) on which the old one opens.
+            label: the label of the key.
+            until: the last day (UTC) on which the old key is valid.
         Returns:
-            the old key's new name, and the new key, which is nowhere else to be read.
+            the old key's new name, and the new key.
         Raises:
-            CredentialsFailed: there is no key of that label, the day is over, or AWS refuses.
+            CredentialsFailed: there is no key with that label, the date is past, or AWS rejects a call.
         """
         name = f"{API_KEYS}/{label}"
         present = self.fetch_all()
         if name not in present:
             raise CredentialsFailed(
-                f"There is no key {name}. `pennyworth credentials list` names those that there are;"
-                f" `create-key --label {label}` makes one"
+                f"There is no key {name}. `pennyworth credentials list` lists all keys;"
+                f" `create-key --label {label}` creates this one"
             )
         if until < datetime.now(UTC).date():
-            raise CredentialsFailed(f"{until} is over. Give a day from today on")
+            raise CredentialsFailed(f"{until} is in the past. Choose today or a later day")
         old = f"{name}{UNTIL}{until}"
-        key = _new_key()
-        self.set(old, present[name].value)  # first: whatever fails, the old key opens
+        key = _generate_key()
+        self.set(old, present[name].value)  # first, so that the old key stays valid if a later call fails
         self.set(name, key)
         for other in present:
             if other.startswith(f"{name}{UNTIL}") and has_expired(other):
@@ -159,23 +165,25 @@ class Credentials:
         return old, key
 
     def remove(self, name: str) -> None:
-        """Remove one.
+        """Delete a credential.
 
+        Args:
+            name: the credential's name.
         Raises:
-            CredentialsFailed: there is none of that name, or AWS refuses.
+            CredentialsFailed: there is no such credential, or AWS rejects the call.
         """
-        with _explained():
+        with _explain_failures():
             self._ssm.delete_parameter(Name=f"{self.path}/{name}")
 
     def revoke(self, ending: str) -> str:
-        """Remove one API key, wherever it stands.
+        """Delete an API key, whichever credential contains it.
 
         Args:
-            ending: its last characters, or all of it.
+            ending: the key's last characters, or the whole key.
         Returns:
-            the credential that held it.
+            the name of the credential that contained it.
         Raises:
-            CredentialsFailed: no key ends so, or several do, or AWS refuses.
+            CredentialsFailed: not exactly one key ends with these characters, or AWS rejects a call.
         """
         held = [
             (credential, key)
@@ -186,8 +194,8 @@ class Credentials:
         ]
         if len(held) != 1 or len(ending) < _SHOWN_CHARACTERS:
             raise CredentialsFailed(
-                f"{len(held) or 'No'} API key{'s' * (len(held) != 1)} end{'s' * (len(held) == 1)} so. Give its last"
-                f" characters, at least {_SHOWN_CHARACTERS} and as many as tell it from the others"
+                f"{len(held) or 'No'} API key{'s' * (len(held) != 1)} end{'s' * (len(held) == 1)} with that. Give at"
+                f" least {_SHOWN_CHARACTERS} of its last characters, and more if several keys end with them"
             )
         ((credential, key),) = held
         if left := [one for one in split_list(credential.value) if one != key]:
@@ -196,18 +204,18 @@ class Credentials:
             self.remove(credential.name)
         return credential.name
 
-    def follow(self, wanted: Mapping[str, str]) -> dict[str, Outcome]:
-        """Make them what a repository's secrets say, wherever the secrets have changed since this was done last.
+    def sync(self, wanted: Mapping[str, str]) -> dict[str, Outcome]:
+        """Write the secrets that have changed since the last call, and delete credentials whose secrets were removed.
 
-        What was set, rotated or removed by hand since stays so until its secret changes, but for what was removed
-        altogether: that is made again.
+        A value that was set or rotated by hand stays until its secret changes. A credential that was deleted by hand is
+        written again.
 
         Args:
-            wanted: values by name.
+            wanted: the secrets' values by name.
         Returns:
             what was done, by name.
         Raises:
-            CredentialsFailed: AWS refuses; what was done before stays.
+            CredentialsFailed: AWS rejects a call. Earlier changes stay.
         """
         present = self.fetch_all()
         done: dict[str, Outcome] = {}
@@ -227,8 +235,8 @@ class Credentials:
         return done
 
     def _fetch_written(self, name: str) -> list[str]:
-        """What the pipeline has written as its value, oldest first; AWS keeps a hundred versions."""
-        with _explained():
+        """Fetch the values that the pipeline wrote, oldest first. AWS keeps 100 versions."""
+        with _explain_failures():
             pages = self._ssm.get_paginator("get_parameter_history").paginate(
                 Name=f"{self.path}/{name}", WithDecryption=True
             )
@@ -238,7 +246,7 @@ class Credentials:
 
 
 def is_read_by(stack: str, region: str) -> bool | None:
-    """Whether a deployed stack's function reads them; None where there is no stack, or nobody may ask."""
+    """Check whether a stack's function reads the credentials; None if the stack can't be read."""
     try:
         deployed = Stack(stack, region).describe()
     except AWS_FAILURES:
@@ -246,41 +254,43 @@ def is_read_by(stack: str, region: str) -> bool | None:
     return "CredentialsPath" in deployed.outputs if deployed else None
 
 
-def from_secrets(api_keys: str, provider_credentials: str) -> dict[str, str]:
-    """The credentials that a repository's secrets hold, by name.
+def parse_secrets(api_keys: str, provider_credentials: str) -> dict[str, str]:
+    """Parse a repository's secrets.
 
     Args:
-        api_keys: LITELLM_API_KEYS.
-        provider_credentials: PROVIDER_CREDENTIALS, dotenv text.
+        api_keys: the secret LITELLM_API_KEYS.
+        provider_credentials: the secret PROVIDER_CREDENTIALS, in dotenv format.
+    Returns:
+        the credentials' values by name.
     """
     values = {API_KEYS: ",".join(split_list(api_keys)), "PROVIDER_CREDENTIALS": provider_credentials}
     expand_credentials(values)
     return {name: value for name, value in values.items() if value}
 
 
-def _new_key() -> str:
+def _generate_key() -> str:
     return f"sk-{secrets.token_urlsafe(32)}"
 
 
-def _ending(value: str) -> str:
-    """Its last characters, at most a quarter of it."""
+def _shorten(value: str) -> str:
+    """Shorten a value to its last characters, at most a quarter of it."""
     shown = min(_SHOWN_CHARACTERS, len(value) // 4)
     return f"…{value[-shown:]}" if shown else "…"
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
-    """Turn boto3's exceptions into ours."""
+def _explain_failures() -> Iterator[None]:
+    """Turn exceptions of boto3 into CredentialsFailed."""
     try:
         yield
     except ClientError as failure:
-        code = error_code(failure)
+        code = read_error_code(failure)
         advice = (
             "There is no such credential"
             if code == "ParameterNotFound"
-            else "AWS refuses"
+            else "AWS denies access"
             if is_denied(failure)
-            else "AWS Systems Manager does not take it"
+            else "AWS Systems Manager rejects it"
         )
         raise CredentialsFailed(
             f"{advice} ({code}): {failure.response['Error'].get('Message', '')}".strip(": ")

@@ -1,4 +1,4 @@
-"""The template of a deployed stack, with the parameters that it was deployed with."""
+"""The template and the parameters of a deployed stack."""
 
 import json
 from collections.abc import Mapping
@@ -22,25 +22,32 @@ _UPDATABLE = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class DeployedTemplate:
-    """What a stack that is there was made from."""
+    """The template and the parameters of a stack."""
 
     status: str
     parameters: Mapping[str, str]
-    """Its parameters' values, hidden ones as CloudFormation shows them."""
+    """The parameters' values. NoEcho parameters have the value ****."""
     source: SourceTemplate
-    """Its template as it was handed over, before SAM's transform."""
+    """The original template, before SAM's transform."""
 
     @property
     def updatable(self) -> bool:
-        """Whether it takes a deployment at all."""
+        """Whether the stack can be updated in its current state."""
         return self.status in _UPDATABLE
 
 
 def fetch_deployed_template(cloudformation: Any, name: str) -> DeployedTemplate | None:
-    """What the stack of a name was made from; None where there is none, or one that never came to be."""
+    """Fetch the template and the parameters of a stack.
+
+    Args:
+        cloudformation: the boto3 client for CloudFormation.
+        name: the stack's name.
+    Returns:
+        the deployed template; None if the stack does not exist or its creation failed.
+    """
     stack = describe_stack(cloudformation, name)
     if stack is None or stack.status in _NEVER_MADE:
         return None
     body = cloudformation.get_template(StackName=name, TemplateStage="Original")["TemplateBody"]
-    text = body if isinstance(body, str) else json.dumps(body)  # boto reads one that is JSON
+    text = body if isinstance(body, str) else json.dumps(body)  # boto3 parses JSON templates
     return DeployedTemplate(stack.status, stack.parameters, SourceTemplate.parse(text))

@@ -1,4 +1,4 @@
-"""GitHub's tokens as AWS takes them: https://docs.github.com/actions/concepts/security/openid-connect."""
+"""Issuer and audience of GitHub's OIDC tokens for AWS: https://docs.github.com/actions/concepts/security/openid-connect."""
 
 ISSUER = "token.actions.githubusercontent.com"
 AUDIENCE = "sts.amazonaws.com"

@@ -1,4 +1,4 @@
-"""A stack at one moment, by DescribeStacks: asked for once, and handed to whoever wants to know something of it."""
+"""The state of a stack at one moment, from a single call of DescribeStacks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from botocore.exceptions import ClientError
 
 from pennyworth.aws.errors import is_absent_stack
 
-_REVIEW = "REVIEW_IN_PROGRESS"  # a change set was made and never executed
+_REVIEW = "REVIEW_IN_PROGRESS"  # a change set was created but never executed
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What CloudFormation says of a stack."""
+    """A stack's state."""
 
     name: str
     region: str
@@ -22,29 +22,31 @@ class Snapshot:
     status: str
     """Such as UPDATE_COMPLETE."""
     parameters: Mapping[str, str]
-    """The values of its parameters by name, **** for those that it shows nobody."""
+    """The parameters' values by name; **** for NoEcho parameters."""
     outputs: Mapping[str, str]
-    """By name."""
+    """The outputs' values by name."""
     begun: datetime
-    """When the operation that is at work on it, or was the last, began."""
+    """The start of the current or the last operation."""
 
     @property
     def busy(self) -> bool:
-        """Whether an operation is at work on it. In REVIEW_IN_PROGRESS none is."""
+        """Whether an operation is in progress. In REVIEW_IN_PROGRESS there is none."""
         return self.status.endswith("_IN_PROGRESS") and self.status != _REVIEW
 
     @property
     def created(self) -> bool:
-        """Whether anything was ever deployed, be it with success or without."""
+        """Whether there was a deployment, successful or not."""
         return self.status != _REVIEW
 
 
 def describe_stack(cloudformation: Any, name: str) -> Snapshot | None:
-    """A stack as it is now; None where there is none.
+    """Fetch a stack's state.
 
     Args:
-        cloudformation: boto3's client.
-        name: the stack's name. By its id a stack can be asked for when it is gone.
+        cloudformation: the boto3 client for CloudFormation.
+        name: the stack's name, or its ID, which also works for a deleted stack.
+    Returns:
+        the state; None if the stack does not exist.
     """
     try:
         (found,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
@@ -65,6 +67,6 @@ def describe_stack(cloudformation: Any, name: str) -> Snapshot | None:
     )
 
 
-def parameters_of(stack: Snapshot | None) -> Mapping[str, str]:
-    """A stack's parameters; none where there is no stack."""
+def read_parameters(stack: Snapshot | None) -> Mapping[str, str]:
+    """Read a stack's parameters; empty if there is no stack."""
     return stack.parameters if stack else {}

@@ -1,6 +1,6 @@
-"""A CloudFormation stack: whether it can be deployed, what a deployment changed in it, and why one failed.
+"""A CloudFormation stack: whether it can be deployed, what a deployment changed, and why one failed.
 
-https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html explains its states.
+For the states of a stack, see https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html.
 """
 
 import time
@@ -18,7 +18,7 @@ from pennyworth.host.errors import OperationFailed
 
 _DEPLOYABLE = frozenset(
     {
-        "REVIEW_IN_PROGRESS",  # a change set was made and never executed: sam goes on from there
+        "REVIEW_IN_PROGRESS",  # a change set was created but never executed
         "CREATE_COMPLETE",
         "UPDATE_COMPLETE",
         "UPDATE_ROLLBACK_COMPLETE",
@@ -27,22 +27,22 @@ _DEPLOYABLE = frozenset(
     }
 )
 
-# CloudFormation takes no update of a stack in any other state. What a person can do about each.
+# CloudFormation can't update a stack in any other state. What to do about these:
 _ADVICE = {
-    "UPDATE_ROLLBACK_FAILED": "In the CloudFormation console choose 'Continue update rollback'. Then run this again.",
-    "ROLLBACK_FAILED": "It was never complete: delete it in the CloudFormation console. Then run this again.",
-    "CREATE_FAILED": "It was never complete: delete it in the CloudFormation console. Then run this again.",
-    "DELETE_FAILED": "Delete it in the CloudFormation console, keeping what can't be deleted. Then run this again.",
+    "UPDATE_ROLLBACK_FAILED": "Choose 'Continue update rollback' in the CloudFormation console, then run this again.",
+    "ROLLBACK_FAILED": "Its creation failed. Delete it in the CloudFormation console, then run this again.",
+    "CREATE_FAILED": "Its creation failed. Delete it in the CloudFormation console, then run this again.",
+    "DELETE_FAILED": "Delete it in the CloudFormation console and retain what can't be deleted, then run this again.",
 }
-_BUSY = "Another operation is at work on it. Wait for its end, then run this again."
+_BUSY = "Another operation is in progress. Wait for it to finish, then run this again."
 
 _LOOK_SECONDS = 5.0
 _TELL_SECONDS = 30.0
 
-# states of a resource that is not there
+# states of a resource that does not exist
 _ABSENT = frozenset({"CREATE_FAILED", "DELETE_COMPLETE"})
 
-# how CloudFormation marks what stopped only because something else had failed
+# reasons of events that are only consequences of another failure
 _CASCADE = ("resource creation cancelled", "resource update cancelled", "resource deletion cancelled")
 
 _REPLACES = "requires the creation of a new physical resource"
@@ -52,7 +52,7 @@ _DONE = {"CREATE": "created", "UPDATE": "updated", "DELETE": "deleted"}
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What happened to one of the stack's resources."""
+    """An event of one of the stack's resources."""
 
     id: str
     resource: str
@@ -65,7 +65,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a deployment did to one of the stack's resources."""
+    """A change of one of the stack's resources by a deployment."""
 
     action: str
     """created, updated, replaced or deleted."""
@@ -73,11 +73,11 @@ class Change:
     """Its logical id."""
     type: str
     seconds: float
-    """How long that took."""
+    """The duration of the change."""
 
 
 class Stack:
-    """A stack by its name, in the region and with the credentials that the environment names."""
+    """A stack, accessed with the credentials of the environment."""
 
     def __init__(self, name: str, region: str) -> None:
         self.name = name
@@ -86,47 +86,47 @@ class Stack:
         self._cloudwatch = boto3.client("cloudwatch", region_name=region)
 
     def describe(self) -> Snapshot | None:
-        """It as it is now; None where there is no such stack."""
+        """Fetch the stack's current state; None if the stack does not exist."""
         return describe_stack(self._cloudformation, self.name)
 
     def list_physical_ids(self, kind: str) -> dict[str, str]:
-        """Its resources of a type, such as AWS::IAM::Role, that exist: logical id to physical id."""
+        """List the existing resources of a type, such as AWS::IAM::Role: physical IDs by logical ID."""
         return list_physical_ids(self._cloudformation, self.name, kind)
 
     def wait_until_idle(self, seconds: float, say: Callable[[str], None]) -> Snapshot | None:
-        """Wait for the end of whatever operation is at work on it: another repository's deployment, a person's.
+        """Wait until no operation is in progress, such as someone else's deployment.
 
         Args:
-            seconds: how long at most.
-            say: is told that and for what it waits, now and then.
+            seconds: how long to wait at most.
+            say: is called with a progress message now and then.
         Returns:
-            the stack as it is then; None where there is none.
+            the stack's state afterwards; None if the stack does not exist.
         Raises:
-            OperationFailed: it still goes on.
+            OperationFailed: the operation did not finish in time.
         """
         began = time.monotonic()
-        told = -_TELL_SECONDS
+        reported = -_TELL_SECONDS
         while (seen := self.describe()) and seen.busy:
             waited = time.monotonic() - began
             if waited > seconds:
                 raise OperationFailed(
                     f"The stack is in {seen.status}",
-                    f"It has been waited for {waited / 60:.0f} min. {_BUSY}",
+                    f"Waited {waited / 60:.0f} min. {_BUSY}",
                 )
-            if waited >= told + _TELL_SECONDS:
+            if waited >= reported + _TELL_SECONDS:
                 say(
-                    f"The stack is in {seen.status}: waiting for that to end"
+                    f"The stack is in {seen.status}: waiting for the operation to finish"
                     f" ({waited:.0f} s of {seconds:.0f} s)"
                 )
-                told = waited
+                reported = waited
             time.sleep(min(_LOOK_SECONDS, max(seconds / 20, 0.1)))
         return seen
 
     def delete_failed_creation(self) -> None:
-        """Delete what is left of a first creation that failed: it holds nothing, and takes no deployment.
+        """Delete the remains of a failed first deployment, which are empty and can't be updated.
 
         Raises:
-            OperationFailed: it can't be deleted.
+            OperationFailed: the stack can't be deleted.
         """
         marker = self.fetch_last_event()
         self._cloudformation.delete_stack(StackName=self.name)
@@ -143,20 +143,20 @@ class Stack:
             ) from failure
 
     def fetch_last_event(self) -> str | None:
-        """A marker for `fetch_events_since`: the newest event there is."""
-        return next((event.id for event in self._events()), None)
+        """Fetch the ID of the newest event, as a marker for `fetch_events_since`."""
+        return next((event.id for event in self._iterate_events()), None)
 
     def fetch_events_since(self, marker: str | None) -> list[Event]:
-        """What happened after the marked event, oldest first."""
+        """Fetch the events after the marked one, oldest first."""
         events = []
-        for event in self._events():
+        for event in self._iterate_events():
             if event.id == marker:
                 break
             events.append(event)
         return events[::-1]
 
     def list_changes(self, events: list[Event]) -> list[Change]:
-        """What a deployment did, in the order in which it began each."""
+        """List a deployment's changes, in the order of their start."""
         first = {event.resource: event for event in reversed(events) if event.resource != self.name}
         done = {(event.resource, event.status): event.time for event in events}
         replaced = {event.resource for event in events if _REPLACES in event.reason}
@@ -173,30 +173,30 @@ class Stack:
         ]
 
     def find_first_cause(self, events: list[Event]) -> str | None:
-        """Why a deployment failed: the first failure, not those that followed from it."""
-        failures = [event for event in events if event.status.endswith("_FAILED") and not follows(event)]
+        """Find why a deployment failed: the first failure, without its consequences."""
+        failures = [
+            event for event in events if event.status.endswith("_FAILED") and not is_consequence(event)
+        ]
         own = [event for event in failures if event.resource != self.name]
         for event in own or failures:
-            return (
-                f"{event.resource} ({event.type}): {event.reason or event.status}{self._alarms(event.reason)}"
-            )
+            alarms = self._describe_alarms(event.reason)
+            return f"{event.resource} ({event.type}): {event.reason or event.status}{alarms}"
         return None
 
-    def _alarms(self, reason: str) -> str:
-        """Which of the stack's alarms are on, where a rollout was stopped by one: CodeDeploy names none."""
+    def _describe_alarms(self, reason: str) -> str:
+        """Describe the stack's active alarms if an alarm stopped a rollout. CodeDeploy does not name the alarm."""
         if "alarm" not in reason.lower():
             return ""
         try:
             found = self._cloudwatch.describe_alarms(AlarmNamePrefix=f"{self.name}-")["MetricAlarms"]
         except ClientError as failure:
-            return f"\nWhich alarm it was can't be asked: {failure}"
-        # one that has gone off again since still tells by its reason when it was on
+            return f"\nThe stack's alarms can't be read: {failure}"
         on = [alarm for alarm in found if alarm["StateValue"] == "ALARM"]
         said = [f"{alarm['AlarmName']} is on: {alarm.get('StateReason', '')}".rstrip(": ") for alarm in on]
         return "".join(f"\n{line}" for line in said or ["No alarm of the stack is on any more."])
 
-    def _events(self) -> Iterator[Event]:
-        """Every event, newest first, no more asked for than are taken; none where there is no such stack."""
+    def _iterate_events(self) -> Iterator[Event]:
+        """Iterate over the events, newest first, page by page; empty if the stack does not exist."""
         pages = self._cloudformation.get_paginator("describe_stack_events").paginate(StackName=self.name)
         try:
             for page in pages:
@@ -214,18 +214,20 @@ class Stack:
                 raise
 
 
-def follows(event: Event) -> bool:
-    """Whether it failed only because something else had."""
+def is_consequence(event: Event) -> bool:
+    """Check whether an event is only a consequence of another failure."""
     return event.reason.lower().startswith(_CASCADE)
 
 
 def list_physical_ids(cloudformation: Any, stack: str, kind: str) -> dict[str, str]:
-    """A stack's resources of a type that exist: logical id to physical id.
+    """List a stack's existing resources of a type.
 
     Args:
-        cloudformation: boto3's client.
-        stack: the name of a stack that is there.
-        kind: such as AWS::IAM::Role.
+        cloudformation: the boto3 client for CloudFormation.
+        stack: the name of an existing stack.
+        kind: a resource type, such as AWS::IAM::Role.
+    Returns:
+        physical IDs by logical ID.
     """
     pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
     return {
@@ -239,10 +241,12 @@ def list_physical_ids(cloudformation: Any, stack: str, kind: str) -> dict[str, s
 
 
 def check_deployable(stack: Snapshot) -> None:
-    """Check that a stack takes a deployment.
+    """Check that a stack can be deployed in its current state.
 
+    Args:
+        stack: the stack.
     Raises:
-        OperationFailed: it takes none, and what to do about that.
+        OperationFailed: it can't be deployed; the message says what to do.
     """
     if stack.status not in _DEPLOYABLE:
         raise OperationFailed(f"The stack is in {stack.status}", _ADVICE.get(stack.status, _BUSY))

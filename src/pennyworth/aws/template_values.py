@@ -1,7 +1,7 @@
-"""What a template comes to with its parameters' values, as far as that is known before a deployment.
+"""Evaluate a template with the values of its parameters, before a deployment.
 
-What only a deployment tells stands by its name: ${Function.Arn}. So do REGION, ACCOUNT and STACK, which a reader knows
-and strangers need not.
+Values that are known only after a deployment appear by name, such as ${Function.Arn}. The account, the region and the
+stack appear as ACCOUNT, REGION and STACK, so that they do not become public.
 """
 
 import json
@@ -23,7 +23,7 @@ _PSEUDO: Mapping[str, Any] = {
 
 
 class EvaluatedTemplate(Evaluator):
-    """A template's resources with the conditions and intrinsic functions of their properties worked out."""
+    """A template's resources, with evaluated conditions and intrinsic functions."""
 
     def __init__(self, document: Mapping[str, Any], parameters: Mapping[str, str]) -> None:
         """
@@ -41,22 +41,22 @@ class EvaluatedTemplate(Evaluator):
         self._known: Mapping[str, Any] = {**defaults, **parameters, **_PSEUDO}
         resources: Mapping[str, Any] = document.get("Resources") or {}
         self.resources: dict[str, dict[str, Any]] = {
-            name: {**resource, "Properties": self.value(resource.get("Properties") or {})}
+            name: {**resource, "Properties": self.evaluate(resource.get("Properties") or {})}
             for name, resource in resources.items()
             if "Condition" not in resource or self.holds(resource["Condition"])
         }
-        """Those that the template makes with these values, by logical id."""
+        """The resources that the template creates with these values, by logical ID."""
 
     def look_up(self, name: str) -> Sequence[Any]:
-        """A parameter's value; anything else by its name."""
+        """Return a parameter's value, or the name of anything else."""
         return [self._known.get(name, f"${{{name}}}")]
 
-    def unknown(self, function: str, given: Any) -> str:
-        """The expression itself."""
+    def render_unknown(self, function: str, given: Any) -> str:
+        """Render the expression itself."""
         return f"${{{function} {json.dumps(given, sort_keys=True, default=str)}}}"
 
-    def of_type(self, *kinds: str) -> dict[str, dict[str, Any]]:
-        """The properties of all resources of some types, by logical id."""
+    def find_properties(self, *kinds: str) -> dict[str, dict[str, Any]]:
+        """Find the properties of all resources of some types, by logical ID."""
         return {
             name: resource["Properties"]
             for name, resource in self.resources.items()

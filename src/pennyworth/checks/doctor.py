@@ -13,7 +13,7 @@ from pennyworth.aws import certificates
 from pennyworth.aws.account import STACK, Account, Unprepared
 from pennyworth.aws.errors import AWS_FAILURES, get_or_none
 from pennyworth.aws.github_oidc import AUDIENCE
-from pennyworth.aws.snapshot import parameters_of
+from pennyworth.aws.snapshot import read_parameters
 from pennyworth.aws.stack import Stack, check_deployable
 from pennyworth.checks.finding import Finding, Findings, ok, unknown, warning, wrong
 from pennyworth.github import gh_cli
@@ -109,7 +109,7 @@ def _check_rights(set_up: SetUp) -> Findings:
     for drift in found:
         yield said(f"{drift.what}: {drift.detail}", f"{AGAIN}, which puts it right")
     if not found:
-        subjects = "\n".join(set_up.settings.subjects())
+        subjects = "\n".join(set_up.settings.list_subjects())
         yield ok(
             f"the roles, their policies and boundaries are as they were made. To deploy is for\n{subjects}"
         )
@@ -126,7 +126,7 @@ def _check_certificate(set_up: SetUp) -> Findings:
     if not domain:
         yield ok("none is needed without a domain")
         return
-    found = certificates.find(set_up.account, domain)
+    found = certificates.find_certificate(set_up.account, domain)
     if found is None:
         yield wrong(f"none for {domain} in {set_up.account.region}, be it issued or asked for", AGAIN)
         return
@@ -136,7 +136,7 @@ def _check_certificate(set_up: SetUp) -> Findings:
             f"{arn} is {found['Status']}", f"{AGAIN}: it writes the record that proves the domain, and waits"
         )
         return
-    days = int((certificates.expiry(found) - time.time()) / 86400)
+    days = int((certificates.read_expiry(found) - time.time()) / 86400)
     unproven = certificates.find_missing_records(set_up.account, domain, set_up.settings["HostedZoneId"], arn)
     if days < 0:
         yield wrong(f"{arn} ended {-days} days ago", "request or import a new one")
@@ -229,7 +229,7 @@ def _check_endpoint(set_up: SetUp) -> Findings:
     yield ok(f"the stack {name} is in {stack.status}")
     if set_up.settings["FirstDeployment"] == "yes":
         yield warning(f"the role still has {MANAGED_POLICIES[FIRST]}", f"{AGAIN} with --first-deployment no")
-    boundary = set_up.account.policy(MANAGED_POLICIES["stack-boundary"])
+    boundary = set_up.account.build_policy_arn(MANAGED_POLICIES["stack-boundary"])
     for logical_id, role in Stack(name, region).list_physical_ids("AWS::IAM::Role").items():
         found = get_or_none(set_up.account.client("iam").get_role, RoleName=role)
         bounded = (found or {"Role": {}})["Role"].get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")
@@ -345,7 +345,7 @@ def get_set_up(account: Account, dns: str = "") -> SetUp:
     Raises:
         Unprepared: it was not.
     """
-    found = parameters_of(account.describe_stack())
+    found = read_parameters(account.describe_stack())
     if not found:
         raise Unprepared(
             f"There is no stack {STACK} in {account.region}. Set the account up with `pennyworth bootstrap`, or say"

@@ -12,10 +12,10 @@ from pennyworth.aws.source_template import SourceTemplate, TemplateRefused
 from pennyworth.host.errors import OperationFailed
 from pennyworth.host.places import made
 from pennyworth.iam.policy import check as policy_check
-from pennyworth.iam.policy.derivation import needs
+from pennyworth.iam.policy.derivation import derive_needs
 from pennyworth.iam.policy.documents import DEPLOYMENT
-from pennyworth.iam.policy.rules import rules
-from pennyworth.iam.policy.statements import documents_for
+from pennyworth.iam.policy.rules import read_rules
+from pennyworth.iam.policy.statements import derive_documents
 from pennyworth.iam.policy.template import Template
 
 _OF_A_DEPLOYMENT = {*DEPLOYMENT, "first-deployment"}  # the documents; others are for those that only look
@@ -105,10 +105,10 @@ def _compare_policies(path: Path) -> tuple[tuple[str, ...], TemplateRefused | No
 
 def _find_lacking(path: Path) -> Iterator[str]:
     """What policies/ lacks for the deploy role to make what the template holds, before it is refused half-way."""
-    known = rules()
+    known = read_rules()
     template = Template(SourceTemplate.read(path), known)
-    found = needs(template, known)
-    lacking = policy_check.differences(documents_for(found, known), found, known)
-    yield from (str(one) for one in lacking if one.lacks and one.document in _OF_A_DEPLOYMENT)
-    yield from policy_check.outside_boundary(found)
-    yield from policy_check.roles_outside_boundary(template)
+    found = derive_needs(template, known)
+    lacking = policy_check.find_differences(derive_documents(found, known), found, known)
+    yield from (str(one) for one in lacking if one.missing and one.document in _OF_A_DEPLOYMENT)
+    yield from policy_check.find_needs_outside_boundary(found)
+    yield from policy_check.find_roles_outside_boundary(template)

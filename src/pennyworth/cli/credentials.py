@@ -74,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _list(credentials: "Credentials", options: argparse.Namespace) -> None:
     rows = [
-        (one.name, f"{one.changed:%Y-%m-%d %H:%M}", " ".join(one.endings()))
+        (one.name, f"{one.changed:%Y-%m-%d %H:%M}", " ".join(one.list_endings()))
         for one in credentials.fetch_all().values()
     ]
     if not rows:

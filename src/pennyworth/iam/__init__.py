@@ -1,1 +1,1 @@
-"""Permission documents: how they are derived, what PassRole names, the bootstrap template."""
+"""IAM policies: their derivation from the template, the PassRole statements, the bootstrap template."""

@@ -1,4 +1,4 @@
-"""The roles and their policies as they are in the account, held against the documents that they were made from."""
+"""Compare the roles and policies in an account with the documents that they were created from."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -9,28 +9,36 @@ from pennyworth.aws.account import Account
 from pennyworth.aws.errors import get_or_none
 from pennyworth.host.lists import as_list
 from pennyworth.iam.bootstrap_template.template import ATTACHED, FIRST, VIEW
-from pennyworth.iam.passrole.document import ACTION, SERVICE_KEY, SID, Document, difference, same, text
+from pennyworth.iam.passrole.document import (
+    ACTION,
+    SERVICE_KEY,
+    SID,
+    Document,
+    is_equivalent,
+    render_diff,
+    render_json,
+)
 from pennyworth.iam.passrole.versions import ManagedPolicy
-from pennyworth.iam.policy.documents import DEPLOY_ROLE, MANAGED_POLICIES, VIEW_ROLE, filled
+from pennyworth.iam.policy.documents import DEPLOY_ROLE, MANAGED_POLICIES, VIEW_ROLE, render_document
 from pennyworth.iam.settings import Settings
 
 _OWN = re.compile(rf"{SID}\d*")
-"""The statements that `tighten-passrole` writes, by their names."""
+"""The Sids of the statements that `tighten-passrole` writes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """Something that is not as it was made."""
+    """A manual change of a role or a policy."""
 
     what: str
     detail: str
-    put_back: Callable[[], object] | None
-    """Puts it back; None where only the stack can."""
+    restore: Callable[[], object] | None
+    """Undoes the change; None if only an update of the stack can."""
 
 
 @dataclass(frozen=True, slots=True)
 class _ExpectedRole:
-    """A role as it was made."""
+    """A role as it should be."""
 
     name: str
     subjects: list[str]
@@ -40,20 +48,26 @@ class _ExpectedRole:
 
 def _list_roles(settings: Settings) -> Iterator[_ExpectedRole]:
     attached = [document for document in _list_present(settings) if document in ATTACHED]
-    yield _ExpectedRole(DEPLOY_ROLE, settings.subjects(), "deploy-boundary", attached)
+    yield _ExpectedRole(DEPLOY_ROLE, settings.list_subjects(), "deploy-boundary", attached)
     if settings.views:
-        yield _ExpectedRole(VIEW_ROLE, settings.view_subjects(), VIEW, [VIEW])
+        yield _ExpectedRole(VIEW_ROLE, settings.list_view_subjects(), VIEW, [VIEW])
 
 
 def find_drifts(account: Account, settings: Settings) -> Iterator[Drift]:
-    """Whatever of the roles, their trust, their policies and boundaries is not as the documents say.
+    """Find manual changes of the roles, their trust policies, policies and boundaries.
 
-    A PassRole statement that names the stack's own roles, as `tighten-passrole` writes it, is as it must be.
+    PassRole statements that `tighten-passrole` wrote are no drift.
+
+    Args:
+        account: the account.
+        settings: the account's settings.
+    Returns:
+        each difference from the documents.
     """
     for made in _list_roles(settings):
         role = get_or_none(account.client("iam").get_role, RoleName=made.name)
         if role is None:
-            yield Drift(f"role {made.name}", "it is not there", None)
+            yield Drift(f"role {made.name}", "it does not exist", None)
         else:
             yield from _find_role_drifts(account, settings, made, role["Role"])
     for document in _list_present(settings):
@@ -61,13 +75,28 @@ def find_drifts(account: Account, settings: Settings) -> Iterator[Drift]:
 
 
 def make_trust_policy(account: Account, settings: Settings, subjects: list[str] | None = None) -> Document:
-    """The trust policy that a role must have: the deploy role, unless other subjects are given."""
-    values = settings.values(account.id, account.partition)
-    return filled("trust", values | ({"SUBJECTS": subjects} if subjects else {}))
+    """Make the trust policy that a role should have.
+
+    Args:
+        account: the account.
+        settings: the account's settings.
+        subjects: the `sub` claims to trust; by default those of the deploy role.
+    Returns:
+        the trust policy.
+    """
+    values = settings.list_values(account.id, account.partition)
+    return render_document("trust", values | ({"SUBJECTS": subjects} if subjects else {}))
 
 
-def narrowed(document: Mapping[str, Any], stack: str) -> list[dict[str, Any]]:
-    """A policy's PassRole statements, where they name roles of the stack one by one; else none."""
+def find_tightened_statements(document: Mapping[str, Any], stack: str) -> list[dict[str, Any]]:
+    """Find the PassRole statements that list the stack's roles one by one.
+
+    Args:
+        document: a policy document.
+        stack: the stack's name.
+    Returns:
+        the statements; empty if any of them allows more than the stack's own roles.
+    """
     own = [one for one in document["Statement"] if _OWN.fullmatch(one.get("Sid", ""))]
     named = re.compile(rf"arn:[\w-]+:iam::\d+:role/{re.escape(stack)}-[A-Za-z0-9]+-(\w+|\*)")
     for statement in own:
@@ -82,8 +111,15 @@ def narrowed(document: Mapping[str, Any], stack: str) -> list[dict[str, Any]]:
     return own
 
 
-def kept(document: Document, statements: list[dict[str, Any]]) -> Document:
-    """A document with these PassRole statements in place of its own; itself where there are none."""
+def keep_tightened_statements(document: Document, statements: list[dict[str, Any]]) -> Document:
+    """Replace a document's PassRole statements with tightened ones.
+
+    Args:
+        document: a policy document.
+        statements: the tightened statements. Without any, the document is not changed.
+    Returns:
+        the new document.
+    """
     if not statements:
         return document
     place = next(place for place, one in enumerate(document["Statement"]) if one.get("Sid") == SID)
@@ -92,7 +128,7 @@ def kept(document: Document, statements: list[dict[str, Any]]) -> Document:
 
 
 def _list_present(settings: Settings) -> list[str]:
-    """The documents that are managed policies in this account."""
+    """List the documents whose managed policies exist with these settings."""
     absent = {FIRST: settings["FirstDeployment"] == "no", VIEW: not settings.views}
     return [name for name in MANAGED_POLICIES if not absent.get(name)]
 
@@ -103,20 +139,20 @@ def _find_role_drifts(
     iam = account.client("iam")
     which = "" if made.name == DEPLOY_ROLE else f" of {made.name}"
     expected = make_trust_policy(account, settings, made.subjects)
-    if not same(role["AssumeRolePolicyDocument"], expected):
+    if not is_equivalent(role["AssumeRolePolicyDocument"], expected):
         yield Drift(
             f"trust policy{which}",
-            difference(role["AssumeRolePolicyDocument"], expected),
-            lambda: iam.update_assume_role_policy(RoleName=made.name, PolicyDocument=text(expected)),
+            render_diff(role["AssumeRolePolicyDocument"], expected),
+            lambda: iam.update_assume_role_policy(RoleName=made.name, PolicyDocument=render_json(expected)),
         )
-    boundary = account.policy(MANAGED_POLICIES[made.boundary])
+    boundary = account.build_policy_arn(MANAGED_POLICIES[made.boundary])
     if role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn") != boundary:
         yield Drift(
             f"role's boundary{which}",
             f"it is not {MANAGED_POLICIES[made.boundary]}",
             lambda: iam.put_role_permissions_boundary(RoleName=made.name, PermissionsBoundary=boundary),
         )
-    wanted = {account.policy(MANAGED_POLICIES[name]) for name in made.documents}
+    wanted = {account.build_policy_arn(MANAGED_POLICIES[name]) for name in made.documents}
     pages = iam.get_paginator("list_attached_role_policies").paginate(RoleName=made.name)
     attached = {policy["PolicyArn"] for page in pages for policy in page["AttachedPolicies"]}
     for arn in sorted(wanted - attached):
@@ -128,27 +164,29 @@ def _find_role_drifts(
     for arn in sorted(attached - wanted):
         yield Drift(
             f"role's policies{which}",
-            f"{arn} is attached, which nobody needs",
+            f"{arn} is attached, but should not be",
             lambda arn=arn: iam.detach_role_policy(RoleName=made.name, PolicyArn=arn),  # type: ignore[misc]
         )
     for name in iam.list_role_policies(RoleName=made.name)["PolicyNames"]:
         yield Drift(
             f"role's policies{which}",
-            f"it has a policy of its own, {name}, which nobody needs",
+            f"it has an unexpected inline policy, {name}",
             lambda name=name: iam.delete_role_policy(RoleName=made.name, PolicyName=name),  # type: ignore[misc]
         )
 
 
 def _find_policy_drifts(account: Account, settings: Settings, document: str) -> Iterator[Drift]:
     name = MANAGED_POLICIES[document]
-    arn = account.policy(name)
+    arn = account.build_policy_arn(name)
     if get_or_none(account.client("iam").get_policy, PolicyArn=arn) is None:
-        yield Drift(f"policy {name}", "it is not there", None)
+        yield Drift(f"policy {name}", "it does not exist", None)
         return
     policy = ManagedPolicy(arn, account.client("iam"))
     _, actual = policy.fetch_current()
-    expected = filled(document, settings.values(account.id, account.partition))
+    expected = render_document(document, settings.list_values(account.id, account.partition))
     if document == "deployment":
-        expected = kept(expected, narrowed(actual, settings["StackName"]))
-    if not same(actual, expected):
-        yield Drift(f"policy {name}", difference(actual, expected), lambda: policy.put(expected))
+        expected = keep_tightened_statements(
+            expected, find_tightened_statements(actual, settings["StackName"])
+        )
+    if not is_equivalent(actual, expected):
+        yield Drift(f"policy {name}", render_diff(actual, expected), lambda: policy.put(expected))

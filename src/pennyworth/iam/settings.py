@@ -1,4 +1,4 @@
-"""What an account is set up for: the parameters of policies/bootstrap.yaml, and what follows from them."""
+"""An account's settings: the parameters of policies/bootstrap.yaml, and what follows from them."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ from pennyworth.iam.bootstrap_template.template import PARAMETERS, PULL_REQUEST,
 
 
 class WrongSetting(ValueError):
-    """A setting that the template would refuse; the message says which, and what it must be."""
+    """A setting is missing or invalid; the message names it and what it must be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +19,14 @@ class Settings:
 
     @classmethod
     def of(cls, given: Mapping[str, str]) -> "Settings":
-        """The settings that some parameters make, the others being their defaults.
+        """Make settings from parameters, with defaults for those that are not given.
 
+        Args:
+            given: values of the template's parameters by name.
+        Returns:
+            the settings.
         Raises:
-            WrongSetting: one is missing or not as it must be.
+            WrongSetting: a setting is missing or invalid.
         """
         values = {}
         for name, declared in PARAMETERS.items():
@@ -31,9 +35,9 @@ class Settings:
                 raise WrongSetting(f"{name} {declared['ConstraintDescription']}, not {value or 'empty'}")
             values[name] = value
         if not any(values[name] for name in _CONTEXTS):
-            raise WrongSetting("A branch or an environment must be named that may deploy")
+            raise WrongSetting("Name at least one branch or environment that may deploy")
         if values["BaseDomain"] and not values["HostedZoneId"]:
-            raise WrongSetting(f"{values['BaseDomain']} needs its hosted zone")
+            raise WrongSetting(f"{values['BaseDomain']} requires the ID of its hosted zone (HostedZoneId)")
         return cls(values)
 
     def __getitem__(self, name: str) -> str:
@@ -46,42 +50,44 @@ class Settings:
 
     @property
     def domain(self) -> str:
-        """The endpoint's name; empty for none."""
+        """The endpoint's domain name; empty without a custom domain."""
         return f"api.{self['BaseDomain']}" if self["BaseDomain"] else ""
 
-    def subjects(self) -> list[str]:
-        """Each `sub` that the deploy role trusts: https://docs.github.com/actions/reference/security/oidc."""
+    def list_subjects(self) -> list[str]:
+        """List the `sub` claims that the deploy role trusts: https://docs.github.com/actions/reference/security/oidc."""
         return [
             f"repo:{repository}:{context}{self[parameter]}"
             for parameter, context in _CONTEXTS.items()
             if self[parameter]
-            for repository in self._repositories()
+            for repository in self._list_repositories()
         ]
 
-    def view_subjects(self) -> list[str]:
-        """Each `sub` that the view role trusts: those, and the repository's own pull requests."""
-        own = [f"repo:{repository}:{PULL_REQUEST}" for repository in self._repositories()]
-        return [*self.subjects(), *own]
+    def list_view_subjects(self) -> list[str]:
+        """List the `sub` claims that the read-only role trusts: the same, and the repository's own pull requests."""
+        own = [f"repo:{repository}:{PULL_REQUEST}" for repository in self._list_repositories()]
+        return [*self.list_subjects(), *own]
 
     @property
     def views(self) -> bool:
-        """Whether there is a view role."""
+        """Whether there is a read-only role."""
         return self["ViewRole"] == "yes"
 
-    def _repositories(self) -> list[str]:
-        """What GitHub calls the repository in a `sub`: by its name and, where they are known, with its numbers."""
+    def _list_repositories(self) -> list[str]:
+        """List the repository's names in `sub` claims: OWNER/NAME and, if the IDs are known, the form with IDs."""
         owner, _, name = self["Repository"].partition("/")
         found = [self["Repository"]]
         if self["RepositoryOwnerId"] and self["RepositoryId"]:
             found.append(f"{owner}@{self['RepositoryOwnerId']}/{name}@{self['RepositoryId']}")
         return found
 
-    def values(self, account: str, partition: str) -> dict[str, str | Sequence[str]]:
-        """What fills the policy documents in.
+    def list_values(self, account: str, partition: str) -> dict[str, str | Sequence[str]]:
+        """List the values for the placeholders of the policy documents.
 
         Args:
-            account: its number.
+            account: the AWS account ID.
             partition: aws, aws-us-gov or aws-cn.
+        Returns:
+            the values by placeholder.
         """
         return {
             "ACCOUNT_ID": account,
@@ -90,7 +96,7 @@ class Settings:
             "STACK_NAME": self["StackName"],
             "BASE_DOMAIN": self["BaseDomain"],
             "HOSTED_ZONE_ID": self["HostedZoneId"],
-            "SUBJECTS": self.subjects(),
+            "SUBJECTS": self.list_subjects(),
         }
 
 

@@ -15,13 +15,13 @@ from botocore.exceptions import ClientError
 from pennyworth.aws import certificates
 from pennyworth.aws.account import STACK, Account, Unprepared
 from pennyworth.aws.errors import get_or_none
-from pennyworth.aws.snapshot import parameters_of
+from pennyworth.aws.snapshot import read_parameters
 from pennyworth.aws.stack import Stack
 from pennyworth.github import gh_cli
 from pennyworth.host.progress import say, step
 from pennyworth.iam.bootstrap_template.template import TEMPLATE
-from pennyworth.iam.drift import find_drifts, kept, narrowed
-from pennyworth.iam.passrole.document import same
+from pennyworth.iam.drift import find_drifts, find_tightened_statements, keep_tightened_statements
+from pennyworth.iam.passrole.document import is_equivalent
 from pennyworth.iam.passrole.versions import ManagedPolicy
 from pennyworth.iam.policy.documents import DEPLOY_ROLE, MANAGED_POLICIES, VIEW_ROLE
 from pennyworth.iam.settings import Settings
@@ -111,12 +111,12 @@ class Plan:
     def secrets(self) -> dict[str, str | None]:
         """The repository's secrets; None for one whose value a person has to think of."""
         values: dict[str, str | None] = {
-            "AWS_DEPLOY_ROLE_ARN": self._account.role(DEPLOY_ROLE),
+            "AWS_DEPLOY_ROLE_ARN": self._account.build_role_arn(DEPLOY_ROLE),
             "AWS_REGION": self._settings.region,
             "STACK_NAME": self._settings["StackName"],
         }
         if self._settings.views:
-            values["AWS_VIEW_ROLE_ARN"] = self._account.role(VIEW_ROLE)
+            values["AWS_VIEW_ROLE_ARN"] = self._account.build_role_arn(VIEW_ROLE)
         if self._settings.domain:
             values |= {
                 "BASE_DOMAIN": self._settings["BaseDomain"],
@@ -133,13 +133,13 @@ class Plan:
         if home != here:
             if alerts:
                 yield self._plan_stack(home, Settings.of({**self._settings.parameters, "Part": "alerts"}))
-            elif parameters_of(self._account.describe_stack(region=home)).get("Part") == "alerts":
+            elif read_parameters(self._account.describe_stack(region=home)).get("Part") == "alerts":
                 what, why = f"stack {STACK} in {home}", "delete it: no alerts are wanted"
                 yield Step(what, (why,), partial(delete_stack, self._account, home))
 
     def _plan_stack(self, region: str, settings: Settings) -> Step:
         there = self._account.describe_stack(region=region)
-        before = parameters_of(there)
+        before = read_parameters(there)
         wanted = dict(settings.parameters)
         changes = []
         if there is None:
@@ -165,11 +165,11 @@ class Plan:
         )
 
     def _deploy(self, region: str, wanted: Mapping[str, str]) -> None:
-        arn = self._account.policy(MANAGED_POLICIES["deployment"])
+        arn = self._account.build_policy_arn(MANAGED_POLICIES["deployment"])
         policy = ManagedPolicy(arn, self._account.client("iam"))
         exists = get_or_none(self._account.client("iam").get_policy, PolicyArn=arn) is not None
         narrow = (
-            narrowed(policy.fetch_current()[1], wanted["StackName"])
+            find_tightened_statements(policy.fetch_current()[1], wanted["StackName"])
             if exists and wanted["Part"] == "all"
             else []
         )
@@ -177,9 +177,9 @@ class Plan:
         if narrow:
             # CloudFormation writes the policy anew where its document changed, PassRole by the names' beginning
             _, document = policy.fetch_current()
-            if not same(kept(document, narrow), document):
+            if not is_equivalent(keep_tightened_statements(document, narrow), document):
                 with step("PassRole stays with the roles that it named"):
-                    policy.put(kept(document, narrow))
+                    policy.put(keep_tightened_statements(document, narrow))
         if wanted["Part"] == "all":
             self._put_back()
 
@@ -189,14 +189,14 @@ class Plan:
         if stack is None or self._is_outdated(self._settings.region):
             return  # `_deploy` looks once it is up to date
         found = find_drifts(self._account, Settings.of(stack.parameters))
-        changes = tuple(f"put {drift.what} back: {drift.detail}" for drift in found if drift.put_back)
+        changes = tuple(f"put {drift.what} back: {drift.detail}" for drift in found if drift.restore)
         yield Step("the roles and their policies", changes, self._put_back)
 
     def _put_back(self) -> None:
         for drift in find_drifts(self._account, self._settings):
-            if drift.put_back:
+            if drift.restore:
                 with step(f"{drift.what}: put back"):
-                    drift.put_back()
+                    drift.restore()
 
     def _is_outdated(self, region: str) -> bool:
         """Whether a stack was made by another version of the template."""
@@ -208,7 +208,7 @@ class Plan:
         domain = self._settings.domain
         if not domain:
             return
-        found = certificates.find(self._account, domain)
+        found = certificates.find_certificate(self._account, domain)
         self._certificate = found["CertificateArn"] if found else ""
         zone = self._settings["HostedZoneId"]
         changes = []
@@ -223,10 +223,12 @@ class Plan:
 
     def _certify(self, domain: str, zone: str) -> None:
         if not self._certificate:
-            self._certificate = certificates.request(self._account, domain)
-        certificates.prove(self._account, domain, zone, self._certificate)
+            self._certificate = certificates.request_certificate(self._account, domain)
+        certificates.write_validation_records(self._account, domain, zone, self._certificate)
         with step(f"certificate for {domain} (some minutes)") as detail:
-            certificates.wait(self._account, self._certificate, self._wait_seconds, report=detail)
+            certificates.wait_until_issued(
+                self._account, self._certificate, self._wait_seconds, report=detail
+            )
 
     def _plan_secrets(self, changing: bool) -> Iterator[Step]:
         if not gh_cli.is_logged_in():

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from pennyworth.aws.account import Account, Unprepared
-from pennyworth.aws.snapshot import parameters_of
+from pennyworth.aws.snapshot import read_parameters
 from pennyworth.github import gh_cli
 from pennyworth.iam.bootstrap_template.template import PARAMETERS
 from pennyworth.iam.settings import Settings, WrongSetting
@@ -23,7 +23,7 @@ def settle(account: Account, given: Mapping[str, str], ask: Ask | None) -> Setti
         Unprepared: something is missing, or not as it must be.
     """
     before = {
-        name: value for name, value in parameters_of(account.describe_stack()).items() if name in PARAMETERS
+        name: value for name, value in read_parameters(account.describe_stack()).items() if name in PARAMETERS
     }
     known = {**before, **given, "Region": account.region}
     _repository(known, given, ask)

@@ -6,7 +6,7 @@ from typing import Any
 
 from pennyworth.aws import certificates
 from pennyworth.aws.account import STACK, Account, Unprepared
-from pennyworth.aws.snapshot import parameters_of
+from pennyworth.aws.snapshot import read_parameters
 from pennyworth.github import gh_cli
 from pennyworth.host.progress import say, step
 from pennyworth.iam.policy.documents import DEPLOY_ROLE, VIEW_ROLE
@@ -34,7 +34,7 @@ def take_back(account: Account, confirmed: Callable[[str], bool]) -> list[str]:
     Raises:
         Unprepared: the endpoint is still there, or something could not be deleted.
     """
-    settings = parameters_of(account.describe_stack())
+    settings = read_parameters(account.describe_stack())
     if not settings:
         raise Unprepared(f"There is no stack {STACK} in {account.region}.")
     endpoint = settings["StackName"]
@@ -45,7 +45,7 @@ def take_back(account: Account, confirmed: Callable[[str], bool]) -> list[str]:
         )
     base, zone = settings.get("BaseDomain", ""), settings.get("HostedZoneId", "")
     domain = f"api.{base}"
-    found = certificates.find(account, domain) if base else None
+    found = certificates.find_certificate(account, domain) if base else None
     requested = (
         found["CertificateArn"] if found and certificates.is_ours(account, found["CertificateArn"]) else ""
     )
@@ -53,7 +53,7 @@ def take_back(account: Account, confirmed: Callable[[str], bool]) -> list[str]:
         region
         for region in {account.region: None, account.home: None}
         if region == account.region
-        or parameters_of(account.describe_stack(region=region)).get("Part") == "alerts"
+        or read_parameters(account.describe_stack(region=region)).get("Part") == "alerts"
     ]
     provider = account.provider if account.makes_provider() else ""
     others = list(_list_other_roles(account)) if provider else []
@@ -80,7 +80,7 @@ def take_back(account: Account, confirmed: Callable[[str], bool]) -> list[str]:
         remains.append(f"the identity provider {provider}, which these roles trust, too: {', '.join(others)}")
     elif account.fetch_client_ids() is not None:
         remains.append(f"the identity provider {account.provider}, which was there before")
-    if requested and not certificates.delete(account, domain, zone, requested):
+    if requested and not certificates.delete_certificate(account, domain, zone, requested):
         remains.append(f"the certificate {requested}, which something still uses")
     elif found and not requested:
         remains.append(f"the certificate {found['CertificateArn']}, which was there before")

@@ -4,7 +4,7 @@ import socket
 import ssl
 import time
 
-from pennyworth.aws.certificates import expiry
+from pennyworth.aws.certificates import read_expiry
 from pennyworth.checks.finding import Finding, Findings, ok, unhealthy, unknown, warning
 from pennyworth.checks.health.subject import Subject
 
@@ -50,7 +50,7 @@ def check_certificate(subject: Subject) -> Findings:
         yield warning("nothing uses it", "Deploy again: the domain must name this certificate.")
     renewed = found.get("Type") != "IMPORTED"
     yield _judged(
-        expiry(found),
+        read_expiry(found),
         "ACM's",
         "See in ACM's console why it is not renewed."
         if renewed

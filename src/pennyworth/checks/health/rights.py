@@ -7,7 +7,7 @@ from typing import Any
 from pennyworth.aws.account import STACK, Account
 from pennyworth.aws.errors import get_or_none, is_denied
 from pennyworth.aws.github_oidc import AUDIENCE, ISSUER
-from pennyworth.aws.snapshot import parameters_of
+from pennyworth.aws.snapshot import read_parameters
 from pennyworth.checks.finding import Findings, ok, unhealthy, unknown, warning
 from pennyworth.checks.health.subject import Subject
 from pennyworth.host.errors import OperationFailed
@@ -27,7 +27,7 @@ _AGAIN = "Run `pennyworth bootstrap` again, which puts it right, and see in Clou
 def check_passrole(subject: Subject) -> Findings:
     """Whether the deploy role may hand on exactly the stack's roles, as `tighten-passrole` leaves it."""
     account = subject.account
-    arn = account.policy(subject.policy)
+    arn = account.build_policy_arn(subject.policy)
     if get_or_none(account.client("iam").get_policy, PolicyArn=arn) is None:
         yield unknown("there is no policy {policy}", _NOT_OURS, policy=arn.rpartition("/")[2])
         return
@@ -44,8 +44,8 @@ def check_passrole(subject: Subject) -> Findings:
             "Deploy again, or run `pennyworth tighten-passrole` (with --dry-run it shows what differs).",
         )
         return
-    simulation = Simulation(account.role(subject.role), account.client("iam"))
-    judged = simulation.simulate(outcome.roles, account.role(f"{subject.stack}-"))
+    simulation = Simulation(account.build_role_arn(subject.role), account.client("iam"))
+    judged = simulation.simulate(outcome.roles, account.build_role_arn(f"{subject.stack}-"))
     for finding in judged.refused:
         yield unhealthy(
             "{role} can't be handed to {service}: {because}",
@@ -84,7 +84,7 @@ def check_trust(subject: Subject) -> Findings:
 
 def check_rights(subject: Subject) -> Findings:
     """Whether role, policies and boundaries are as `pennyworth bootstrap` made them."""
-    made_with = parameters_of(subject.account.describe_stack())
+    made_with = read_parameters(subject.account.describe_stack())
     if not made_with:
         yield unknown("the account was not set up by `pennyworth bootstrap`")
         return

@@ -7,7 +7,7 @@ from functools import cached_property
 from urllib.parse import urlsplit
 
 from pennyworth.aws.account import Account
-from pennyworth.aws.snapshot import Snapshot, parameters_of
+from pennyworth.aws.snapshot import Snapshot, read_parameters
 from pennyworth.aws.stack import list_physical_ids
 from pennyworth.checks.health.limits import Limits
 from pennyworth.iam.policy.documents import DEPLOY_ROLE, MANAGED_POLICIES
@@ -52,7 +52,7 @@ class Subject:
     @property
     def parameters(self) -> Mapping[str, str]:
         """The stack's parameters by name; **** for those that CloudFormation hides."""
-        return parameters_of(self.described)
+        return read_parameters(self.described)
 
     @property
     def begun(self) -> datetime | None:

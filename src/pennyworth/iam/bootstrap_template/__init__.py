@@ -1,1 +1,1 @@
-"""policies/bootstrap.yaml, made from the JSON documents beside it."""
+"""policies/bootstrap.yaml, generated from the JSON documents beside it."""

@@ -1,7 +1,7 @@
-"""The alerts in policies/bootstrap.yaml: what is told by e-mail, and the events that tell of it.
+"""The e-mail alerts in policies/bootstrap.yaml: EventBridge rules and an SNS topic.
 
-How CloudTrail shows a role taken with a token: https://docs.aws.amazon.com/IAM/latest/UserGuide/cloudtrail-integration.html.
-What a pattern may say: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html.
+AssumeRoleWithWebIdentity in CloudTrail: https://docs.aws.amazon.com/IAM/latest/UserGuide/cloudtrail-integration.html.
+Event patterns: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html.
 """
 
 from collections.abc import Callable
@@ -29,19 +29,23 @@ _BY_WHOM = {
 }
 
 
-def alerts(issuer: str, subjects: list[Any], filled: Callable[[Any, dict[str, Any]], Any]) -> dict[str, Any]:
-    """The resources, all under the condition Alerts.
+def build_alerts(
+    issuer: str, subjects: list[Any], fill: Callable[[Any, dict[str, Any]], Any]
+) -> dict[str, Any]:
+    """Build the resources of the alerts, all with the condition Alerts.
 
     Args:
-        issuer: GitHub's, without https://.
-        subjects: what the role trusts.
-        filled: puts CloudFormation's functions for placeholders.
+        issuer: GitHub's OIDC issuer, without https://.
+        subjects: the `sub` claims that the deploy role trusts.
+        fill: replaces the placeholders in a value with CloudFormation functions.
+    Returns:
+        the resources by logical ID.
     """
     account = "arn:${PARTITION}:iam::${ACCOUNT_ID}"
     policies = [f"{account}:policy/{name}" for name in MANAGED_POLICIES.values()]
     patterns: dict[str, tuple[str, dict[str, Any], dict[str, str], str]] = {
         "RoleTakenOddly": (
-            "Somebody took the deploy role, or tried to, who is not a run that it trusts",
+            "Someone other than a trusted workflow run assumed the deploy role, or tried to",
             {
                 "source": ["aws.sts"],
                 **_CALL,
@@ -60,10 +64,10 @@ def alerts(issuer: str, subjects: list[Any], filled: Callable[[Any, dict[str, An
                 },
             },
             {**_BY_WHOM, "who": "$.detail.userIdentity.userName"},
-            f"{DEPLOY_ROLE}: <what> by <who> from <from> at <when>, which is none of the runs that it trusts. <error>",
+            f"{DEPLOY_ROLE}: <what> by <who> from <from> at <when>, not by a trusted workflow run. <error>",
         ),
         "RightsChanged": (
-            "Somebody changed what the deploy or view role may do, who may take it, or a boundary",
+            "Someone changed the policies, the trust policy or the boundary of the deploy role or the read-only role",
             {
                 "source": ["aws.iam"],
                 **_CALL,
@@ -85,7 +89,7 @@ def alerts(issuer: str, subjects: list[Any], filled: Callable[[Any, dict[str, An
                 },
             },
             _BY_WHOM,
-            "The rights of pennyworth's deployment were changed: <what> by <who> from <from> at <when>. <error>",
+            "The permissions of pennyworth's roles were changed: <what> by <who> from <from> at <when>. <error>",
         ),
         "DeploymentFailed": (
             "A deployment of the endpoint failed",
@@ -102,7 +106,7 @@ def alerts(issuer: str, subjects: list[Any], filled: Callable[[Any, dict[str, An
                 },
             },
             {"stack": "$.detail.stack-id", "status": "$.detail.status-details.status", "when": "$.time"},
-            "A deployment failed: <stack> became <status> at <when>.",
+            "A deployment failed: <stack> changed to <status> at <when>.",
         ),
     }
     rules = {
@@ -111,11 +115,11 @@ def alerts(issuer: str, subjects: list[Any], filled: Callable[[Any, dict[str, An
             "Condition": "Alerts",
             "Properties": {
                 "Description": description,
-                # to CloudTrail, taking a role changes nothing, and plain ENABLED leaves such events out
+                # AssumeRole is a read-only event to CloudTrail, and rules that are just ENABLED don't match those
                 "State": "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"
                 if name == "RoleTakenOddly"
                 else "ENABLED",
-                "EventPattern": filled(pattern, {"SUBJECTS": subjects}),
+                "EventPattern": fill(pattern, {"SUBJECTS": subjects}),
                 "Targets": [
                     {
                         "Id": "mail",

@@ -1,6 +1,6 @@
-"""policies/bootstrap.yaml, made from the documents beside it: `python -m pennyworth.iam.bootstrap_template`.
+"""Generate policies/bootstrap.yaml from the documents beside it: `python -m pennyworth.iam.bootstrap_template`.
 
-Runs in the environment `tools`. Without --write it only says whether the file is as it must be.
+Runs in the environment `tools`. Without --write, it only checks whether the file is up to date.
 """
 
 import argparse
@@ -13,31 +13,38 @@ import yaml
 
 from pennyworth.aws.github_oidc import AUDIENCE, ISSUER
 from pennyworth.host.places import ROOT
-from pennyworth.iam.bootstrap_template.alerts import alerts
-from pennyworth.iam.policy.documents import DEPLOY_ROLE, MANAGED_POLICIES, POLICIES, VIEW_ROLE, fill, read
+from pennyworth.iam.bootstrap_template.alerts import build_alerts
+from pennyworth.iam.policy.documents import (
+    DEPLOY_ROLE,
+    MANAGED_POLICIES,
+    POLICIES,
+    VIEW_ROLE,
+    fill_placeholders,
+    read_document,
+)
 
 TEMPLATE = POLICIES / "bootstrap.yaml"
 
 FIRST, VIEW = "first-deployment", "view"
 BOUNDARY = "-boundary"
-"""Two documents, and the end of others' names: of what is attached for a while only, of what the view role has, and of
-what is not attached."""
+"""FIRST is attached to the deploy role temporarily, VIEW to the read-only role. Documents whose names end with BOUNDARY
+are permissions boundaries."""
 
 ATTACHED = tuple(
     document for document in MANAGED_POLICIES if document != VIEW and not document.endswith(BOUNDARY)
 )
-"""The documents of the deploy role."""
+"""The documents of the deploy role's policies."""
 
 PULL_REQUEST = "pull_request"
-"""What stands in place of a branch in the subject of a pull request's runs."""
+"""The context in the `sub` claim of a pull request's runs, instead of a branch."""
 
 SLOTS = ("", "Second", "Third")
-"""What stands before the parameters Branch and Environment: CloudFormation can't go through a list."""
+"""Prefixes of the parameters Branch and Environment. CloudFormation can't iterate over a list parameter."""
 
 _PLACEHOLDER = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
 
 _VALUES = {
-    # what stands for a document's placeholder inside a string
+    # the replacement of each placeholder inside a string
     "ACCOUNT_ID": "${AWS::AccountId}",
     "PARTITION": "${AWS::Partition}",
     "REGION": "${Region}",
@@ -47,23 +54,23 @@ _VALUES = {
 }
 
 _BRIEF = {"ACCOUNT_ID": "A", "PARTITION": "P", "REGION": "R", "STACK_NAME": "S"}
-"""What the placeholders of the policies are called instead: CloudFormation takes 51,200 bytes."""
+"""Short names of the placeholders in policies, because CloudFormation's limit for a template is 51,200 bytes."""
 
 _HEAD = """\
-# Made from the JSON documents beside it by `python -m pennyworth.iam.bootstrap_template --write`: change those.
+# Generated from the JSON documents beside it by `python -m pennyworth.iam.bootstrap_template --write`. Edit those.
 #
-# Deployed once in an account, with your own rights: by `pennyworth bootstrap`, in CloudFormation's console, or by
+# Deploy it once per account, with your own permissions: with `pennyworth bootstrap`, in the CloudFormation console, or:
 #   aws cloudformation deploy --template-file policies/bootstrap.yaml --stack-name pennyworth-bootstrap \\
 #     --capabilities CAPABILITY_NAMED_IAM --parameter-overrides \\
 #     Repository=OWNER/NAME Region=us-west-2 StackName=endpoint BaseDomain=example.com HostedZoneId=Z0123456789
-# policies/README.md says what it makes, and why.
+# policies/README.md explains what it creates, and why.
 
 """
 
 PARAMETERS: dict[str, dict[str, Any]] = {
     "Repository": {
         "Type": "String",
-        "Description": "The GitHub repository whose workflow deploys, OWNER/NAME as GitHub spells it.",
+        "Description": "The GitHub repository whose workflow deploys: OWNER/NAME, spelled as on GitHub.",
         "AllowedPattern": r"^[A-Za-z0-9-]{1,39}/[A-Za-z0-9._-]{1,100}$",
         "ConstraintDescription": "must be OWNER/NAME",
     },
@@ -71,8 +78,8 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "Type": "String",
         "Default": "",
         "Description": (
-            "The owner's number (gh api repos/OWNER/NAME --jq .owner.id). With both numbers the subjects that GitHub"
-            " gives to repositories since 15 July 2026 are trusted, too."
+            "The owner's ID (gh api repos/OWNER/NAME --jq .owner.id). With both IDs, the roles also trust the immutable"
+            " subjects that GitHub gives to repositories created since 15 July 2026."
         ),
         "AllowedPattern": "^[0-9]{0,20}$",
         "ConstraintDescription": "must be a number",
@@ -80,7 +87,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "RepositoryId": {
         "Type": "String",
         "Default": "",
-        "Description": "The repository's number (gh api repos/OWNER/NAME --jq .id)",
+        "Description": "The repository's ID (gh api repos/OWNER/NAME --jq .id)",
         "AllowedPattern": "^[0-9]{0,20}$",
         "ConstraintDescription": "must be a number",
     },
@@ -89,9 +96,9 @@ PARAMETERS: dict[str, dict[str, Any]] = {
             "Type": "String",
             "Default": "" if slot else "main",
             "Description": f"A {slot.lower()} branch whose runs may deploy".replace("  ", " "),
-            # no wildcards, and none of IAM's own variables
+            # no wildcards and no IAM policy variables
             "AllowedPattern": r"^[^*?$\s]{0,200}$",
-            "ConstraintDescription": "must be a branch's name, without wildcards",
+            "ConstraintDescription": "must be the name of a branch, without wildcards",
         }
         for slot in SLOTS
     },
@@ -100,53 +107,53 @@ PARAMETERS: dict[str, dict[str, Any]] = {
             "Type": "String",
             "Default": "",
             "Description": (
-                f"A {slot.lower()} GitHub environment whose jobs may deploy. Their tokens name it in place of their"
-                " branch: say in GitHub which branches it takes."
+                f"A {slot.lower()} GitHub environment whose jobs may deploy. Their tokens name it instead of the"
+                " branch, so restrict its branches in its settings on GitHub."
             ).replace("  ", " "),
             "AllowedPattern": "^[^*?$]{0,200}$",
-            "ConstraintDescription": "must be an environment's name, without wildcards",
+            "ConstraintDescription": "must be the name of an environment, without wildcards",
         }
         for slot in SLOTS
     },
     "StackName": {
         "Type": "String",
         "Default": "endpoint",
-        "Description": "The name of the endpoint's stack. Whatever the role makes bears it.",
-        # longer ones are shortened by CloudFormation in the names of roles
+        "Description": "The name of the endpoint's stack. It is the prefix of the names of all resources.",
+        # CloudFormation would shorten a longer name in the names of roles
         "AllowedPattern": "^[a-z][a-z0-9-]{0,23}$",
-        "ConstraintDescription": "must be at most 24 lower-case letters, digits and hyphens, a letter first",
+        "ConstraintDescription": "must be at most 24 lower-case letters, digits and hyphens, starting with a letter",
     },
     "Region": {
         "Type": "String",
-        "Description": "The region that the endpoint is deployed to; deploy this stack there, too.",
+        "Description": "The endpoint's AWS region. Deploy this stack there, too.",
         "AllowedPattern": "^[a-z]{2}(-[a-z]+)+-[0-9]+$",
-        "ConstraintDescription": "must be a region's name, such as us-west-2",
+        "ConstraintDescription": "must be the name of a region, such as us-west-2",
     },
     "BaseDomain": {
         "Type": "String",
         "Default": "",
-        "Description": "The domain below which the endpoint appears as api.BaseDomain. Empty for none.",
+        "Description": "The parent domain of the endpoint, api.BaseDomain. Empty for no custom domain.",
         "AllowedPattern": r"^$|^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])$",
         "ConstraintDescription": 'must be a domain name in lower case without "api.", such as example.com',
     },
     "HostedZoneId": {
         "Type": "String",
         "Default": "",
-        "Description": "The Route 53 hosted zone that holds BaseDomain.",
+        "Description": "The ID of BaseDomain's hosted zone in Route 53.",
         "AllowedPattern": "^$|^Z[A-Z0-9]{1,31}$",
-        "ConstraintDescription": "must be a hosted zone's id, which begins with Z (without /hostedzone/)",
+        "ConstraintDescription": "must be the ID of a hosted zone, which begins with Z (without /hostedzone/)",
     },
     "MaxSessionSeconds": {
         "Type": "Number",
         "Default": 3600,
         "MinValue": 3600,
         "MaxValue": 43200,
-        "Description": "How long the role's credentials may last at most. The workflow asks for an hour.",
+        "Description": "The maximum session duration of the deploy role. The workflow requests an hour.",
     },
     "ExistingOidcProviderArn": {
         "Type": "String",
         "Default": "",
-        "Description": "The account's identity provider for GitHub, if it has one: there can be only one.",
+        "Description": "The account's identity provider for GitHub, if it has one. There can be only one.",
         "AllowedPattern": rf"^$|^arn:aws[a-z-]*:iam::[0-9]{{12}}:oidc-provider/{re.escape(ISSUER)}$",
         "ConstraintDescription": f"must be empty or arn:aws:iam::ACCOUNT:oidc-provider/{ISSUER}",
     },
@@ -155,8 +162,8 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "Default": "no",
         "AllowedValues": ["yes", "no"],
         "Description": (
-            "yes attaches pennyworth-first-deployment, too, for a very first deployment into an account that nobody"
-            " knows. Take it away again with no."
+            "yes also attaches pennyworth-first-deployment, which allows more, for a first deployment to a new account."
+            " Set it to no afterwards."
         ),
     },
     "ViewRole": {
@@ -164,14 +171,14 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "Default": "yes",
         "AllowedValues": ["yes", "no"],
         "Description": (
-            "yes makes pennyworth-github-view-role, too, which only looks: for previews of pull requests and for health"
-            " checks."
+            "yes also creates the read-only role pennyworth-github-view-role, for previews of pull requests and for"
+            " health checks."
         ),
     },
     "AlertEmail": {
         "Type": "String",
         "Default": "",
-        "Description": "Where alerts go. Empty for none.",
+        "Description": "The e-mail address for alerts. Empty for no alerts.",
         "AllowedPattern": r"^$|^[^@\s,]+@[^@\s,]+$",
         "ConstraintDescription": "must be an e-mail address",
     },
@@ -180,8 +187,8 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "Default": "all",
         "AllowedValues": ["all", "alerts"],
         "Description": (
-            "alerts makes nothing but the alerts: for a second copy of this stack in the region where IAM reports its"
-            " changes, us-east-1, if this one is elsewhere."
+            "alerts creates only the alerts, for a second copy of this stack in us-east-1, where IAM reports its"
+            " changes, if this stack is in another region."
         ),
     },
 }
@@ -196,12 +203,16 @@ _GROUPS = {
 }
 
 
-def template() -> dict[str, Any]:
-    """The template, its functions in their long form."""
-    subjects = _subjects()
+def build_template() -> dict[str, Any]:
+    """Build the template.
+
+    Returns:
+        the template, with intrinsic functions in their long form.
+    """
+    subjects = _build_subjects()
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
-        "Description": "Who may deploy pennyworth's endpoint: GitHub's identity, roles that trust it, what they may do",
+        "Description": "Roles with which GitHub workflows deploy pennyworth's endpoint, and their policies",
         "Metadata": {
             "AWS::CloudFormation::Interface": {
                 "ParameterGroups": [
@@ -215,7 +226,7 @@ def template() -> dict[str, Any]:
                 "Assertions": [
                     {
                         "Assert": {"Fn::Or": [_given(name) for name in _SUBJECTS]},
-                        "AssertDescription": "Name a branch or an environment that may deploy",
+                        "AssertDescription": "Name at least one branch or environment that may deploy",
                     }
                 ]
             },
@@ -224,34 +235,34 @@ def template() -> dict[str, Any]:
                 "Assertions": [
                     {
                         "Assert": _given("HostedZoneId"),
-                        "AssertDescription": "BaseDomain needs its HostedZoneId",
+                        "AssertDescription": "BaseDomain requires HostedZoneId",
                     }
                 ],
             },
         },
-        "Conditions": _conditions(),
-        "Resources": {**_resources(subjects), **alerts(ISSUER, subjects, _filled)},
+        "Conditions": _build_conditions(),
+        "Resources": {**_build_resources(subjects), **build_alerts(ISSUER, subjects, _fill)},
         "Outputs": {
             "DeployRoleArn": {
                 "Condition": "MakesRole",
-                "Description": "The role that the workflow takes: the repository's secret AWS_DEPLOY_ROLE_ARN",
+                "Description": "The deploy role, for the secret AWS_DEPLOY_ROLE_ARN",
                 "Value": {"Fn::GetAtt": "DeployRole.Arn"},
             },
             "ViewRoleArn": {
                 "Condition": "Views",
-                "Description": "The role that previews and health checks take: the secret AWS_VIEW_ROLE_ARN",
+                "Description": "The read-only role of previews and health checks, for the secret AWS_VIEW_ROLE_ARN",
                 "Value": {"Fn::GetAtt": "Viewer.Arn"},
             },
             "AlertTopicArn": {
                 "Condition": "Alerts",
-                "Description": "Where alerts are published; subscribe whatever else shall hear of them",
+                "Description": "The topic of the alerts. You can add subscriptions",
                 "Value": {"Ref": "AlertTopic"},
             },
         },
     }
 
 
-def _conditions() -> dict[str, Any]:
+def _build_conditions() -> dict[str, Any]:
     return {
         "MakesRole": _equals({"Ref": "Part"}, "all"),
         "MakesProvider": _and("MakesRole", _equals({"Ref": "ExistingOidcProviderArn"}, "")),
@@ -264,26 +275,26 @@ def _conditions() -> dict[str, Any]:
     }
 
 
-def _subjects() -> list[dict[str, Any]]:
-    """Each `sub` that the deploy role trusts: https://docs.github.com/actions/reference/security/oidc."""
+def _build_subjects() -> list[dict[str, Any]]:
+    """Build the `sub` claims that the deploy role trusts: https://docs.github.com/actions/reference/security/oidc."""
     found = []
     for subject in _SUBJECTS:
         ending = f"{'ref:refs/heads/' if subject.endswith('Branch') else 'environment:'}${{{subject}}}"
         found += [
             _if(f"{condition}{subject}", value)
-            for condition, value in zip(("Has", "Numbered"), _subject(ending), strict=True)
+            for condition, value in zip(("Has", "Numbered"), _build_subject(ending), strict=True)
         ]
     return found
 
 
-def _pull_requests() -> list[dict[str, Any]]:
-    """The `sub` of the repository's own pull requests; a fork's have the fork's name, and no token."""
-    plain, numbered = _subject(PULL_REQUEST)
+def _build_pull_request_subjects() -> list[dict[str, Any]]:
+    """Build the `sub` claims of the repository's own pull requests. A fork's pull requests get no token."""
+    plain, numbered = _build_subject(PULL_REQUEST)
     return [plain, _if("Numbered", numbered)]
 
 
-def _subject(context: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A `sub` for some part of the repository, in both of GitHub's forms."""
+def _build_subject(context: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Build a `sub` claim in both of GitHub's forms: with names only, and with IDs."""
     owner, name = ({"Fn::Select": [part, {"Fn::Split": ["/", {"Ref": "Repository"}]}]} for part in (0, 1))
     plain, numbered = "repo:${Repository}", "repo:${O}@${RepositoryOwnerId}/${N}@${RepositoryId}"
     return (
@@ -292,13 +303,16 @@ def _subject(context: str) -> tuple[dict[str, Any], dict[str, Any]]:
     )
 
 
-def _resources(subjects: list[dict[str, Any]]) -> dict[str, Any]:
+def _build_resources(subjects: list[dict[str, Any]]) -> dict[str, Any]:
     lists = {"SUBJECTS": subjects}
     policies = {
-        _resource(document): {
+        _name_policy_resource(document): {
             "Type": "AWS::IAM::ManagedPolicy",
             "Condition": {FIRST: "First", VIEW: "Views"}.get(document, "MakesRole"),
-            "Properties": {"ManagedPolicyName": name, "PolicyDocument": _policy(read(document))},
+            "Properties": {
+                "ManagedPolicyName": name,
+                "PolicyDocument": _build_policy(read_document(document)),
+            },
         }
         for document, name in MANAGED_POLICIES.items()
     }
@@ -306,7 +320,7 @@ def _resources(subjects: list[dict[str, Any]]) -> dict[str, Any]:
         "OidcProvider": {
             "Type": "AWS::IAM::OIDCProvider",
             "Condition": "MakesProvider",
-            # an account has one, and roles that we know nothing of may have come to trust it
+            # an account has only one, and other roles may trust it, too
             "DeletionPolicy": "RetainExceptOnCreate",
             "UpdateReplacePolicy": "Retain",
             "Properties": {"Url": f"https://{ISSUER}", "ClientIdList": [AUDIENCE]},
@@ -317,14 +331,14 @@ def _resources(subjects: list[dict[str, Any]]) -> dict[str, Any]:
             "Condition": "MakesRole",
             "Properties": {
                 "RoleName": DEPLOY_ROLE,
-                "Description": "What GitHub's runs deploy the endpoint with",
+                "Description": "Assumed by GitHub workflows that deploy the endpoint",
                 "MaxSessionDuration": {"Ref": "MaxSessionSeconds"},
                 "PermissionsBoundary": {"Ref": "DeployBoundary"},
-                "AssumeRolePolicyDocument": _trust(lists),
+                "AssumeRolePolicyDocument": _build_trust_policy(lists),
                 "ManagedPolicyArns": [
-                    _if("First", {"Ref": _resource(document)})
+                    _if("First", {"Ref": _name_policy_resource(document)})
                     if document == FIRST
-                    else {"Ref": _resource(document)}
+                    else {"Ref": _name_policy_resource(document)}
                     for document in ATTACHED
                 ],
             },
@@ -334,35 +348,37 @@ def _resources(subjects: list[dict[str, Any]]) -> dict[str, Any]:
             "Condition": "Views",
             "Properties": {
                 "RoleName": VIEW_ROLE,
-                "Description": "What previews of pull requests and health checks look with",
-                # whatever else may be attached to it
-                "PermissionsBoundary": {"Ref": _resource(VIEW)},
-                "AssumeRolePolicyDocument": _trust(lists | {"SUBJECTS": [*subjects, *_pull_requests()]}),
-                "ManagedPolicyArns": [{"Ref": _resource(VIEW)}],
+                "Description": "Assumed by previews of pull requests and health checks. Read-only",
+                # caps other policies that may be attached to the role
+                "PermissionsBoundary": {"Ref": _name_policy_resource(VIEW)},
+                "AssumeRolePolicyDocument": _build_trust_policy(
+                    lists | {"SUBJECTS": [*subjects, *_build_pull_request_subjects()]}
+                ),
+                "ManagedPolicyArns": [{"Ref": _name_policy_resource(VIEW)}],
             },
         },
     }
 
 
-def _resource(document: str) -> str:
-    """What the managed policy that a document becomes is called in the template."""
+def _name_policy_resource(document: str) -> str:
+    """Return the logical ID of a document's managed policy."""
     name = "".join(word.title() for word in document.split("-"))
     return name if document.endswith(BOUNDARY) else f"{name}Policy"
 
 
-def _trust(lists: dict[str, Any]) -> dict[str, Any]:
-    """The trust policy, in which the provider is named so that it is made before the role."""
-    document: dict[str, Any] = _filled(read("trust"), lists)
+def _build_trust_policy(lists: dict[str, Any]) -> dict[str, Any]:
+    """Build the trust policy. It refers to the identity provider, so that it is created before the role."""
+    document: dict[str, Any] = _fill(read_document("trust"), lists)
     for statement in document["Statement"]:
         there = statement["Principal"]["Federated"]
         statement["Principal"]["Federated"] = {"Fn::If": ["MakesProvider", {"Ref": "OidcProvider"}, there]}
     return document
 
 
-def _policy(document: dict[str, Any]) -> dict[str, Any]:
-    """A policy document as text, a statement a line, with CloudFormation's functions for its placeholders."""
-    # the workflow names the roles one by one in later versions of the policy
-    named = fill(document, {name: f"${{{name}}}" for name in _VALUES})
+def _build_policy(document: dict[str, Any]) -> dict[str, Any]:
+    """Build a policy as text, one line per statement, with CloudFormation functions for its placeholders."""
+    # PASS_ROLE_ARNS gets its default, a prefix; tighten-passrole lists the roles in later versions of the policy
+    named = fill_placeholders(document, {name: f"${{{name}}}" for name in _VALUES})
     lines = ",\n".join(json.dumps(statement, separators=(",", ":")) for statement in named["Statement"])
     text = f'{{"Version": "{named["Version"]}", "Statement": [\n{lines}\n]}}\n'
     names = {_BRIEF[name]: _VALUES[name][2:-1] for name in _PLACEHOLDER.findall(text) if name in _BRIEF}
@@ -371,28 +387,30 @@ def _policy(document: dict[str, Any]) -> dict[str, Any]:
     return {"Fn::Sub": [text, {name: {"Ref": value} for name, value in sorted(names.items())}]}
 
 
-def _filled(value: Any, lists: dict[str, Any]) -> Any:
-    """A document, or a part of it, with CloudFormation's functions for its placeholders.
+def _fill(value: Any, lists: dict[str, Any]) -> Any:
+    """Replace the placeholders in a document, or a part of one, with CloudFormation functions.
 
     Args:
         value: the document.
-        lists: what stands for a placeholder that is a whole string, be it a list's only item.
+        lists: values for placeholders that are a whole string, or the only item of a list.
+    Returns:
+        the document with functions.
     """
     if isinstance(value, dict):
-        return {key: _filled(item, lists) for key, item in value.items()}
+        return {key: _fill(item, lists) for key, item in value.items()}
     if isinstance(value, list):
-        entries = [_filled(item, lists) for item in value]
-        return entries[0] if len(value) == 1 and _name(value[0]) in lists else entries
-    if (name := _name(value)) in lists:
+        entries = [_fill(item, lists) for item in value]
+        return entries[0] if len(value) == 1 and _find_placeholder(value[0]) in lists else entries
+    if (name := _find_placeholder(value)) in lists:
         return lists[name]
     if not isinstance(value, str) or "${" not in value:
         return value
-    # IAM's own variables, such as ${aws:PrincipalArn}, are not for CloudFormation
+    # policy variables such as ${aws:PrincipalArn} belong to IAM, not to CloudFormation
     return {"Fn::Sub": _PLACEHOLDER.sub(lambda found: _VALUES[found[1]], value.replace("${aws:", "${!aws:"))}
 
 
-def _name(value: Any) -> str | None:
-    """The placeholder that a value is, if it is nothing else."""
+def _find_placeholder(value: Any) -> str | None:
+    """Return the name of the placeholder if the value consists of a single one."""
     whole = _PLACEHOLDER.fullmatch(value) if isinstance(value, str) else None
     return whole[1] if whole else None
 
@@ -418,13 +436,13 @@ def _and(name: str, condition: Any) -> dict[str, Any]:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes CloudFormation's functions in their short form, and nothing by reference."""
+    """Writes intrinsic functions in their short form, and no YAML aliases."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
 
-def _short(dumper: _Dumper, value: dict[str, Any]) -> yaml.Node:
+def _represent_mapping(dumper: _Dumper, value: dict[str, Any]) -> yaml.Node:
     if len(value) == 1:
         ((key, argument),) = value.items()
         if key == "Ref" or key.startswith("Fn::") or (key == "Condition" and isinstance(argument, str)):
@@ -439,31 +457,35 @@ def _short(dumper: _Dumper, value: dict[str, Any]) -> yaml.Node:
     return dumper.represent_dict(value)
 
 
-_Dumper.add_representer(dict, _short)
+_Dumper.add_representer(dict, _represent_mapping)
 
 
-def _lines(dumper: _Dumper, value: str) -> yaml.Node:
+def _represent_text(dumper: _Dumper, value: str) -> yaml.Node:
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
 
 
-_Dumper.add_representer(str, _lines)
+_Dumper.add_representer(str, _represent_text)
 
 
-def text() -> str:
-    """The template as it stands in TEMPLATE."""
-    written = yaml.dump(template(), Dumper=_Dumper, sort_keys=False, width=110, default_flow_style=None)
+def render_template() -> str:
+    """Render the template.
+
+    Returns:
+        the text of policies/bootstrap.yaml.
+    """
+    written = yaml.dump(build_template(), Dumper=_Dumper, sort_keys=False, width=110, default_flow_style=None)
     return _HEAD + re.sub(r"^(?=[A-Z]\w+:)", "\n", written, flags=re.MULTILINE).lstrip()
 
 
 def main() -> int:
-    """Write the file, or say whether it is as it must be."""
+    """Write policies/bootstrap.yaml, or check whether it is up to date."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--write", action="store_true", help="write it")
+    parser.add_argument("--write", action="store_true", help="write the file")
     if parser.parse_args().write:
-        TEMPLATE.write_text(text())
-    elif not TEMPLATE.exists() or TEMPLATE.read_text() != text():
+        TEMPLATE.write_text(render_template())
+    elif not TEMPLATE.exists() or TEMPLATE.read_text() != render_template():
         print(
-            f"{TEMPLATE.relative_to(ROOT)} is not what its documents make it: run this with --write",
+            f"{TEMPLATE.relative_to(ROOT)} is outdated. Run this with --write",
             file=sys.stderr,
         )
         return 1

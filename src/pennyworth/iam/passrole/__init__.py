@@ -1,9 +1,9 @@
-"""PassRole kept to a stack's own roles: exact ARNs after a deployment, and before one those that it will create.
+"""Limit PassRole to the stack's own roles.
 
-The deploy role hands the stack's roles to the services that they are for, which takes iam:PassRole. Which roles that
-may be stands in one statement of its policy, and that statement is rewritten here: `tighten` names exactly the roles
-that the stack has, `prepare` adds those that a template is about to create, `restore` puts the previous version back.
-What else the policy says stays as it is.
+To deploy, the deploy role passes the stack's roles to AWS services, which needs iam:PassRole. Its policy has statements
+that list these roles. `tighten` rewrites the statements to list exactly the roles that the stack has, `prepare` adds
+the roles that a template will create, and `restore` restores the policy's previous version. Other statements stay
+unchanged.
 """
 
 from pennyworth.iam.passrole.change import (

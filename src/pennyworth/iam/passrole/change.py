@@ -1,4 +1,4 @@
-"""The three changes that a policy's PassRole statement is put through, and the proof that each did what it should."""
+"""Tighten, prepare or restore a policy's PassRole statements, and verify the result."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -15,7 +15,7 @@ from pennyworth.github import actions
 from pennyworth.host.errors import OperationFailed
 from pennyworth.iam.passrole import document as documents
 from pennyworth.iam.passrole.document import Document
-from pennyworth.iam.passrole.roles import Role, fetch_roles, foresee_roles
+from pennyworth.iam.passrole.roles import Role, fetch_roles, predict_roles
 from pennyworth.iam.passrole.simulation import Deviation, Simulation
 from pennyworth.iam.passrole.versions import ManagedPolicy, Version
 from pennyworth.iam.policy.documents import DEPLOY_ROLE, MANAGED_POLICIES
@@ -23,7 +23,7 @@ from pennyworth.iam.policy.documents import DEPLOY_ROLE, MANAGED_POLICIES
 POLICY = MANAGED_POLICIES["deployment"]
 
 _SETTLED_SECONDS = 30.0
-"""IAM tells of a change everywhere within seconds:
+"""IAM is eventually consistent. Changes take effect within seconds:
 https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency"""
 _PAUSE_SECONDS = 2.0
 
@@ -32,43 +32,46 @@ _Seen = TypeVar("_Seen")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of the policy."""
+    """The policy after a change."""
 
     version: str
-    """The version that applies now."""
+    """The policy's default version."""
     difference: str
-    """What changed in it, as a unified diff; empty where nothing did."""
+    """The change as a unified diff; empty if nothing changed."""
     roles: tuple[Role, ...] = ()
-    """The roles that may be handed on, and to which services; none after a restoration."""
+    """The roles that may be passed, and to which services; empty after `restore`."""
     wider: tuple[Deviation, ...] = ()
-    """What can be handed on although this policy does not say so."""
+    """What the deploy role can pass beyond that, because of other statements or policies."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """Which of the three changes is made."""
+    """The change to make. The default is to tighten."""
 
     target: "Target"
     prepare: Path | None = None
-    """A template whose roles are to be admitted before it is deployed."""
+    """The template to prepare for: its roles are allowed before it is deployed."""
     restore: bool = False
-    """Whether the previous version is put back."""
+    """Whether to restore the previous version."""
     dry_run: bool = False
-    """Whether only what would change is told."""
+    """Whether to only report what would change."""
 
     def __post_init__(self) -> None:
         if self.prepare and self.restore:
-            raise OperationFailed("PREPARE and RESTORE exclude one another", "Set one of them.")
+            raise OperationFailed("PREPARE and RESTORE can't be combined", "Set only one of them.")
         if self.prepare and not self.prepare.is_file():
-            raise OperationFailed("There is no template", f"{self.prepare} is no file. Build first.")
+            raise OperationFailed("There is no template", f"{self.prepare} does not exist. Build first.")
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> "Inputs":
-        """As a step is told them: STACK_NAME and AWS_REGION; and, if wanted, PREPARE, RESTORE, DRY_RUN, POLICY and
-        ROLE.
+        """Read a step's inputs.
 
+        Args:
+            environ: STACK_NAME and AWS_REGION; optionally PREPARE, RESTORE, DRY_RUN, POLICY and ROLE.
+        Returns:
+            the inputs.
         Raises:
-            OperationFailed: one is missing or wrong, or they exclude one another.
+            OperationFailed: an input is missing or invalid, or two inputs can't be combined.
         """
         target = Target(
             actions.required(environ, "STACK_NAME"),
@@ -86,21 +89,25 @@ class Inputs:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Whose PassRole it is about."""
+    """The stack and the policy whose PassRole statements are changed."""
 
     stack: str
     region: str
     policy: str = POLICY
-    """The managed policy with the PassRole statement, by name or ARN."""
+    """The managed policy with the PassRole statements, by name or ARN."""
     role: str = DEPLOY_ROLE
-    """The deploy role that has it, by name or ARN."""
+    """The deploy role, which has that policy, by name or ARN."""
 
 
 def change_passrole(inputs: Inputs) -> Outcome:
-    """Make the change that is asked for: tighten, unless it is one of the others.
+    """Tighten, prepare or restore.
 
+    Args:
+        inputs: which of the three, and for which stack.
+    Returns:
+        the policy after the change.
     Raises:
-        OperationFailed: it can't be, and why; or it does not prove true.
+        OperationFailed: the change fails, or its verification does.
     """
     if inputs.prepare:
         return prepare(inputs.target, inputs.prepare, dry_run=inputs.dry_run)
@@ -110,137 +117,145 @@ def change_passrole(inputs: Inputs) -> Outcome:
 
 
 def tighten(target: Target, *, dry_run: bool = False) -> Outcome:
-    """Have PassRole name exactly the roles that the stack has.
+    """Make PassRole list exactly the roles that the stack has.
 
     Args:
-        target: whose PassRole.
-        dry_run: only tell what would change.
+        target: the stack and the policy.
+        dry_run: only report what would change.
+    Returns:
+        the policy after the change.
     Raises:
-        OperationFailed: it can't be, and why; or it does not prove true.
+        OperationFailed: the change fails, or its verification does.
     """
-    with _refusals():
-        at = _Connection(target)
-        roles = tuple(sorted(fetch_roles(at.account, target.stack).values()))
+    with _explain_refusals():
+        connection = _Connection(target)
+        roles = tuple(sorted(fetch_roles(connection.account, target.stack).values()))
         if not roles:
             raise OperationFailed(
                 f"The stack {target.stack} has no roles",
-                f"No role of it in {target.region} is for a service. Look at the stack's name and region, and deploy"
-                " it first.",
+                f"None of its roles in {target.region} trusts a service. Check the stack's name and region. If it is"
+                " not deployed yet, deploy it first.",
             )
-        return at.name(roles, dry_run=dry_run)
+        return connection.apply_roles(roles, dry_run=dry_run)
 
 
 def prepare(target: Target, template: Path, *, dry_run: bool = False) -> Outcome:
-    """Have PassRole name the roles that the stack has, and those that a template is about to create.
+    """Make PassRole list the roles that the stack has and those that a template will create.
 
     Args:
-        target: whose PassRole.
+        target: the stack and the policy.
         template: the path of the template, built or not.
-        dry_run: only tell what would change.
+        dry_run: only report what would change.
+    Returns:
+        the policy after the change.
     Raises:
-        OperationFailed: it can't be, and why; or it does not prove true.
+        OperationFailed: the change fails, or its verification does.
     """
-    with _refusals():
-        at = _Connection(target)
-        now = fetch_roles(at.account, target.stack)
-        then = foresee_roles(template, target.stack, at.account, now)
+    with _explain_refusals():
+        connection = _Connection(target)
+        existing = fetch_roles(connection.account, target.stack)
+        planned = predict_roles(template, target.stack, connection.account, existing)
         services: dict[str, set[str]] = {}
-        for role in (*now.values(), *then.values()):
+        for role in (*existing.values(), *planned.values()):
             services.setdefault(role.arn, set()).update(role.services)
         if not services:
             raise OperationFailed(
-                "The template makes no roles",
-                f"No role in {template.name} is for a service, so there is nothing to hand on. Is it the stack's?",
+                "The template creates no roles",
+                f"No role in {template.name} trusts a service, so there is no role to pass. Is it the right template?",
             )
         roles = tuple(Role(arn, tuple(sorted(names))) for arn, names in sorted(services.items()))
-        return at.name(roles, dry_run=dry_run)
+        return connection.apply_roles(roles, dry_run=dry_run)
 
 
 def restore(target: Target, *, dry_run: bool = False) -> Outcome:
-    """Put the policy's previous version back, whatever it says.
+    """Restore the policy's previous version, whatever it contains.
 
     Args:
-        target: whose policy.
-        dry_run: only tell what would change.
+        target: the policy.
+        dry_run: only report what would change.
+    Returns:
+        the policy after the change.
     Raises:
-        OperationFailed: there is none.
+        OperationFailed: there is no previous version.
     """
-    with _refusals():
-        at = _Connection(target)
-        version, before = at.policy.fetch_current()
-        previous, after = at.policy.fetch_previous()
+    with _explain_refusals():
+        connection = _Connection(target)
+        version, before = connection.policy.fetch_current()
+        previous, after = connection.policy.fetch_previous()
         if not dry_run:
-            at.policy.apply(previous)
+            connection.policy.apply(previous)
             version = previous
-            at.read_back(after)
-        return Outcome(version.id, documents.difference(before, after))
+            connection.check_applied(after)
+        return Outcome(version.id, documents.render_diff(before, after))
 
 
 class _Connection:
-    """A target's account, with clients for it."""
+    """The account and the policy of a target."""
 
     def __init__(self, target: Target) -> None:
         self.account = Account(target.region)
-        self.policy = ManagedPolicy(self.account.policy(target.policy), self.account.client("iam"))
-        self._prefix = self.account.role(f"{target.stack}-")
-        self._role = self.account.role(target.role)
+        self.policy = ManagedPolicy(self.account.build_policy_arn(target.policy), self.account.client("iam"))
+        self._prefix = self.account.build_role_arn(f"{target.stack}-")
+        self._role = self.account.build_role_arn(target.role)
 
-    def name(self, roles: tuple[Role, ...], *, dry_run: bool) -> Outcome:
-        """Have the policy name these roles, and prove it."""
+    def apply_roles(self, roles: tuple[Role, ...], *, dry_run: bool) -> Outcome:
+        """Make the policy list exactly these roles, and verify it."""
         version, before = self.policy.fetch_current()
-        after = documents.rewritten(before, roles)
-        difference = documents.difference(before, after)
+        after = documents.rewrite(before, roles)
+        difference = documents.render_diff(before, after)
         if dry_run:
             return Outcome(version.id, difference, roles)
         if difference:
             self.policy.put(after)
-            version = self.read_back(after)
+            version = self.check_applied(after)
         patience = _SETTLED_SECONDS if difference else 0.0
-        return Outcome(version.id, difference, roles, self._proven(roles, patience))
+        return Outcome(version.id, difference, roles, self._verify(roles, patience))
 
-    def read_back(self, meant: Document) -> Version:
-        """See that what applies is what was meant; the version that does."""
-        version, read = _settled(
-            self.policy.fetch_current, lambda current: documents.same(current[1], meant), _SETTLED_SECONDS
+    def check_applied(self, expected: Document) -> Version:
+        """Check that a document is the policy's default version, and return that version."""
+        version, read = _poll(
+            self.policy.fetch_current,
+            lambda current: documents.is_equivalent(current[1], expected),
+            _SETTLED_SECONDS,
         )
-        if not documents.same(read, meant):
+        if not documents.is_equivalent(read, expected):
             raise OperationFailed(
-                "The policy is not what it was made to be",
-                "Somebody or something else changed it at the same time. See to it that only one deployment runs, and"
-                " run this again.",
-                documents.difference(meant, read),
+                "The policy differs from what was written",
+                "It was changed by someone else at the same time. Make sure that only one deployment runs, then run"
+                " this again.",
+                documents.render_diff(expected, read),
             )
         return version
 
-    def _proven(self, roles: tuple[Role, ...], patience: float) -> tuple[Deviation, ...]:
-        """See by simulation that the deploy role can hand on what it needs to; what it could beyond that."""
+    def _verify(self, roles: tuple[Role, ...], patience: float) -> tuple[Deviation, ...]:
+        """Check in IAM's policy simulator that the deploy role can pass the roles. Return what else it can pass."""
         simulation = Simulation(self._role, self.account.client("iam"))
-        findings = _settled(
+        findings = _poll(
             lambda: simulation.simulate(roles, self._prefix),
             lambda result: not (result.refused or result.allowed),
             patience,
         )
         if findings.refused:
             raise OperationFailed(
-                "The deploy role can't hand on every role",
-                f"The policy names them, but IAM refuses. Is the policy attached to {self._role}, and does the"
-                " role's permissions boundary allow the service? The next deployment would fail.",
+                "The deploy role can't pass every role",
+                f"The policy lists them, but IAM denies it, so the next deployment would fail. Check that the policy"
+                f" is attached to {self._role}, and that the role's permissions boundary allows these services.",
                 "\n".join(f"{one.arn} to {one.service}: {one.because}" for one in findings.refused),
             )
         return tuple(findings.allowed)
 
 
-def _settled(look: Callable[[], _Seen], right: Callable[[_Seen], bool], seconds: float) -> _Seen:
-    """What is seen, once it is right or the time is over."""
+def _poll(fetch: Callable[[], _Seen], is_done: Callable[[_Seen], bool], seconds: float) -> _Seen:
+    """Fetch until the result is as expected or the time is up. Return the last result."""
     until = time.monotonic() + seconds
-    while not right(seen := look()) and time.monotonic() < until:
+    while not is_done(seen := fetch()) and time.monotonic() < until:
         time.sleep(_PAUSE_SECONDS)
     return seen
 
 
 @contextmanager
-def _refusals() -> Iterator[None]:
-    """Turn AWS's refusals into words that say what to do."""
+def _explain_refusals() -> Iterator[None]:
+    """Turn AWS's errors about credentials and permissions into messages that say what to do."""
     try:
         yield
     except Unprepared as failure:
@@ -248,14 +263,14 @@ def _refusals() -> Iterator[None]:
             raise
         raise OperationFailed(
             "There are no AWS credentials",
-            "Take the deploy role before this step, or give credentials of your own, such as a profile in AWS_PROFILE.",
+            "Assume the deploy role before this step, or use your own credentials, such as a profile in AWS_PROFILE.",
         ) from failure.__cause__
     except ClientError as failure:
         if not is_denied(failure):
             raise
         raise OperationFailed(
             f"AWS does not allow {failure.operation_name}",
-            "These credentials lack a right that policies/deployment.json has. Lay that document over the policy with"
-            " `pennyworth bootstrap`, with your own rights. Then run this again.",
+            "These credentials lack a permission that policies/deployment.json grants. Run `pennyworth bootstrap` with"
+            " your own permissions to update the policy. Then run this again.",
             failure.response["Error"]["Message"],
         ) from failure

@@ -1,4 +1,4 @@
-"""Which roles a stack hands to which services: those that it has, and those that a template is about to create."""
+"""The roles that a stack passes to services: those that it has, and those that a template will create."""
 
 import json
 import re
@@ -22,7 +22,7 @@ KIND = "AWS::IAM::Role"
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 _ROLE_NAME_CHARACTERS = 64
 _RANDOM_CHARACTERS = 13
-"""What CloudFormation puts behind STACK-LOGICALID-, at most."""
+"""The maximum length of the random end that CloudFormation appends to STACK-LOGICALID-."""
 
 _ROLE_ARN = re.compile(r"arn:[\w-]+:iam::\d{12}:role/\S+")
 _SERVICE = re.compile(r"[a-z0-9.-]+\.amazonaws\.com(\.cn)?")
@@ -30,22 +30,25 @@ _SERVICE = re.compile(r"[a-z0-9.-]+\.amazonaws\.com(\.cn)?")
 
 @dataclass(frozen=True, slots=True, order=True)
 class Role:
-    """A role that a service may be handed."""
+    """A role that may be passed to services."""
 
     arn: str
-    """Of one that is not there yet, * stands for the random end of its name."""
+    """If the role does not exist yet, * stands for the random end of its name."""
     services: tuple[str, ...]
     """The services that its trust policy names, such as lambda.amazonaws.com."""
 
 
 def fetch_roles(account: Account, name: str) -> dict[str, Role]:
-    """The roles that a stack has, by logical id; none where there is no such stack.
+    """Fetch the roles that a stack has.
 
     Args:
-        account: the stack's account, seen from the stack's region.
+        account: the stack's account, in the stack's region.
         name: the stack's name.
+    Returns:
+        the roles by logical ID, without those that trust no service; empty if the stack does not exist.
     Raises:
-        OperationFailed: one lies outside of what the deploy role may hand on, or an output names a role of others.
+        OperationFailed: a role's name lacks the stack's prefix, a role was deleted, or an output names a role that is
+            not the stack's.
     """
     stack = account.describe_stack(name)
     if stack is None:
@@ -53,44 +56,45 @@ def fetch_roles(account: Account, name: str) -> dict[str, Role]:
     roles = {}
     own = set()
     for logical_id, role_name in list_physical_ids(account.client("cloudformation"), name, KIND).items():
-        _check_within(account.role(role_name), name, account)  # of no other may the deploy role ask
+        _check_within(
+            account.build_role_arn(role_name), name, account
+        )  # the deploy role can read no other roles
         try:
             role = account.client("iam").get_role(RoleName=role_name)["Role"]
         except ClientError as failure:
             if not is_absent(failure):
                 raise
             raise OperationFailed(
-                f"The stack's role {logical_id} is gone",
-                f"Somebody deleted the role {role_name}. Have the stack make a new one: deploy once without it, then"
-                " with it.",
+                f"The stack's role {logical_id} does not exist",
+                f"Someone deleted the role {role_name}. To create it again, deploy once without it in the template,"
+                " then with it.",
             ) from failure
         _check_within(role["Arn"], name, account)
         own.add(role["Arn"])
-        if services := _services(role["AssumeRolePolicyDocument"]):
+        if services := _list_services(role["AssumeRolePolicyDocument"]):
             roles[logical_id] = Role(role["Arn"], services)
     for output, value in stack.outputs.items():
         if _ROLE_ARN.fullmatch(value) and value not in own:
             raise OperationFailed(
-                f"The output {output} names a role that is none of the stack's",
-                f"{value} was not made by the stack {name}, which hands on its own roles only. Have the template"
-                " make the role, or take the output out of it.",
+                f"The output {output} names a role that is not part of the stack",
+                f"The stack {name} did not create {value}, and only its own roles may be passed. Create the role in"
+                " the template, or remove the output.",
             )
     return roles
 
 
-def foresee_roles(path: Path, stack: str, account: Account, existing: Mapping[str, Role]) -> dict[str, Role]:
-    """The roles that the stack will have once a template is deployed, by logical id.
-
-    A role under a condition counts as one that will be created.
+def predict_roles(path: Path, stack: str, account: Account, existing: Mapping[str, Role]) -> dict[str, Role]:
+    """Predict the roles that the stack will have after a template is deployed, including those with a condition.
 
     Args:
         path: a CloudFormation or SAM template, built or not.
         stack: the stack's name.
-        account: the stack's account, seen from the stack's region.
-        existing: the roles that it has.
+        account: the stack's account, in the stack's region.
+        existing: the roles that the stack has now.
+    Returns:
+        the roles by logical ID, without those that trust no service.
     Raises:
-        OperationFailed: a role's name or trust can't be told before the deployment, or lies outside of what the deploy
-            role may hand on.
+        OperationFailed: a role's name or trust policy can't be predicted, or its name lacks the stack's prefix.
     """
     known = {
         "AWS::StackName": stack,
@@ -104,19 +108,19 @@ def foresee_roles(path: Path, stack: str, account: Account, existing: Mapping[st
     except TemplateRefused as refused:
         raise OperationFailed("The template can't be read", str(refused)) from refused
     roles = {}
-    evaluator = _Foreseen(known)
+    evaluator = _Predictor(known)
     for logical_id, resource in resources.items():
         if resource["Type"] != KIND:
             continue
-        properties = evaluator.value(resource.get("Properties", {}))
+        properties = evaluator.evaluate(resource.get("Properties", {}))
         try:
-            services = _services(properties["AssumeRolePolicyDocument"])
-            arn = _arn(logical_id, properties, stack, account, existing.get(logical_id))
-        except (_Unforeseeable, KeyError) as unknown:
+            services = _list_services(properties["AssumeRolePolicyDocument"])
+            arn = _compute_arn(logical_id, properties, stack, account, existing.get(logical_id))
+        except (_Unpredictable, KeyError) as unknown:
             raise OperationFailed(
-                f"The role {logical_id} can't be foreseen",
-                f"{unknown} in its RoleName, Path or AssumeRolePolicyDocument is only known once it is deployed. Write"
-                " the value itself there.",
+                f"The role {logical_id} can't be predicted",
+                f"{unknown} in its RoleName, Path or AssumeRolePolicyDocument is known only after the deployment. Use a"
+                " literal value instead.",
             ) from unknown
         if services:
             _check_within(arn, stack, account)
@@ -124,70 +128,70 @@ def foresee_roles(path: Path, stack: str, account: Account, existing: Mapping[st
     return roles
 
 
-def _arn(
+def _compute_arn(
     logical_id: str, properties: Mapping[str, Any], stack: str, account: Account, existing: Role | None
 ) -> str:
-    """The ARN that a template's role has or will have."""
-    path = _text(properties.get("Path", "/"))
+    """Compute the ARN that a template's role has or will have."""
+    path = _check_text(properties.get("Path", "/"))
     if "RoleName" in properties:
-        return account.role(f"{path.strip('/')}/{_text(properties['RoleName'])}".lstrip("/"))
-    prefix = account.role(f"{path.strip('/')}/{stack}-{logical_id}-".lstrip("/"))
+        return account.build_role_arn(f"{path.strip('/')}/{_check_text(properties['RoleName'])}".lstrip("/"))
+    prefix = account.build_role_arn(f"{path.strip('/')}/{stack}-{logical_id}-".lstrip("/"))
     if existing and existing.arn.startswith(prefix):
         return existing.arn
     if len(f"{stack}-{logical_id}-") + _RANDOM_CHARACTERS > _ROLE_NAME_CHARACTERS:
         room = _ROLE_NAME_CHARACTERS - _RANDOM_CHARACTERS - len(f"{stack}--")
         raise OperationFailed(
-            f"The role {logical_id} has too long a name",
-            "CloudFormation would shorten it, in a way that no policy can foresee. Shorten its logical id to"
-            f" {room} characters.",
+            f"The name of the role {logical_id} is too long",
+            f"CloudFormation would shorten it unpredictably. Shorten the role's logical ID to {room} characters.",
         )
     return f"{prefix}*"
 
 
 def _check_within(arn: str, stack: str, account: Account) -> None:
-    """Check that a role's name begins with the stack's: no other may the deploy role create or hand on."""
-    if not arn.startswith(account.role(f"{stack}-")):
+    """Check that a role's name begins with the stack's. The deploy role can't create or pass other roles."""
+    prefix = account.build_role_arn(f"{stack}-")
+    if not arn.startswith(prefix):
         raise OperationFailed(
-            "A role lies outside the stack's prefix",
-            f"{arn} does not begin with {account.role(f'{stack}-')}, and only such roles may be handed to a service."
-            " Leave RoleName and Path out of the template, or begin the name with the stack's.",
+            "A role's name lacks the stack's prefix",
+            f"{arn} does not begin with {prefix}, and only such roles may be passed to services. Remove RoleName and"
+            " Path from the template, or begin the name with the stack's.",
         )
 
 
-def _services(trust: Mapping[str, Any]) -> tuple[str, ...]:
-    """The services that a trust policy lets take the role."""
+def _list_services(trust: Mapping[str, Any]) -> tuple[str, ...]:
+    """List the services that a trust policy allows to assume the role."""
     found: set[str] = set()
     for statement in map(_check_known, as_list(trust["Statement"])):
         principal = _check_known(statement.get("Principal", {}))
         if statement["Effect"] == "Allow" and isinstance(principal, Mapping):
-            found |= {_text(service) for service in as_list(principal.get("Service"))}
+            found |= {_check_text(service) for service in as_list(principal.get("Service"))}
     for service in found:
         if not _SERVICE.fullmatch(service):
             raise OperationFailed(
-                "A role trusts no service by name",
-                f"{service!r} is not a service such as lambda.amazonaws.com.",
+                "A role trusts an unknown service",
+                f"{service!r} is not the name of a service, such as lambda.amazonaws.com.",
             )
     return tuple(sorted(found))
 
 
-class _Unforeseeable(Exception):
-    """A value that only the deployment will tell."""
+class _Unpredictable(Exception):
+    """A value that is known only after the deployment."""
 
 
 def _check_known(value: Any) -> Any:
     if isinstance(value, Unknown):
-        raise _Unforeseeable(json.dumps(value.expression, default=str))
+        raise _Unpredictable(json.dumps(value.expression, default=str))
     return value
 
 
-def _text(value: Any) -> str:
+def _check_text(value: Any) -> str:
     if isinstance(value, str):
         return value
-    raise _Unforeseeable(json.dumps(_check_known(value), default=str))
+    raise _Unpredictable(json.dumps(_check_known(value), default=str))
 
 
-class _Foreseen(Evaluator):
-    """Works out what is known before a deployment, whatever the conditions are."""
+class _Predictor(Evaluator):
+    """Evaluates what is known before a deployment, without deciding conditions."""
 
     def __init__(self, known: Mapping[str, str]) -> None:
         self._known = known
@@ -195,5 +199,5 @@ class _Foreseen(Evaluator):
     def look_up(self, name: str) -> Sequence[str] | None:
         return [self._known[name]] if name in self._known else None
 
-    def outcomes(self, condition: Any) -> Sequence[bool]:
+    def list_outcomes(self, condition: Any) -> Sequence[bool]:
         return ()

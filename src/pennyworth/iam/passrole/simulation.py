@@ -1,4 +1,4 @@
-"""What a role may hand to which service, by IAM's own judgement: all its policies and its boundary together.
+"""Ask IAM's policy simulator which roles a principal can pass to which services.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_testing-policies.html
 """
@@ -15,52 +15,54 @@ from pennyworth.iam.passrole.document import ACTION, SERVICE_KEY
 from pennyworth.iam.passrole.roles import Role
 
 _OTHER_SERVICES = ("codedeploy.amazonaws.com", "ec2.amazonaws.com", "lambda.amazonaws.com")
-"""A role is tried with those of these that it is not for: the two that the stack's roles are for, and a stranger."""
+"""Services to test each role with, unless its trust policy names them."""
 
 _SAMPLE = "0SAMPLE0000"
-"""What stands for a role's random end, or for a role that is none of the stack's."""
+"""Replaces the random end of a role's name, or stands for a role that is not part of the stack."""
 
 
 @dataclass(frozen=True, slots=True)
 class Deviation:
-    """A role that can or can't be handed to a service, where the opposite was meant."""
+    """A role and a service for which the simulator's result differs from the expected one."""
 
     arn: str
     service: str
     because: str
-    """The boundary, or the statements' policies that allow it."""
+    """The boundary that denies it, or the policies that allow it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Deviations:
-    """What differs from what was meant."""
+    """All deviations from the expected results."""
 
     refused: list[Deviation]
-    """Meant to be allowed."""
+    """Denied, but expected to be allowed."""
     allowed: list[Deviation]
-    """Not meant to be."""
+    """Allowed, but expected to be denied."""
 
 
 class Simulation:
-    """IAM's simulator for one principal."""
+    """IAM's policy simulator for one principal."""
 
     def __init__(self, principal: str, iam: Any) -> None:
         """
         Args:
             principal: the deploy role's ARN.
-            iam: boto3's client.
+            iam: the boto3 client for IAM.
         """
         self._principal = principal
         self._iam = iam
 
     def simulate(self, roles: Iterable[Role], prefix: str) -> Deviations:
-        """Try every role with every service that it is for, with some that it is not for, and a role of nobody's.
+        """Simulate passing each role to its services and to others, and passing a role that does not exist.
 
         Args:
-            roles: those that may be handed on, and to whom.
-            prefix: the ARN that every role of the stack begins with.
+            roles: the roles that the principal should be able to pass.
+            prefix: the prefix of the ARNs of the stack's roles.
+        Returns:
+            the deviations from the expected results.
         Raises:
-            OperationFailed: there is no such principal.
+            OperationFailed: the principal does not exist.
         """
         roles = list(roles)
         refused = [
@@ -70,14 +72,16 @@ class Simulation:
             if not (finding := self._try(role.arn, service))[0]
         ]
         allowed = [
-            finding for arn, service in _unmeant(roles, prefix) if (finding := self._try(arn, service))[0]
+            finding
+            for arn, service in _list_unintended(roles, prefix)
+            if (finding := self._try(arn, service))[0]
         ]
         return Deviations([finding for _, finding in refused], [finding for _, finding in allowed])
 
     def _try(self, arn: str, service: str) -> tuple[bool, Deviation]:
-        """Whether a role can be handed to a service, and why."""
+        """Simulate passing a role to a service. Return whether it is allowed, and why."""
         try:
-            # one resource a call: with several the simulator tells of all of them together
+            # one resource per call, because the simulator merges the results of several
             (result,) = self._iam.simulate_principal_policy(
                 PolicySourceArn=self._principal,
                 ActionNames=[ACTION],
@@ -91,7 +95,7 @@ class Simulation:
                 raise
             raise OperationFailed(
                 f"There is no role {self._principal.rpartition('/')[2]}",
-                f"{self._principal}, whose PassRole is to be tried, is not there. Name the deploy role.",
+                f"{self._principal} does not exist. Give the name of the deploy role.",
             ) from failure
         within = result.get("PermissionsBoundaryDecisionDetail", {}).get("AllowedByPermissionsBoundary", True)
         sources = ", ".join(sorted({one["SourcePolicyId"] for one in result.get("MatchedStatements", [])}))
@@ -99,7 +103,7 @@ class Simulation:
         return result["EvalDecision"] == "allowed", Deviation(arn, service, because)
 
 
-def _unmeant(roles: list[Role], prefix: str) -> Iterator[tuple[str, str]]:
+def _list_unintended(roles: list[Role], prefix: str) -> Iterator[tuple[str, str]]:
     for role in roles:
         for service in _OTHER_SERVICES:
             if service not in role.services:

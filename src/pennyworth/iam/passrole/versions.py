@@ -1,7 +1,7 @@
-"""A managed policy and its versions, of which IAM keeps five and applies one.
+"""A managed policy and its versions. IAM keeps up to five versions; the default version is in effect.
 
-Every change is a single call to IAM, so whenever a run is cut off the policy is whole, the previous or the new one, and
-what the run left behind is found by the next one.
+Each change of the default version is a single call, so an interrupted run leaves either the previous or the new version
+in effect. The next run cleans up what an interrupted one left.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_managed-versioning.html
 """
@@ -13,23 +13,23 @@ from botocore.exceptions import ClientError
 
 from pennyworth.aws.errors import is_absent
 from pennyworth.host.errors import OperationFailed
-from pennyworth.iam.passrole.document import Document, same, text
+from pennyworth.iam.passrole.document import Document, is_equivalent, render_json
 
 _LIMIT = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One of a policy's versions."""
+    """A version of a policy."""
 
     id: str
-    """v and a number, which grows."""
+    """v and a number, such as v3."""
     default: bool
-    """Whether it is the one that applies."""
+    """Whether it is the default version, which is in effect."""
 
     @property
     def number(self) -> int:
-        """Its age: versions are counted and no number is used again."""
+        """Its number. Newer versions have higher numbers."""
         return int(self.id.removeprefix("v"))
 
 
@@ -41,10 +41,12 @@ class ManagedPolicy:
         self._iam = iam
 
     def list_versions(self) -> list[Version]:
-        """All there are, oldest first.
+        """List the policy's versions.
 
+        Returns:
+            the versions, oldest first.
         Raises:
-            OperationFailed: there is no such policy.
+            OperationFailed: the policy does not exist.
         """
         try:
             pages = self._iam.get_paginator("list_policy_versions").paginate(PolicyArn=self.arn)
@@ -58,56 +60,63 @@ class ManagedPolicy:
                 raise
             raise OperationFailed(
                 f"There is no policy {self.arn.rpartition('/')[2]}",
-                f"{self.arn} is not there. Make it with `pennyworth bootstrap`, as policies/README.md says.",
+                f"{self.arn} does not exist. Create it with `pennyworth bootstrap`; see policies/README.md.",
             ) from failure
         return sorted(found, key=lambda version: version.number)
 
     def fetch_document(self, version: Version) -> Document:
-        """What a version says."""
-        told = self._iam.get_policy_version(PolicyArn=self.arn, VersionId=version.id)
-        document: Document = told["PolicyVersion"]["Document"]
+        """Fetch the document of a version."""
+        response = self._iam.get_policy_version(PolicyArn=self.arn, VersionId=version.id)
+        document: Document = response["PolicyVersion"]["Document"]
         return document
 
     def fetch_current(self) -> tuple[Version, Document]:
-        """The version that applies, and what it says."""
+        """Fetch the default version and its document."""
         (version,) = [version for version in self.list_versions() if version.default]
         return version, self.fetch_document(version)
 
     def fetch_previous(self) -> tuple[Version, Document]:
-        """The version before the one that applies, and what it says.
+        """Fetch the version before the default version, and its document.
 
+        Returns:
+            the version and its document.
         Raises:
-            OperationFailed: there is none.
+            OperationFailed: there is no older version.
         """
         current, _ = self.fetch_current()
         older = [version for version in self.list_versions() if version.number < current.number]
         if not older:
             raise OperationFailed(
                 "There is no previous version",
-                f"{current.id} is the oldest version that the policy still has.",
+                f"{current.id} is the oldest version of the policy.",
             )
         return older[-1], self.fetch_document(older[-1])
 
     def apply(self, version: Version) -> None:
-        """Have one of the versions apply."""
+        """Make a version the default version."""
         self._iam.set_default_policy_version(PolicyArn=self.arn, VersionId=version.id)
 
     def put(self, document: Document) -> None:
-        """Have a document apply, as a new version.
+        """Make a document the default version.
 
-        Of the older versions the oldest ones go where there is no room; the one that applies now stays, as the previous
-        one. A version that is newer than the one that applies now was left by a run that was cut off, or put aside by
-        `fetch_previous` and `apply`: it is taken where it says the same, and goes where it does not.
+        Versions newer than the default version are leftovers of an interrupted run or of a restoration. If one of them
+        has the same document, it becomes the default version. Otherwise they are deleted, and so are the oldest
+        versions if there are too many. The current default version stays as the previous one.
+
+        Args:
+            document: the policy document.
         """
         versions = self.list_versions()
         current = next(version for version in versions if version.default)
         newer = [version for version in versions if version.number > current.number]
         for version in reversed(newer):
-            if same(self.fetch_document(version), document):
+            if is_equivalent(self.fetch_document(version), document):
                 self.apply(version)
                 return
         older = [version for version in versions if version.number < current.number]
         surplus = max(len(older) + 2 - _LIMIT, 0)  # with the current one and the new one
         for version in (*newer, *older[:surplus]):
             self._iam.delete_policy_version(PolicyArn=self.arn, VersionId=version.id)
-        self._iam.create_policy_version(PolicyArn=self.arn, PolicyDocument=text(document), SetAsDefault=True)
+        self._iam.create_policy_version(
+            PolicyArn=self.arn, PolicyDocument=render_json(document), SetAsDefault=True
+        )

@@ -1,1 +1,1 @@
-"""Who may do what in AWS: the documents in policies/, and how they follow from the template."""
+"""The policy documents in policies/, derived from the template."""

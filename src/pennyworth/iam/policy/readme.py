@@ -1,4 +1,4 @@
-"""The tables of policies/README.md: what each statement is for, in the words of scopes.toml."""
+"""Render the tables of policies/README.md, which explain each statement in the words of scopes.toml."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -14,40 +14,60 @@ _TABLE = re.compile(
 )
 
 
-def tables(wanted: Mapping[str, Document], rules: Rules) -> dict[str, str]:
-    """A table for each document, by its name."""
+def render_tables(wanted: Mapping[str, Document], rules: Rules) -> dict[str, str]:
+    """Render a table of statements for each document.
+
+    Args:
+        wanted: the derived documents by name.
+        rules: the rules with the reasons for the statements.
+    Returns:
+        Markdown tables by document name.
+    """
     return {
         name: "\n".join(
             (
                 "| statement | what for |",
                 "|---|---|",
-                *(f"| `{one['Sid']}` | {_why(name, one['Sid'], rules)} |" for one in document["Statement"]),
+                *(
+                    f"| `{one['Sid']}` | {_find_reason(name, one['Sid'], rules)} |"
+                    for one in document["Statement"]
+                ),
             )
         )
         for name, document in wanted.items()
     }
 
 
-def _why(document: str, statement: str, rules: Rules) -> str:
+def _find_reason(document: str, statement: str, rules: Rules) -> str:
     scope = rules.scopes[statement]
-    return scope.looks or scope.why if document == "view" else scope.why
+    return scope.view_why or scope.why if document == "view" else scope.why
 
 
-def differences(tables: Mapping[str, str]) -> Iterator[str]:
-    """Whether the file holds other tables, or not all of them."""
+def find_differences(tables: Mapping[str, str]) -> Iterator[str]:
+    """Compare tables with those in policies/README.md.
+
+    Args:
+        tables: the tables as they should be, by document name.
+    Returns:
+        a message for each difference.
+    """
     text = README.read_text()
-    if _with(tables, text) != text:
-        yield "policies/README.md tells of other statements: `pennyworth policy --write` writes its tables"
+    if _replace_tables(tables, text) != text:
+        yield "policies/README.md has outdated tables. Run `pennyworth policy --write`"
     for name in tables.keys() - {found[1] for found in _TABLE.finditer(text)}:
-        yield f"policies/README.md has no place for the statements of {name}.json"
+        yield f"policies/README.md has no table for {name}.json. Add its `statements of` and `end` comments"
 
 
 def write(tables: Mapping[str, str]) -> None:
-    """Put the tables into their places."""
-    README.write_text(_with(tables, README.read_text()))
+    """Write tables into policies/README.md.
+
+    Args:
+        tables: the tables by document name.
+    """
+    README.write_text(_replace_tables(tables, README.read_text()))
 
 
-def _with(tables: Mapping[str, str], text: str) -> str:
+def _replace_tables(tables: Mapping[str, str], text: str) -> str:
     return _TABLE.sub(
         lambda found: f"{found[1]}.json -->\n{tables[found[1]]}\n" if found[1] in tables else found[0], text
     )

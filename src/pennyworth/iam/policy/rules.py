@@ -1,6 +1,6 @@
-"""The reviewed data behind the documents: where each action applies, what is left out, and who else calls.
+"""The rules that the policy documents are derived by, read from scopes.toml, left_out.toml and calls.toml.
 
-Each file says in its head what its fields mean.
+The comment at the top of each file explains its fields.
 """
 
 import tomllib
@@ -10,44 +10,44 @@ from pathlib import Path
 from typing import Any
 
 Condition = dict[str, dict[str, Any]]
-"""As IAM has it: operator, then key, then a value or a list of values."""
+"""A condition of an IAM statement: operator, then key, then a value or a list of values."""
 
 
 DEPLOY, VIEW = "deploy", "view"
-"""The two roles that GitHub's runs take."""
+"""The two roles that workflow runs assume."""
 
 
 @dataclass(frozen=True)
 class Scope:
-    """Where actions apply: a statement of a document. scopes.toml describes the fields."""
+    """A statement of a document, and the resources its actions apply to. scopes.toml explains the fields."""
 
     resources: list[str]
     why: str
     condition: Condition = field(default_factory=dict)
     document: str = "deployment"
     shorten: dict[str, str] = field(default_factory=dict)
-    first: list[str] = field(default_factory=list)
-    looks: str = ""
-    reads: list[str] = field(default_factory=list)
-    looks_in: dict[str, str] = field(default_factory=dict)
+    first_deployment: list[str] = field(default_factory=list)
+    view_why: str = ""
+    view_actions: list[str] = field(default_factory=list)
+    view_scopes: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Type:
-    """A resource type. scopes.toml describes the fields."""
+    """A resource type. scopes.toml explains the fields."""
 
     scope: str
     name: str | None = None
     generated: str | None = None
     actions: dict[str, str] = field(default_factory=dict)
-    refers: dict[str, str] = field(default_factory=dict)
+    aliases: dict[str, str] = field(default_factory=dict)
     tags: str | None = None
-    must: dict[str, str] = field(default_factory=dict)
+    required: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Actions that a resource type's handlers list and nobody gets. left_out.toml describes the fields."""
+    """Actions that a resource type's handlers list but no role gets. left_out.toml explains the fields."""
 
     type: str
     actions: list[str]
@@ -57,7 +57,7 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Call:
-    """Calls by others than CloudFormation's handlers. calls.toml describes the fields."""
+    """Calls that do not come from CloudFormation's handlers. calls.toml explains the fields."""
 
     by: str
     scope: str
@@ -68,8 +68,8 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Made:
-    """A resource that a tool makes in a stack of its own. calls.toml describes the fields."""
+class ToolResource:
+    """A resource that a tool creates in its own stack. calls.toml explains the fields."""
 
     by: str
     type: str
@@ -82,35 +82,37 @@ class Made:
 
 @dataclass(frozen=True)
 class Rules:
-    """All of it."""
+    """All rules."""
 
     parameters: dict[str, str]
-    """What the documents call the values of stack parameters."""
-    forms: list[dict[str, str]]
-    """Values of stack parameters with which a template holds more than with their defaults."""
+    """The placeholders that stand for the values of stack parameters, by parameter name."""
+    variants: list[dict[str, str]]
+    """Parameter values with which a template has resources that it does not have with the defaults."""
     scopes: dict[str, Scope]
     types: dict[str, Type]
     left_out: list[LeftOut]
     calls: list[Call]
-    makes: list[Made]
+    tool_resources: list[ToolResource]
 
 
 @cache
-def rules() -> Rules:
-    """Read the data.
+def read_rules() -> Rules:
+    """Read the rules.
 
+    Returns:
+        all rules.
     Raises:
-        TypeError: a field is missing, or nobody knows it.
+        TypeError: an entry lacks a required field or has an unknown one.
     """
     scopes, left_out, calls = (_read(name) for name in ("scopes", "left_out", "calls"))
     return Rules(
         parameters=scopes["parameters"],
-        forms=scopes["form"],
+        variants=scopes["variant"],
         scopes={name: Scope(**given) for name, given in scopes["scope"].items()},
         types={name: Type(**given) for name, given in scopes["type"].items()},
         left_out=[LeftOut(**given) for given in left_out["left_out"]],
         calls=[Call(**given) for given in calls["call"]],
-        makes=[Made(**given) for given in calls["makes"]],
+        tool_resources=[ToolResource(**given) for given in calls["tool_resource"]],
     )
 
 

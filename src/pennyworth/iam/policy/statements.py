@@ -1,4 +1,4 @@
-"""Policy documents made of what is needed, and what one document lacks or holds needlessly beside another."""
+"""Build policy documents from needs, and list or test what a document allows."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -12,78 +12,86 @@ from pennyworth.iam.policy.rules import DEPLOY, VIEW, Rules
 Document = dict[str, Any]
 
 
-def documents_for(needs: Iterable[Need], rules: Rules) -> dict[str, Document]:
-    """The documents that follow from what is needed, by name.
+def derive_documents(needs: Iterable[Need], rules: Rules) -> dict[str, Document]:
+    """Derive the policy documents from needs.
 
-    One for each that a scope names and that is not empty, which together allow exactly what a deployment needs;
-    `first-deployment`: all of some services, on what is the stack's; and `view`: what whoever only looks needs.
+    The documents that the scopes name allow together exactly what a deployment needs. `first-deployment` allows all
+    actions of some services, on the stack's resources only. `view` is the policy of the read-only role.
+
+    Args:
+        needs: what the roles need.
+        rules: the rules with the scopes of the needs.
+    Returns:
+        the documents by name, without empty ones.
     """
     by_document: dict[str, list[Need]] = {}
     broad: list[Need] = []
-    look: list[Need] = []
+    view: list[Need] = []
     for need in needs:
         scope = rules.scopes[need.scope]
         if VIEW in need.roles:
-            look.append(_looking(need, rules))
+            view.append(_adapt_to_view(need, rules))
         if DEPLOY in need.roles:
             by_document.setdefault(scope.document, []).append(need)
-            broad += [replace(need, action=action) for action in scope.first]
-    by_document |= {"first-deployment": broad, "view": look}
-    return {name: _document(found, rules) for name, found in by_document.items()}
+            broad += [replace(need, action=action) for action in scope.first_deployment]
+    by_document |= {"first-deployment": broad, "view": view}
+    return {name: _build_document(found, rules) for name, found in by_document.items()}
 
 
-def _looking(need: Need, rules: Rules) -> Need:
-    """What is needed, as the document of the role that only looks has it."""
+def _adapt_to_view(need: Need, rules: Rules) -> Need:
+    """Return a need with the scope and the action pattern that the read-only role's document uses for it."""
     scopes = rules.scopes
     other = next(
-        (to for one, to in scopes[need.scope].looks_in.items() if fnmatchcase(need.action, one)), None
+        (to for one, to in scopes[need.scope].view_scopes.items() if fnmatchcase(need.action, one)), None
     )
     if other:
         need = replace(need, scope=other, condition=scopes[other].condition)
-    pattern = next((one for one in scopes[need.scope].reads if fnmatchcase(need.action, one)), need.action)
+    pattern = next(
+        (one for one in scopes[need.scope].view_actions if fnmatchcase(need.action, one)), need.action
+    )
     return replace(need, action=pattern)
 
 
-def _document(needs: Iterable[Need], rules: Rules) -> Document:
+def _build_document(needs: Iterable[Need], rules: Rules) -> Document:
     by_scope: dict[str, list[Need]] = {}
     for need in needs:
         by_scope.setdefault(need.scope, []).append(need)
     return {
         "Version": "2012-10-17",
-        "Statement": [_statement(name, by_scope[name]) for name in rules.scopes if name in by_scope],
+        "Statement": [_build_statement(name, by_scope[name]) for name in rules.scopes if name in by_scope],
     }
 
 
-def _statement(name: str, needs: list[Need]) -> dict[str, Any]:
+def _build_statement(name: str, needs: list[Need]) -> dict[str, Any]:
     statement: dict[str, Any] = {
         "Sid": name,
         "Effect": "Allow",
-        "Action": _short({need.action for need in needs}),
-        "Resource": _short({resource for need in needs for resource in need.resources}),
+        "Action": _unwrap({need.action for need in needs}),
+        "Resource": _unwrap({resource for need in needs for resource in need.resources}),
     }
     if needs[0].condition:
         statement["Condition"] = {
-            operator: {key: _merged(need.condition[operator][key] for need in needs) for key in keys}
+            operator: {key: _merge(need.condition[operator][key] for need in needs) for key in keys}
             for operator, keys in needs[0].condition.items()
         }
     return statement
 
 
-def _merged(values: Iterable[Any]) -> Any:
+def _merge(values: Iterable[Any]) -> Any:
     merged: set[str] = set()
     for value in values:
         merged |= set(as_list(value))
-    return _short(merged)
+    return _unwrap(merged)
 
 
-def _short(values: set[str]) -> str | list[str]:
+def _unwrap(values: set[str]) -> str | list[str]:
     ordered = sorted(values)
     return ordered[0] if len(ordered) == 1 else ordered
 
 
 @dataclass(frozen=True, order=True)
 class Grant:
-    """An action on a resource, in a statement with its conditions."""
+    """A permission: an action on a resource, in a statement with a condition."""
 
     statement: str
     action: str
@@ -91,34 +99,48 @@ class Grant:
     condition: str
 
 
-def grants(document: Mapping[str, Any]) -> set[Grant]:
-    """What a document allows, one by one."""
+def list_grants(document: Mapping[str, Any]) -> set[Grant]:
+    """List the permissions that a document grants.
+
+    Args:
+        document: a policy document whose statements have a Sid.
+    Returns:
+        one entry for each combination of statement, action and resource.
+    """
     return {
-        Grant(statement["Sid"], action, resource, _canonical(statement.get("Condition", {})))
+        Grant(statement["Sid"], action, resource, _normalize(statement.get("Condition", {})))
         for statement in document["Statement"]
         for action in as_list(statement["Action"])
         for resource in as_list(statement["Resource"])
     }
 
 
-def admits(document: Mapping[str, Any], action: str, resource: str) -> bool:
-    """Whether some statement of a document allows an action on a resource, which may itself hold wildcards.
+def allows(document: Mapping[str, Any], action: str, resource: str) -> bool:
+    """Check whether a statement of a document allows an action on a resource.
 
-    Conditions are not looked at, nor what the document denies: it tells what is missing, not what is safe.
+    This finds missing permissions. It does not prove a document safe, because it ignores conditions and Deny
+    statements.
+
+    Args:
+        document: a policy document.
+        action: an action.
+        resource: an ARN, which may contain wildcards.
+    Returns:
+        whether a statement allows the action.
     """
     return any(
         statement["Effect"] == "Allow"
         and any(fnmatchcase(action.lower(), pattern.lower()) for pattern in as_list(statement["Action"]))
-        and any(_fits(resource, pattern) for pattern in as_list(statement["Resource"]))
+        and any(_matches(resource, pattern) for pattern in as_list(statement["Resource"]))
         for statement in document["Statement"]
     )
 
 
-def _fits(resource: str, pattern: str) -> bool:
+def _matches(resource: str, pattern: str) -> bool:
     return fnmatchcase(resource, pattern.replace("[", "[[]"))
 
 
-def _canonical(condition: Mapping[str, Any]) -> str:
+def _normalize(condition: Mapping[str, Any]) -> str:
     return "; ".join(
         f"{operator} {key} {' '.join(sorted(as_list(value)))}"
         for operator, keys in sorted(condition.items())

@@ -1,4 +1,4 @@
-"""A template as CloudFormation gets it, and what its properties come to as far as that is known before a deployment."""
+"""A transformed template, and the possible values of its properties before a deployment."""
 
 import itertools
 import re
@@ -10,7 +10,7 @@ from pennyworth.aws.source_template import SourceTemplate
 from pennyworth.iam.policy.rules import Rules, Type
 
 UNKNOWN = "*"
-"""What stands for a value, or a part of one, that only a deployment tells."""
+"""Stands for a value, or a part of one, that is known only after a deployment."""
 
 _PSEUDO: Mapping[str, Any] = {
     "AWS::NoValue": NOTHING,
@@ -22,70 +22,73 @@ _PSEUDO: Mapping[str, Any] = {
 
 
 class Template:
-    """The resources that CloudFormation makes of a template, whatever its parameters are."""
+    """All resources that a template may create, whatever its parameters are."""
 
     def __init__(self, source: SourceTemplate, rules: Rules) -> None:
         """
         Args:
-            source: the template as it is written.
-            rules: what the documents call parameters, and how resource types name what they make.
+            source: the template, before SAM's transform.
+            rules: the placeholders of parameters, and the naming of resource types.
         Raises:
-            TemplateRefused: SAM's transform refuses it.
+            TemplateRefused: SAM's transform rejects the template.
         """
         self._rules = rules
         known = {**rules.parameters, **{name: one for name, one in _PSEUDO.items() if one is not NOTHING}}
         resources: dict[str, Mapping[str, Any]] = {}
-        for form in ({}, *rules.forms):
-            resources = {**source.transform({**known, **form})["Resources"], **resources}
+        for variant in ({}, *rules.variants):
+            resources = {**source.transform({**known, **variant})["Resources"], **resources}
         self.resources: Mapping[str, Mapping[str, Any]] = resources
-        self._evaluator = _Possible(self._find)
+        self._evaluator = _Possible(self._resolve)
 
-    def type(self, logical_id: str) -> str:
-        """A resource's type, such as AWS::Lambda::Function."""
+    def get_type(self, logical_id: str) -> str:
+        """Return a resource's type, such as AWS::Lambda::Function."""
         return str(self.resources[logical_id]["Type"])
 
-    def properties(self, logical_id: str) -> Mapping[str, Any]:
-        """A resource's properties as the template has them."""
+    def get_properties(self, logical_id: str) -> Mapping[str, Any]:
+        """Return a resource's properties, unevaluated."""
         found: Mapping[str, Any] = self.resources[logical_id].get("Properties") or {}
         return found
 
-    def values(self, value: Any) -> set[str]:
-        """What a property's value may come to: one for each branch of Fn::If and each entry of a list.
+    def evaluate(self, value: Any) -> set[str]:
+        """List the possible values of a property: one for each branch of Fn::If and each item of a list.
 
-        Names that the documents know stand as `${...}`, and UNKNOWN for whatever only a deployment tells.
+        Args:
+            value: the property's value in the template.
+        Returns:
+            the values, with placeholders such as ${REGION}, and UNKNOWN for what is known only after a deployment.
         """
         if isinstance(value, list):
-            return set(itertools.chain.from_iterable(map(self.values, value)))
+            return set(itertools.chain.from_iterable(map(self.evaluate, value)))
         found: set[str] = set()
-        for one in self._evaluator.alternatives(value):
+        for one in self._evaluator.list_alternatives(value):
             if isinstance(one, list):
-                found |= self.values(one)
+                found |= self.evaluate(one)
             elif one is not NOTHING:
                 found.add(UNKNOWN if isinstance(one, Mapping) else str(one))
         return found
 
-    def names(self, logical_id: str) -> set[str]:
-        """What a resource is or will be called."""
-        kind = self._rules.types.get(self.type(logical_id))
-        properties = self.properties(logical_id)
+    def list_names(self, logical_id: str) -> set[str]:
+        """List the possible names of a resource."""
+        kind = self._rules.types.get(self.get_type(logical_id))
+        properties = self.get_properties(logical_id)
         if kind and kind.name and kind.name in properties:
-            return self.values(properties[kind.name])
+            return self.evaluate(properties[kind.name])
         return {kind.generated if kind and kind.generated else UNKNOWN}
 
-    def filled(self, text: str, logical_id: str) -> set[str]:
-        """A scope's text with a resource's properties in place of each {Property}; UNKNOWN where nobody knows it."""
-        kind = self._rules.types[self.type(logical_id)]
-        return set(fill(text, lambda name: self._named(name, logical_id, kind)))
+    def fill_scope(self, text: str, logical_id: str) -> set[str]:
+        """Fill each {Property} of a scope's text with the resource's values, where they are known."""
+        kind = self._rules.types[self.get_type(logical_id)]
+        return set(fill_properties(text, lambda name: self._find_values(name, logical_id, kind)))
 
-    def _named(self, name: str, logical_id: str, kind: Type) -> set[str]:
-        name = kind.refers.get(name, name)
-        properties = self.properties(logical_id)
+    def _find_values(self, name: str, logical_id: str, kind: Type) -> set[str]:
+        name = kind.aliases.get(name, name)
+        properties = self.get_properties(logical_id)
         if name == kind.name and name not in properties:
-            return self.names(logical_id)
-        return self.values(properties[name]) if name in properties else {UNKNOWN}
+            return self.list_names(logical_id)
+        return self.evaluate(properties[name]) if name in properties else {UNKNOWN}
 
-    def _find(self, name: str) -> list[Any]:
-        """What a name in the template may come to."""
+    def _resolve(self, name: str) -> list[Any]:
+        """List the possible values of a name in the template."""
         if name in _PSEUDO:
             return [_PSEUDO[name]]
         if name in self._rules.parameters:
@@ -94,15 +97,15 @@ class Template:
         if resource not in self.resources:
             return [UNKNOWN]
         if not attribute:
-            return sorted(self.names(resource))
-        kind = self._rules.types.get(self.type(resource))
+            return sorted(self.list_names(resource))
+        kind = self._rules.types.get(self.get_type(resource))
         if attribute != "Arn" or not kind:
             return [UNKNOWN]
-        return sorted(self.filled(self._rules.scopes[kind.scope].resources[-1], resource))
+        return sorted(self.fill_scope(self._rules.scopes[kind.scope].resources[-1], resource))
 
 
 class _Possible(Evaluator):
-    """Works out all that a value may come to: one value for each branch of a condition."""
+    """Evaluates a value to all its possible values, with both outcomes of each condition."""
 
     def __init__(self, names: Callable[[str], Sequence[Any]]) -> None:
         self._names = names
@@ -110,37 +113,39 @@ class _Possible(Evaluator):
     def look_up(self, name: str) -> Sequence[Any]:
         return self._names(name)
 
-    def outcomes(self, condition: Any) -> Sequence[bool]:
+    def list_outcomes(self, condition: Any) -> Sequence[bool]:
         return (True, False)
 
-    def unknown(self, function: str, given: Any) -> str:
+    def render_unknown(self, function: str, given: Any) -> str:
         return UNKNOWN
 
 
-def fill(text: str, values: Any) -> Iterator[str]:
-    """A scope's text with a value in place of each {Property}, once for each of its values.
+def fill_properties(text: str, values: Any) -> Iterator[str]:
+    """Fill each {Property} of a scope's text.
 
     Args:
-        text: one of a scope's resources or values.
-        values: a function from the property's name to its values. One that is wholly unknown leaves nothing of the
-            text, and of an ARN only its last part goes into another one.
+        text: a resource or condition value of a scope.
+        values: a function that returns the values of a property by its name.
+    Returns:
+        a text for each combination of values. Values that are completely unknown are left out. If a value is an ARN
+        and only a part of the text, only the ARN's last part is used.
     """
 
-    def parts(name: str) -> set[str]:
+    def find_values(name: str) -> set[str]:
         found = values(name)
         if text == f"{{{name}}}":
             return set(found)
         return {re.split(r"[:/]", value)[-1] if value.startswith("arn:") else value for value in found}
 
-    for candidate in _combined(_PROPERTY, text, lambda name: parts(name) - {UNKNOWN}):
+    for candidate in _combine(_PROPERTY, text, lambda name: find_values(name) - {UNKNOWN}):
         yield re.sub(r"^arn:aws:", "arn:${PARTITION}:", candidate)
 
 
 _PROPERTY = re.compile(r"(?<!\$)\{(\w+)\}")
 
 
-def _combined(pattern: re.Pattern[str], text: str, values: Any) -> Iterator[str]:
-    """A text for each combination of the values of what a pattern finds in it."""
+def _combine(pattern: re.Pattern[str], text: str, values: Any) -> Iterator[str]:
+    """Replace the matches of a pattern, once for each combination of their values."""
     found = list(dict.fromkeys(pattern.findall(text)))
     for chosen in itertools.product(*(sorted(values(name)) for name in found)):
         replaced = dict(zip(found, chosen, strict=True))

@@ -1,4 +1,4 @@
-"""The function's package: built by `sam build` for any target, on any machine, the same each time."""
+"""Build the function's package with `sam build`, reproducibly, for any target and on any machine."""
 
 from pennyworth.pipeline.build.packaging import LITELLM, Inputs, Package, build_package
 from pennyworth.pipeline.build.sam import FUNCTION, sam_build

@@ -1,6 +1,6 @@
-"""The function's package: the gateway, its packages, its configuration, and how to start it.
+"""Build the function's package: the gateway, its packages, its configuration and its start script.
 
-Byte for byte the same for the same inputs: fixed dates and modes, nothing that tells where or when it was made.
+The same inputs result in the same bytes: file dates and modes are fixed.
 """
 
 import json
@@ -16,17 +16,17 @@ from pennyworth.host.places import ROOT, made
 from pennyworth.host.progress import say, step
 from pennyworth.pipeline.build.bytecode import compile_all
 from pennyworth.pipeline.build.configuration import Configuration
-from pennyworth.pipeline.build.dependencies import dependencies, size
+from pennyworth.pipeline.build.dependencies import install_dependencies, measure_size
 from pennyworth.pipeline.build.target import Target
 
 SOURCES = ROOT / "src"
 ENTRY = SOURCES / "run.sh"
 
-_EPOCH = 315_532_800  # 1980-01-01, the first day that a zip file knows
+_EPOCH = 315_532_800  # 1980-01-01, the earliest date in a zip file
 
 
 class Choice(StrEnum):
-    """Whether LiteLLM is packed."""
+    """Whether to include LiteLLM."""
 
     AUTO = "auto"
     YES = "yes"
@@ -36,38 +36,36 @@ class Choice(StrEnum):
 def build(
     root: Path, target: Target, settings: Configuration, litellm: Choice, kept: Path | None = None
 ) -> None:
-    """Make the package.
+    """Build the package.
 
     Args:
-        root: the folder that becomes it.
-        target: what it is for.
-        settings: its configuration.
-        litellm: whether it can serve models that need LiteLLM; AUTO follows the configuration.
-        kept: where finished trees of packages are kept for the next time; a place in the project's folder by default.
+        root: the folder for the package.
+        target: the package's target.
+        settings: the package's configuration.
+        litellm: whether to include LiteLLM; AUTO decides by the configuration.
+        kept: the cache folder of installed packages; by default a folder in the project.
     Raises:
-        BuildFailed: see the message.
-        EnvironmentUnavailable: see the message.
+        BuildFailed: the build failed; the message says why.
+        EnvironmentUnavailable: a Python environment is missing; the message says why.
     """
     packed = settings.needs_litellm if litellm is Choice.AUTO else litellm is Choice.YES
     if settings.needs_litellm and settings.document and not packed:
-        say(
-            "  ! the configuration names models that need LiteLLM; without it, they will answer with an error"
-        )
+        say("  ! the configuration has models that need LiteLLM. Without it, requests for them fail")
     compiler = interpreter(target.python)
     if not compiler:
         say(
-            f"  ! no Python {target.python} on this machine: the package holds no bytecode, and each cold start takes"
+            f"  ! no Python {target.python} on this machine, so the package has no bytecode, and each cold start takes"
             f" about twice as long. Install python{target.python} (or `uv python install {target.python}`) and build"
             " again."
         )
-    tree = dependencies(
+    tree = install_dependencies(
         target, "litellm" if packed else "gateway", compiler, kept or made("cache", "packages")
     )
     with step(f"packing the gateway for {target}, {'with' if packed else 'without'} LiteLLM") as detail:
         root.mkdir(parents=True, exist_ok=True)
         shutil.copytree(tree, root, dirs_exist_ok=True, symlinks=True)
         package = root / "pennyworth"
-        shutil.copytree(SOURCES / "pennyworth" / "gateway", package / "gateway", ignore=_only_sources)
+        shutil.copytree(SOURCES / "pennyworth" / "gateway", package / "gateway", ignore=_list_ignored)
         shutil.copy(SOURCES / "pennyworth" / "__init__.py", package)
         shutil.copy(ENTRY, root)
         if settings.document is not None:
@@ -81,17 +79,17 @@ def build(
         (root / "build.json").write_text(json.dumps(manifest, indent=1) + "\n")
         if compiler:
             compile_all(package, root, compiler)
-        _settle(root)
-        detail(size(root))
+        _normalize(root)
+        detail(measure_size(root))
 
 
-def _only_sources(folder: str, names: list[str]) -> set[str]:
-    """What shutil.copytree leaves behind: bytecode of whatever Python ran here last."""
+def _list_ignored(folder: str, names: list[str]) -> set[str]:
+    """List what shutil.copytree should skip: bytecode caches and hidden files."""
     return {name for name in names if name == "__pycache__" or name.startswith(".")}
 
 
-def _settle(root: Path) -> None:
-    """Fixed modes and dates, whatever this machine's umask and clock say."""
+def _normalize(root: Path) -> None:
+    """Set fixed modes and dates, independent of the machine's umask and clock."""
     for folder, _folders, files in os.walk(root, topdown=False):
         for path in (Path(folder, name) for name in files):
             if not path.is_symlink():

@@ -1,28 +1,28 @@
-"""Bytecode for the target's own Python.
+"""Compile bytecode for the target's Python version.
 
-Unchecked: Lambda's files are all of one date and never edited, so Python need not look whether a source has changed.
-Without bytecode every import takes about twice as long, at each cold start.
+Without bytecode, imports take about twice as long, at each cold start. Python does not check whether the bytecode is
+outdated, because the files of a package never change.
 """
 
 from pathlib import Path
 
 from pennyworth.host.environments import clean_environ
 from pennyworth.host.interpreters import Interpreter
-from pennyworth.pipeline.build.tools import output
+from pennyworth.pipeline.build.tools import run
 
 
 def compile_all(folder: Path, root: Path, by: Interpreter) -> None:
     """Compile every source file below a folder.
 
     Args:
-        folder: what to compile.
-        root: the package's root, which lies at /var/task when it runs.
-        by: the interpreter that it will run on.
+        folder: the folder to compile.
+        root: the package's root, which is /var/task in Lambda.
+        by: an interpreter of the target's Python version.
     Raises:
-        BuildFailed: a file is no valid source for that Python.
+        BuildFailed: a file can't be compiled.
     """
     unchecked = ["--invalidation-mode", "unchecked-hash"]
-    output(
+    run(
         [
             by.path,
             "-m",
@@ -39,6 +39,6 @@ def compile_all(folder: Path, root: Path, by: Interpreter) -> None:
             folder,
         ],
         f"Python {by.version} could not compile the package's sources.",
-        # the order of a set's members stands in the bytecode
+        # bytecode contains sets in their hash order
         {**clean_environ(), "PYTHONHASHSEED": "0", "PYTHONNOUSERSITE": "1"},
     )

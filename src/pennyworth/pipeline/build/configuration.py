@@ -1,6 +1,6 @@
-"""A LiteLLM config file as a package holds it, and whether it needs the LiteLLM lane.
+"""Convert a LiteLLM config file for the package, and check whether it needs the LiteLLM lane.
 
-The gateway itself decides that, in an environment of its own, because the build runs where no YAML reader is.
+The gateway does both, in its own environment, because the build's environment has no YAML parser.
 """
 
 import json
@@ -10,42 +10,44 @@ from pathlib import Path
 
 from pennyworth.host.environments import clean_environ, environment
 from pennyworth.host.places import ROOT
-from pennyworth.pipeline.build.tools import output
+from pennyworth.pipeline.build.tools import run
 
 _CONFIG = Path("config.yaml")
 
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """What a package is configured with."""
+    """The configuration of a package."""
 
     document: str | None
-    """config.json's text, references such as `os.environ/NAME` unresolved; None without a file."""
+    """The text of config.json, with unresolved references such as `os.environ/NAME`; None without a config file."""
     needs_litellm: bool
-    """Whether any of its models needs LiteLLM. True without a file and provider: any may follow at deployment."""
+    """Whether any model needs LiteLLM. True without a config file and provider, because deployment may choose any."""
 
 
 def find_configuration(environ: Mapping[str, str]) -> Path | None:
-    """The configuration to deploy: CONFIG, else the workspace's config.yaml if there is one."""
+    """Find the config file to deploy: CONFIG, or config.yaml in the working directory, if it exists."""
     if environ.get("CONFIG"):
         return Path(environ["CONFIG"])
     return _CONFIG if _CONFIG.exists() else None
 
 
-def configuration(path: Path | None, provider: str) -> Configuration:
-    """Read a config file, or see what a provider needs.
+def read_configuration(path: Path | None, provider: str) -> Configuration:
+    """Read a config file, or check what a provider needs.
 
     Args:
-        path: a LiteLLM config file.
-        provider: without a file, LiteLLM's name of the provider that serves all models; may be empty.
+        path: a LiteLLM config file, if there is one.
+        provider: without a config file, LiteLLM's name of the provider of all models, or an empty string.
+    Returns:
+        the configuration.
     Raises:
-        BuildFailed: the gateway would refuse it.
+        BuildFailed: the gateway rejects the configuration.
     """
     if not path and not provider:
         return Configuration(None, True)
-    said = output(
+    said = run(
         [environment("gateway") / "python", "-c", _READ, path or ""],
-        "The configuration can't be used.",
+        "The configuration is invalid.",
         {**clean_environ(), "PYTHONPATH": str(ROOT / "src"), "LITELLM_MODEL_PROVIDER": provider},
     )
     answer = json.loads(said)

@@ -1,6 +1,6 @@
-"""The third-party packages of a function package: installed for the target, trimmed, compiled, and kept.
+"""Install the third-party packages for a target, trim and compile them, and cache the result.
 
-A finished tree is kept by the hash of all that it is made from, so a change of the gateway alone builds quickly.
+The cache key is a hash of all inputs, so a build after a change of the gateway alone is fast.
 """
 
 import hashlib
@@ -13,33 +13,35 @@ from pennyworth.host.interpreters import Interpreter
 from pennyworth.host.progress import step
 from pennyworth.pipeline.build.bytecode import compile_all
 from pennyworth.pipeline.build.target import Target
-from pennyworth.pipeline.build.tools import output
-from pennyworth.pipeline.build.trim import entries, trim
+from pennyworth.pipeline.build.tools import run
+from pennyworth.pipeline.build.trim import read_entries, trim
 
 _SOURCES = ("bytecode.py", "dependencies.py", "target.py", "trim.py", "trim.toml")
 
 
-def dependencies(target: Target, lock: str, compiler: Interpreter | None, kept: Path) -> Path:
-    """The folder that holds the packages of a lock as a function needs them.
+def install_dependencies(target: Target, lock: str, compiler: Interpreter | None, kept: Path) -> Path:
+    """Install the packages of a lock file, or reuse a cached installation.
 
     Args:
-        target: what they are for.
+        target: the target.
         lock: `gateway` or `litellm`.
-        compiler: what makes the bytecode; without one there is none.
-        kept: the folder for finished trees.
+        compiler: the interpreter that compiles bytecode; None for no bytecode.
+        kept: the cache folder.
     Returns:
-        the kept tree, to be copied, never written to.
+        the folder in the cache. Copy it; do not change it.
     Raises:
-        BuildFailed: a package can't be had, or the list of what to leave out does not fit it.
+        BuildFailed: a package can't be installed, or trim.toml does not match the packages.
     """
-    tree = kept / f"{lock}-{target.python}-{target.architecture}-{target.system}-{_key(lock, compiler)}"
+    tree = (
+        kept / f"{lock}-{target.python}-{target.architecture}-{target.system}-{_compute_key(lock, compiler)}"
+    )
     if tree.exists():
         return tree
     with locked(kept / f"{lock} packages.lock"):
         if not tree.exists():
             with tempfile.TemporaryDirectory(dir=kept) as scratch:
                 root = Path(scratch, "root")
-                _make(root, target, lock, compiler)
+                _install(root, target, lock, compiler)
                 root.rename(tree)
             for old in kept.glob(f"{tree.name.rpartition('-')[0]}-*"):
                 if old != tree:
@@ -47,12 +49,12 @@ def dependencies(target: Target, lock: str, compiler: Interpreter | None, kept: 
     return tree
 
 
-def size(root: Path) -> str:
-    """A folder's size as text, of the files' bytes as Lambda counts them."""
+def measure_size(root: Path) -> str:
+    """Measure the size of a folder's files, as Lambda counts it, and return it as text."""
     return f"{sum(path.stat().st_size for path in root.rglob('*') if path.is_file()) / 2**20:.1f} MiB"
 
 
-def _make(root: Path, target: Target, lock: str, compiler: Interpreter | None) -> None:
+def _install(root: Path, target: Target, lock: str, compiler: Interpreter | None) -> None:
     requirements = LOCKS / f"{lock}.txt"
     with step(f"installing requirements/{lock}.txt for {target}") as detail:
         wheels = [
@@ -64,7 +66,7 @@ def _make(root: Path, target: Target, lock: str, compiler: Interpreter | None) -
             target.python,
         ]
         into: list[str | Path] = ["--link-mode", "copy", "--target", root]
-        output(
+        run(
             [
                 uv(),
                 "pip",
@@ -77,21 +79,21 @@ def _make(root: Path, target: Target, lock: str, compiler: Interpreter | None) -
                 "-r",
                 requirements,
             ],
-            f"The packages of requirements/{lock}.txt can't be had for {target}. Behind a proxy, set HTTPS_PROXY;"
-            " with a package index of your own, UV_DEFAULT_INDEX.",
+            f"The packages of requirements/{lock}.txt can't be installed for {target}. Behind a proxy, set HTTPS_PROXY;"
+            " with your own package index, set UV_DEFAULT_INDEX.",
             clean_environ(),
         )
-        detail(size(root))
-    with step("leaving out what the function never uses") as detail:
-        trim(root, entries(lock))
-        detail(size(root))
+        detail(measure_size(root))
+    with step("removing unused files") as detail:
+        trim(root, read_entries(lock))
+        detail(measure_size(root))
     if compiler:
         with step(f"compiling with Python {compiler.version}") as detail:
             compile_all(root, root, compiler)
-            detail(size(root))
+            detail(measure_size(root))
 
 
-def _key(lock: str, compiler: Interpreter | None) -> str:
+def _compute_key(lock: str, compiler: Interpreter | None) -> str:
     here = Path(__file__).parent
     digest = hashlib.sha256((compiler.version if compiler else "no bytecode").encode())
     for path in (LOCKS / f"{lock}.txt", LOCKS / "uv.txt", *(here / name for name in _SOURCES)):

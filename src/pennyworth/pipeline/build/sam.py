@@ -1,4 +1,4 @@
-"""`sam build`, run as anybody would run it, for a target and with everything it writes in the project's folder."""
+"""Run `sam build` for a target, with all its files in the project's folder."""
 
 import hashlib
 import sys
@@ -16,7 +16,7 @@ from pennyworth.pipeline.build.target import TEMPLATE, Target
 from pennyworth.pipeline.build.tools import BuildFailed
 
 FUNCTION = "Function"
-"""The template's name of the function; its package is the folder of that name beside the built template."""
+"""The function's logical ID. Its package is the folder of that name beside the built template."""
 
 _OURS = ("  · ", "  ✓ ", "  ✗ ", "  ! ")
 
@@ -24,22 +24,22 @@ _OURS = ("  · ", "  ✓ ", "  ✗ ", "  ! ")
 def sam_build(
     target: Target, *, config: Path | None, litellm: bool | None, out: Path, provider: str = ""
 ) -> Path:
-    """Build the function with `sam build`. Nothing is done where nothing has changed since the last time.
+    """Build the function with `sam build`, unless nothing has changed since the last build.
 
     Args:
-        target: what the package is for; deploy it with `target.parameters()`.
-        config: a LiteLLM config file to pack.
-        litellm: whether the package holds LiteLLM; None for what the configuration asks for.
-        out: a folder of its own for the build and what sam keeps beside it.
-        provider: LiteLLM's name of the provider that answers where there is no configuration.
+        target: the package's target. Deploy it with `target.parameters()`.
+        config: a LiteLLM config file to include.
+        litellm: whether to include LiteLLM; None to decide by the configuration.
+        out: an own folder for the build and sam's other files.
+        provider: LiteLLM's name of the provider that serves all models, if there is no configuration.
     Returns:
         the built template's path.
     Raises:
-        BuildFailed: the build's own words say why.
+        BuildFailed: the build failed; the message contains its output.
     """
     out = out.resolve()
     choice = Choice.AUTO if litellm is None else Choice.YES if litellm else Choice.NO
-    key = _key(target, config, choice, provider)
+    key = _compute_key(target, config, choice, provider)
     inputs, built = out / "inputs", out / "build" / "template.yaml"
     out.mkdir(parents=True, exist_ok=True)
     with locked(out / "package.lock"):
@@ -61,9 +61,9 @@ def sam_build(
         }
         with (
             step(f"sam build for {target}"),
-            Child(_command(target, built.parent), log=out / "log", env=environ, cwd=ROOT) as child,
+            Child(_build_command(target, built.parent), log=out / "log", env=environ, cwd=ROOT) as child,
         ):
-            for line in _lines(child):
+            for line in _follow_output(child):
                 if line.startswith(_OURS):
                     say(f"  {line}")
             if child.wait():
@@ -72,19 +72,19 @@ def sam_build(
     return built
 
 
-def _command(target: Target, folder: Path) -> list[str | Path]:
+def _build_command(target: Target, folder: Path) -> list[str | Path]:
     places: list[str | Path] = ["--template-file", TEMPLATE, "--build-dir", folder]
     places += ["--cache-dir", made("cache", "sam")]
     overrides = [f"{name}={value}" for name, value in target.parameters().items()]
     return [environment("tools") / "sam", "build", *places, "--parameter-overrides", *overrides]
 
 
-def _lines(child: Child) -> Iterator[str]:
-    """What a program writes, line by line, while it runs."""
+def _follow_output(child: Child) -> Iterator[str]:
+    """Yield a running program's output, line by line."""
     with child.log.open(encoding="utf-8", errors="replace") as log:
         rest = ""
         while True:
-            over = not child.running()  # asked before the last reading, so that nothing is missed
+            over = not child.running()  # checked before the last read, so that no output is missed
             *lines, rest = (rest + log.read()).split("\n")
             yield from lines
             if over:
@@ -92,8 +92,8 @@ def _lines(child: Child) -> Iterator[str]:
             time.sleep(0.1)
 
 
-def _key(target: Target, config: Path | None, choice: Choice, provider: str) -> str:
-    """A hash of all that a build is made from."""
+def _compute_key(target: Target, config: Path | None, choice: Choice, provider: str) -> str:
+    """Compute a hash of all inputs of a build."""
     digest = hashlib.sha256(f"{target} {choice} {provider} {interpreter(target.python)}".encode())
     folders = (SOURCES / "pennyworth" / "gateway", Path(__file__).parent)
     sources = [

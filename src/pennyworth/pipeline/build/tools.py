@@ -1,4 +1,4 @@
-"""Programs that the build runs to their end."""
+"""Run the programs that the build needs."""
 
 import os
 import tempfile
@@ -11,20 +11,20 @@ from pennyworth.host.processes import Child
 
 
 class BuildFailed(OperationFailed):
-    """The package could not be built; the message says why and what to do next."""
+    """The package could not be built; the message says why and what to do."""
 
 
-def output(command: Sequence[str | Path], trouble: str, env: Mapping[str, str] | None = None) -> str:
-    """Run a program.
+def run(command: Sequence[str | Path], trouble: str, env: Mapping[str, str] | None = None) -> str:
+    """Run a program and wait for it.
 
     Args:
-        command: program and arguments.
-        trouble: what it means where the program fails.
-        env: its whole environment; this process's by default.
+        command: the program and its arguments.
+        trouble: the error message if the program fails.
+        env: the program's complete environment; by default that of this process.
     Returns:
-        what it wrote, standard error included.
+        the program's output, including standard error.
     Raises:
-        BuildFailed: it failed; says `trouble`, then what the program said.
+        BuildFailed: the program failed. The message is `trouble`, then the program's output.
     """
     with tempfile.TemporaryDirectory(dir=made("tmp")) as scratch:
         log = Path(scratch, "log")

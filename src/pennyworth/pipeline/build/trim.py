@@ -1,4 +1,4 @@
-"""Leaves out what the function never uses. What that is, and why, stands in trim.toml."""
+"""Remove files that the function never uses. trim.toml lists them with reasons."""
 
 import shutil
 import tomllib
@@ -13,17 +13,17 @@ LIST = Path(__file__).with_name("trim.toml")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One thing that a package does without."""
+    """Files to remove."""
 
     reason: str
     paths: tuple[str, ...]
-    """Glob patterns below the package's root, of files or folders."""
+    """Glob patterns of files and folders, relative to the package's root."""
     keep: tuple[str, ...] = ()
-    """Patterns of what stays though a pattern in `paths` holds it."""
+    """Glob patterns of files to keep, although `paths` matches them."""
 
 
-def entries(lock: str) -> list[Entry]:
-    """The entries for the packages of a lock (`gateway` or `litellm`)."""
+def read_entries(lock: str) -> list[Entry]:
+    """Read the entries for a lock file (`gateway` or `litellm`)."""
     listed = tomllib.loads(LIST.read_text(encoding="utf-8"))["trim"]
     return [
         Entry(item["reason"], tuple(item["paths"]), tuple(item.get("keep", ())))
@@ -33,16 +33,19 @@ def entries(lock: str) -> list[Entry]:
 
 
 def trim(root: Path, listed: Iterable[Entry]) -> None:
-    """Remove what the entries name.
+    """Remove the files that entries list.
 
+    Args:
+        root: the package's root.
+        listed: the entries.
     Raises:
-        BuildFailed: a pattern matches nothing: the packages have changed, and the list must follow.
+        BuildFailed: a pattern matches nothing, because the packages have changed.
     """
     for entry in listed:
-        keep = {path for pattern in entry.keep for path in _matches(root, pattern)}
+        keep = {path for pattern in entry.keep for path in _find_matches(root, pattern)}
         holding = {folder for path in keep for folder in path.parents}
         for pattern in entry.paths:
-            for path in _matches(root, pattern):
+            for path in _find_matches(root, pattern):
                 if path in keep or path in holding or not keep.isdisjoint(path.parents):
                     continue
                 if path.is_dir() and not path.is_symlink():
@@ -51,11 +54,11 @@ def trim(root: Path, listed: Iterable[Entry]) -> None:
                     path.unlink(missing_ok=True)
 
 
-def _matches(root: Path, pattern: str) -> list[Path]:
+def _find_matches(root: Path, pattern: str) -> list[Path]:
     found = sorted(root.glob(pattern))
     if not found:
         raise BuildFailed(
-            f"{LIST.name}: nothing matches {pattern!r}. The locked packages have changed: see where it went, and"
+            f"{LIST.name}: nothing matches {pattern!r}. The locked packages have changed: find the new path, and"
             " fix or remove the entry."
         )
     return found

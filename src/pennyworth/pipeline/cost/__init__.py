@@ -1,9 +1,9 @@
-"""What the stack costs at its settings, by AWS's list prices: at rest, and in use.
+"""Estimate what the stack costs at AWS's list prices: when idle, and for requests.
 
-The tokens are between the endpoint's owner and the provider: they are not in here.
+The estimate does not contain the provider's charges for tokens.
 """
 
 from pennyworth.pipeline.cost.estimate import TYPICAL, Estimate, Item, Request, estimate
-from pennyworth.pipeline.cost.render import as_markdown, usd
+from pennyworth.pipeline.cost.render import as_markdown, format_usd
 
-__all__ = ["TYPICAL", "Estimate", "Item", "Request", "as_markdown", "estimate", "usd"]
+__all__ = ["TYPICAL", "Estimate", "Item", "Request", "as_markdown", "estimate", "format_usd"]

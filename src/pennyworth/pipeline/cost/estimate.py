@@ -1,4 +1,4 @@
-"""What a stack costs, from the values of its parameters."""
+"""Estimate what a stack costs, from the values of its parameters."""
 
 import math
 from collections.abc import Mapping
@@ -8,80 +8,80 @@ from datetime import date
 from pennyworth.pipeline.cost.prices import Prices, load_prices
 
 ALARMS = 3
-"""That template.yaml makes where it is monitored; one more, for the certificate, with a domain."""
+"""The number of alarms in template.yaml with monitoring. A custom domain adds one, for the certificate."""
 
 DASHBOARDS = 1
 
 _DEFAULTS = {"MemorySize": "1024", "Architecture": "arm64", "Monitoring": "no", "LogRetentionDays": "30"}
-"""Where a parameter is not given: of a stack that was made before there was one, what it has."""
+"""Values of parameters that are not given, because the stack was deployed before they existed."""
 
 _GB = 1_000_000_000
 _MIB_A_GB = (
     1024  # Lambda's GB are GiB: https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
 )
-_API_INCREMENT = 10_000_000  # bytes of a streamed answer that count as one request
-_STREAMED_FREE = 6_000_000  # bytes of each answer
-_LOGS_COMPRESSED = 0.15  # of their size, by CloudWatch's own pricing examples
+_API_INCREMENT = 10_000_000  # bytes of a streamed response that count as one request
+_STREAMED_FREE = 6_000_000  # bytes of each response
+_LOGS_COMPRESSED = 0.15  # compression ratio in CloudWatch's pricing examples
 _DAYS_A_MONTH = 30
 _THOUSAND = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request, for what it uses."""
+    """The resources that a request uses."""
 
     seconds: float
-    """From the function's start to the answer's last byte, all of which is paid."""
+    """The billed duration: from the function's start to the last byte of the response."""
     answer_bytes: int
     logged_bytes: int
 
 
 TYPICAL = Request(seconds=10.0, answer_bytes=100_000, logged_bytes=1_000)
-"""A streamed chat answer of some 500 tokens, each in an event of its own; one line of ours and three of Lambda's."""
+"""A streamed chat response of about 500 tokens, one event each; one log line of the gateway and three of Lambda."""
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One thing that is paid for."""
+    """An item of the bill."""
 
     name: str
     usd: float
-    """Without what is free."""
+    """The cost in US dollars, ignoring the free tier."""
     note: str = ""
     free: bool = False
-    """Whether an account has that much for nothing each month, if its other stacks leave it."""
+    """Whether the free tier covers it, unless the account's other stacks use it up."""
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What a stack costs at its settings."""
+    """What a stack costs."""
 
     settings: str
-    """Those that decide it, in words."""
+    """The settings that determine the cost, as text."""
     region: str
-    """The region whose prices these are."""
+    """The region of the prices."""
     home_prices: bool
-    """Whether they are another region's, for want of the stack's own."""
+    """Whether these are the home region's prices because those of the stack's region are unknown."""
     read: date
-    """When the prices were read."""
+    """The date of the prices."""
     request: Request
     at_rest: tuple[Item, ...]
-    """Each month, whether anybody calls or not."""
+    """The items per month, without any requests."""
     in_use: tuple[Item, ...]
-    """For a thousand such requests."""
+    """The items for 1,000 requests."""
     free_requests: int
-    """So many of them a month cost nothing of Lambda, by its free tier."""
+    """The number of requests per month that Lambda's free tier covers."""
     free_usd: float
-    """What Lambda's free tier is worth each month at these settings, if it is used up."""
+    """The value per month of Lambda's free tier, if it is used up."""
 
     @property
     def month(self) -> float:
-        """US dollars a month at rest, where the account's free tier is left for it."""
+        """US dollars per month without any requests, after the free tier."""
         return sum(item.usd for item in self.at_rest if not item.free)
 
     @property
     def thousand(self) -> float:
-        """US dollars for a thousand requests, beyond any free tier."""
+        """US dollars for 1,000 requests, without the free tier."""
         return sum(item.usd for item in self.in_use)
 
 
@@ -92,13 +92,15 @@ def estimate(
     request: Request = TYPICAL,
     package_bytes: int | None = None,
 ) -> Estimate:
-    """What a stack costs.
+    """Estimate what a stack costs.
 
     Args:
-        parameters: the stack's parameters and their values, such as MemorySize; others are ignored.
+        parameters: the stack's parameters, such as MemorySize. Unknown ones are ignored.
         region: the AWS region.
-        request: what an average request is taken to be.
-        package_bytes: the size of the function's package, where it is known.
+        request: an average request.
+        package_bytes: the size of the function's package, if it is known.
+    Returns:
+        the estimate.
     """
     given = _DEFAULTS | {name: value for name, value in parameters.items() if value}
     listed = load_prices(region)
@@ -115,38 +117,40 @@ def estimate(
         home_prices=listed.region != region,
         read=listed.read,
         request=request,
-        at_rest=tuple(_at_rest(listed, domain, given["Monitoring"] == "yes", package_bytes)),
-        in_use=tuple(_in_use(listed, request, used_seconds * a_second, int(given["LogRetentionDays"]))),
+        at_rest=tuple(_list_items_at_rest(listed, domain, given["Monitoring"] == "yes", package_bytes)),
+        in_use=tuple(
+            _list_items_in_use(listed, request, used_seconds * a_second, int(given["LogRetentionDays"]))
+        ),
         free_requests=free_requests,
         free_usd=free_requests * (used_seconds * a_second + listed.usd["lambda-requests"] / 1e6),
     )
 
 
-def _at_rest(listed: Prices, domain: bool, monitored: bool, package_bytes: int | None) -> list[Item]:
+def _list_items_at_rest(
+    listed: Prices, domain: bool, monitored: bool, package_bytes: int | None
+) -> list[Item]:
     items = []
     if package_bytes is not None:
         stored = listed.usd["packages"] * package_bytes / _GB
-        items.append(Item("Package in S3", stored, f"{package_bytes / 1e6:.0f} MB, for each version kept"))
+        items.append(Item("Package in S3", stored, f"{package_bytes / 1e6:.0f} MB, per version kept"))
     if domain:
-        items.append(
-            Item("Hosted zone", listed.usd["hosted-zones"], "shared by all that is below the domain")
-        )
+        items.append(Item("Hosted zone", listed.usd["hosted-zones"], "shared by everything in the domain"))
     if monitored:
         alarms = ALARMS + domain
         items += [
-            _watching("Alarms", "alarms", alarms, listed),
-            _watching("Dashboard", "dashboards", DASHBOARDS, listed),
+            _price_monitoring("Alarms", "alarms", alarms, listed),
+            _price_monitoring("Dashboard", "dashboards", DASHBOARDS, listed),
         ]
     return items
 
 
-def _watching(name: str, price: str, count: int, listed: Prices) -> Item:
+def _price_monitoring(name: str, price: str, count: int, listed: Prices) -> Item:
     free = listed.free[price]
-    note = f"{count} of the {free:.0f} that an account has for nothing" if count <= free else f"{count}"
+    note = f"{count} of {free:.0f} in the account's free tier" if count <= free else f"{count}"
     return Item(name, count * listed.usd[price], note, free=count <= free)
 
 
-def _in_use(listed: Prices, request: Request, function_usd: float, days: int) -> list[Item]:
+def _list_items_in_use(listed: Prices, request: Request, function_usd: float, days: int) -> list[Item]:
     usd = listed.usd
     counted = max(1, math.ceil(request.answer_bytes / _API_INCREMENT))
     streamed = max(0, request.answer_bytes - _STREAMED_FREE) / _GB

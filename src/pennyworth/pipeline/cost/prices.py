@@ -15,17 +15,23 @@ class Prices:
     """A region's prices."""
 
     region: str
-    """The region that they hold for: the one that was asked for, or the table's home where that one is not known."""
+    """The region of the prices: the requested one, or the table's home region if that one is unknown."""
     read: date
-    """The day on which they were read."""
+    """The date of the prices."""
     usd: dict[str, float]
-    """By name, in the unit that the table says."""
+    """The prices by name, in the units of the table."""
     free: dict[str, float]
-    """What an account has for nothing each month, by the same names."""
+    """The account's free tier per month, by the same names."""
 
 
 def load_prices(region: str) -> Prices:
-    """A region's prices, or home's where the table does not know the region."""
+    """Load the prices of a region.
+
+    Args:
+        region: the AWS region.
+    Returns:
+        its prices, or those of the table's home region if it is unknown.
+    """
     table = _load_table()
     known = region if region in table["regions"] else table["home"]
     return Prices(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pennyworth.aws.credential_store import API_KEYS, Credentials, CredentialsFailed, Outcome, from_secrets
+from pennyworth.aws.credential_store import API_KEYS, Credentials, CredentialsFailed, Outcome, parse_secrets
 from pennyworth.github import actions
 from pennyworth.host.errors import OperationFailed
 from pennyworth.pipeline.deploy.parameters import find_secrets
@@ -64,7 +64,7 @@ def write_credentials(inputs: Inputs) -> Written:
     """
     credentials = Credentials(inputs.stack, inputs.region)
     try:
-        outcomes = credentials.follow(from_secrets(inputs.api_keys, inputs.provider_credentials))
+        outcomes = credentials.sync(parse_secrets(inputs.api_keys, inputs.provider_credentials))
     except CredentialsFailed as failure:
         raise OperationFailed(
             "The credentials can't be written",

@@ -69,7 +69,7 @@ def fetch_stack_boundary(account: Account) -> str:
     Raises:
         OperationFailed: the credentials may not ask.
     """
-    arn = account.policy(MANAGED_POLICIES["stack-boundary"])
+    arn = account.build_policy_arn(MANAGED_POLICIES["stack-boundary"])
     try:
         found = get_or_none(account.client("iam").get_policy, PolicyArn=arn)
     except ClientError as failure:

@@ -1,4 +1,4 @@
-"""What CloudFormation would change: a change set that is never executed, and always deleted.
+"""Fetch what CloudFormation would change, with a change set that is never executed and always deleted.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-changesets.html
 """
@@ -16,7 +16,7 @@ from pennyworth.github.masking import PUBLIC
 from pennyworth.host.errors import OperationFailed
 
 MOST_BYTES = 51_200
-"""Of a template that is not in S3, where a preview writes nothing."""
+"""CloudFormation's limit for a template that is not in S3. A preview uploads nothing."""
 
 _WAIT = {"Delay": 2, "MaxAttempts": 150}
 _NOTHING = ("didn't contain changes", "No updates are to be performed")
@@ -31,17 +31,17 @@ class Detail:
     """A property that changes."""
 
     name: str = field(metadata=PUBLIC)
-    """Its path, or Tags, Metadata and the like."""
+    """The property's path, or an attribute such as Tags or Metadata."""
     before: str | None
     after: str | None
-    """Their values, where CloudFormation tells them."""
+    """The values, if CloudFormation provides them."""
     certain: bool
-    """Whether it surely changes: not, where it hangs on what another resource comes to be."""
+    """Whether it certainly changes. If False, that depends on the change of another resource."""
 
 
 @dataclass(frozen=True, slots=True)
 class ResourceChange:
-    """What would happen to one of the stack's resources."""
+    """A change of one of the stack's resources."""
 
     action: str = field(metadata=PUBLIC)
     """Add, Modify, Remove, Import or Dynamic."""
@@ -51,27 +51,27 @@ class ResourceChange:
     replacement: str = field(default="False", metadata=PUBLIC)
     """True, False or Conditional."""
     policy: str = field(default="", metadata=PUBLIC)
-    """What becomes of the one that goes: Delete, Retain, Snapshot, and the same with ReplaceAnd before it."""
+    """What happens to the old resource: Delete, Retain or Snapshot, or one of these with the prefix ReplaceAnd."""
     details: tuple[Detail, ...] = ()
 
     @property
     def goes(self) -> bool:
-        """Whether the resource that is there is, or may be, no longer the stack's."""
+        """Whether the current resource is, or may be, removed or replaced."""
         return self.action == "Remove" or self.replacement in ("True", "Conditional")
 
     @property
     def certain(self) -> bool:
-        """Whether that is sure."""
+        """Whether that is certain."""
         return self.action == "Remove" or self.replacement == "True"
 
     @property
     def kept(self) -> bool:
-        """Whether what goes stays in the account, with what it holds."""
+        """Whether a removed or replaced resource stays in the account, with its data."""
         return self.policy in _KEPT
 
     @property
     def lost(self) -> str:
-        """The data that would be lost; empty where there are none."""
+        """The data that would be lost; empty for none."""
         return _EFFECTS["data"].get(self.type, "") if self.goes and not self.kept else ""
 
     @property
@@ -83,29 +83,31 @@ class ResourceChange:
 def fetch_changes(
     cloudformation: Any, stack: str, name: str, template: str, parameters: Sequence[Mapping[str, Any]]
 ) -> list[ResourceChange]:
-    """Have CloudFormation say what a deployment would change.
+    """Fetch what a deployment would change, from a temporary change set.
 
     Args:
-        cloudformation: its client.
-        stack: the stack's name; it is there.
-        name: what the change set is called. One of that name, which a broken-off run has left, is deleted.
-        template: its text.
-        parameters: as CreateChangeSet takes them.
+        cloudformation: the boto3 client for CloudFormation.
+        stack: the name of an existing stack.
+        name: the name of the change set. One with that name, left by an interrupted run, is deleted.
+        template: the template's text.
+        parameters: the parameters, in the format of CreateChangeSet.
+    Returns:
+        the changes.
     Raises:
-        OperationFailed: it refuses the template.
+        OperationFailed: CloudFormation rejects the template.
     """
     if (size := len(template.encode())) > MOST_BYTES:
         raise OperationFailed(
             "The template is too large for a preview",
-            f"It has {size:,} bytes. Without S3, where a preview writes nothing, CloudFormation takes {MOST_BYTES:,}.",
+            f"It has {size:,} bytes. Without S3, which a preview does not use, the limit is {MOST_BYTES:,}.",
         )
     named = {"StackName": stack, "ChangeSetName": name}
-    _delete(cloudformation, named)
+    _delete_change_set(cloudformation, named)
     try:
         cloudformation.create_change_set(
             **named,
             ChangeSetType="UPDATE",
-            Description="A preview: never to be executed",
+            Description="A preview. Do not execute it",
             TemplateBody=template,
             Parameters=list(parameters),
             Capabilities=["CAPABILITY_IAM"],
@@ -113,38 +115,44 @@ def fetch_changes(
         try:
             cloudformation.get_waiter("change_set_create_complete").wait(**named, WaiterConfig=_WAIT)
         except WaiterError as failure:
-            told = failure.last_response
-            reason = str(told.get("StatusReason", ""))
-            if told.get("Status") == "FAILED" and any(said in reason for said in _NOTHING):
+            response = failure.last_response
+            reason = str(response.get("StatusReason", ""))
+            if response.get("Status") == "FAILED" and any(said in reason for said in _NOTHING):
                 return []
             raise OperationFailed(
                 "CloudFormation can't say what would change",
-                "A deployment would fail in the same way. What it says:",
+                "A deployment would fail in the same way. CloudFormation says:",
                 reason or str(failure),
             ) from failure
         pages = cloudformation.get_paginator("describe_change_set").paginate(
             **named, IncludePropertyValues=True
         )
-        return parsed(change for page in pages for change in page.get("Changes", []))
+        return parse_changes(change for page in pages for change in page.get("Changes", []))
     except ClientError as failure:
         raise OperationFailed(
             "CloudFormation can't say what would change",
             "Check that these credentials have the permissions in policies/view.json, and that the template is valid."
-            " It says:",
+            " CloudFormation says:",
             str(failure),
         ) from failure
     finally:
-        _delete(cloudformation, named)
+        _delete_change_set(cloudformation, named)
 
 
-def parsed(changes: Iterable[Mapping[str, Any]]) -> list[ResourceChange]:
-    """DescribeChangeSet's changes: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_Change.html."""
-    found = [_change(entry["ResourceChange"]) for entry in changes if "ResourceChange" in entry]
-    return sorted(found, key=lambda change: (_order(change), change.resource))
+def parse_changes(changes: Iterable[Mapping[str, Any]]) -> list[ResourceChange]:
+    """Parse the changes of DescribeChangeSet.
+
+    Args:
+        changes: as in https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_Change.html.
+    Returns:
+        the changes of resources, most serious first.
+    """
+    found = [_parse_change(entry["ResourceChange"]) for entry in changes if "ResourceChange" in entry]
+    return sorted(found, key=lambda change: (_compute_order(change), change.resource))
 
 
-def _order(change: ResourceChange) -> tuple[bool, ...]:
-    """The gravest first, and last what comes and goes without a trace."""
+def _compute_order(change: ResourceChange) -> tuple[bool, ...]:
+    """Compute a sort key: the most serious changes first, the least serious last."""
     return (
         not change.lost,
         not change.noticed,
@@ -154,26 +162,26 @@ def _order(change: ResourceChange) -> tuple[bool, ...]:
     )
 
 
-def _change(told: Mapping[str, Any]) -> ResourceChange:
+def _parse_change(change: Mapping[str, Any]) -> ResourceChange:
     details: dict[str, Detail] = {}
-    for entry in told.get("Details", []):
-        detail = _detail(entry)
+    for entry in change.get("Details", []):
+        detail = _parse_detail(entry)
         previous = details.get(detail.name)
-        # several causes of one property's change: it is certain if one of them is
+        # a property may have several causes of change; one certain cause is enough
         if not previous or (detail.certain and not previous.certain):
             details[detail.name] = detail
     return ResourceChange(
-        told["Action"],
-        told["LogicalResourceId"],
-        told["ResourceType"],
-        told.get("Replacement", "False"),
-        told.get("PolicyAction", ""),
+        change["Action"],
+        change["LogicalResourceId"],
+        change["ResourceType"],
+        change.get("Replacement", "False"),
+        change.get("PolicyAction", ""),
         tuple(details.values()),
     )
 
 
-def _detail(told: Mapping[str, Any]) -> Detail:
-    target = told.get("Target", {})
+def _parse_detail(detail: Mapping[str, Any]) -> Detail:
+    target = detail.get("Target", {})
     name = target.get("Name") or target.get("Attribute", "")
     if path := target.get("Path"):
         name = path.strip("/").replace("/", ".").removeprefix("Properties.")
@@ -181,15 +189,15 @@ def _detail(told: Mapping[str, Any]) -> Detail:
         name,
         target.get("BeforeValue"),
         target.get("AfterValue"),
-        told.get("Evaluation", "Static") == "Static" and told.get("ChangeSource") != "Automatic",
+        detail.get("Evaluation", "Static") == "Static" and detail.get("ChangeSource") != "Automatic",
     )
 
 
-def _delete(cloudformation: Any, named: Mapping[str, str]) -> None:
+def _delete_change_set(cloudformation: Any, named: Mapping[str, str]) -> None:
     try:
         cloudformation.delete_change_set(**named)
     except ClientError as failure:
-        # some answer so where there is none
+        # there was no such change set
         if failure.response["Error"]["Code"] not in ("ChangeSetNotFound", "ChangeSetNotFoundException"):
             actions.warning(
                 "The preview's change set may still be there",

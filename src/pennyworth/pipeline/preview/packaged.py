@@ -1,7 +1,7 @@
-"""A built template as `sam deploy` would hand it to CloudFormation, with nothing uploaded.
+"""Convert a built template to what `sam deploy` would pass to CloudFormation, without uploading anything.
 
-sam names a package in S3 by a checksum of what is in it. So the same package has the same name as the deployed one, and
-another one another name, whether it is there or not.
+sam names a package in S3 by a checksum of its contents. So a package has the same name as the deployed one only if it
+is the same, whether it is uploaded or not.
 """
 
 import re
@@ -17,29 +17,31 @@ _NO_BUCKET = "bucket-of-the-first-deployment"
 
 @dataclass(frozen=True, slots=True)
 class Packaged:
-    """A template that names its packages by their places in S3."""
+    """A template with the S3 locations of its packages."""
 
     template: SourceTemplate
     package_bytes: int
-    """The size of all of its packages together."""
+    """The total size of its packages."""
 
 
 def pack(source: SourceTemplate, prefix: str, bucket: str | None) -> Packaged:
-    """Write a template as `sam deploy --resolve-s3 --s3-prefix PREFIX` does.
+    """Convert a template as `sam deploy --resolve-s3 --s3-prefix PREFIX` does.
 
     Args:
-        source: the built template, beside whose file the packages are.
-        prefix: what stands before each package's name.
-        bucket: where packages are uploaded to; None where that is not known.
+        source: the built template, whose packages are beside its file.
+        prefix: the S3 prefix of the packages.
+        bucket: the bucket of the packages; None if it is unknown.
+    Returns:
+        the converted template.
     """
-    # sam's command line is all that is installed of it, and it takes a second to load
+    # imported here because it takes a second to load
     from samcli.lib.package.artifact_exporter import Template
     from samcli.lib.package.s3_uploader import S3Uploader
     from samcli.lib.package.uploaders import Uploaders
     from samcli.yamlhelper import yaml_dump
 
     class Named(S3Uploader):  # type: ignore[misc]  # typed only where it is installed
-        """Says what an upload would be called."""
+        """Returns the location of an upload without uploading."""
 
         def __init__(self) -> None:
             self.bucket_name = bucket or _NO_BUCKET
@@ -51,7 +53,7 @@ def pack(source: SourceTemplate, prefix: str, bucket: str | None) -> Packaged:
             return f"s3://{self.bucket_name}/{self.prefix}/{remote_path}"
 
     class NotSigned:
-        """Stands for sam's signer of packages, which the deployment does not use."""
+        """Replaces sam's code signer, which the deployment does not use."""
 
         def should_sign_package(self, _resource: str) -> bool:
             return False
@@ -70,7 +72,7 @@ def pack(source: SourceTemplate, prefix: str, bucket: str | None) -> Packaged:
 
 
 def find_bucket(template: SourceTemplate) -> str | None:
-    """The bucket that a deployed template's packages are in."""
+    """Find the bucket of a deployed template's packages."""
     for resource in template.document.get("Resources", {}).values():
         for name in _LOCATIONS:
             if found := _S3.match(str((resource.get("Properties") or {}).get(name, ""))):

@@ -1,4 +1,4 @@
-"""The values of a stack's parameters that a deployment would set."""
+"""Find the parameter values that a deployment would change."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,31 +8,31 @@ from pennyworth.github.masking import PUBLIC
 from pennyworth.pipeline.deploy import parameters as stack_parameters
 
 SECRET = ("BaseDomain", "Route53HostedZoneId", "AcmCertificateArn", "AlarmEmail", "AlarmTopicArn")
-"""Parameters whose values are secrets of the repository, though CloudFormation shows them."""
+"""Parameters whose values are secrets of the repository, although CloudFormation shows them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A parameter whose value changes."""
+    """A parameter with a new value."""
 
     name: str = field(metadata=PUBLIC)
     before: str | None
-    """None: there was no such parameter."""
+    """None if the parameter is new."""
     after: str
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Values for each of a template's parameters."""
+    """The values of a template's parameters."""
 
     values: dict[str, str]
-    """By name; without those that stay what they are because nobody here knows them."""
+    """The values by name, without those that stay unchanged because they are unknown here."""
     kept: frozenset[str]
-    """The names of those."""
+    """The names of the parameters that stay unchanged."""
     changes: tuple[Setting, ...]
 
     def request(self) -> list[dict[str, Any]]:
-        """As CreateChangeSet takes them."""
+        """Return the parameters in the format of CreateChangeSet."""
         given: list[dict[str, Any]] = [
             {"ParameterKey": name, "ParameterValue": value} for name, value in self.values.items()
         ]
@@ -45,13 +45,15 @@ def compare_parameters(
     given: frozenset[str],
     before: Mapping[str, str],
 ) -> Settings:
-    """What the deployment's step would set.
+    """Compare the parameters that a deployment would set with those of the stack.
 
     Args:
-        declared: the new template's parameters.
-        wanted: a value for each of them, as that step finds it.
-        given: the names of those that were said, and are not merely the template's default.
-        before: the deployed stack's values; empty where there is no stack.
+        declared: the parameters in the new template.
+        wanted: the values that the deployment would set.
+        given: the names of parameters with explicit values, as opposed to defaults.
+        before: the deployed stack's values; empty if there is no stack.
+    Returns:
+        the values and the changes.
     """
     hidden = {
         name
@@ -69,7 +71,7 @@ def compare_parameters(
         stack_parameters.CONFIG_HASH in before
         and not {change.name for change in changed} - stack_parameters.BESIDE_THE_FUNCTION
     ):
-        # it is a digest of what the function sees: where that stays, so does it, whatever was said by hand
+        # the hash covers only what the function sees, so it stays unless one of those values changes
         hidden.add(stack_parameters.CONFIG_HASH)
         values.pop(stack_parameters.CONFIG_HASH, None)
     return Settings(values, frozenset(hidden), tuple(changed) if before else ())

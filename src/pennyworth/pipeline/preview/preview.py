@@ -20,7 +20,7 @@ from pennyworth.host.errors import OperationFailed
 from pennyworth.pipeline import cost
 from pennyworth.pipeline.deploy import parameters as stack_parameters
 from pennyworth.pipeline.preview import permissions
-from pennyworth.pipeline.preview.changeset import ResourceChange, fetch_changes, parsed
+from pennyworth.pipeline.preview.changeset import ResourceChange, fetch_changes, parse_changes
 from pennyworth.pipeline.preview.packaged import find_bucket, pack
 from pennyworth.pipeline.preview.parameter_changes import SECRET, Setting, Settings, compare_parameters
 
@@ -219,7 +219,7 @@ def _transform(template: SourceTemplate, values: Mapping[str, str]) -> dict[str,
 
 def _list_all(evaluated: EvaluatedTemplate) -> list[ResourceChange]:
     """Every resource of a template, as something to be made."""
-    return parsed(
+    return parse_changes(
         {
             "ResourceChange": {
                 "Action": "Add",

@@ -3,7 +3,7 @@
 from pennyworth.github import actions
 from pennyworth.github.rest import GitHubFailed
 from pennyworth.host.errors import OperationFailed
-from pennyworth.pipeline.preview import Inputs, as_markdown, headline, preview
+from pennyworth.pipeline.preview import Inputs, as_markdown, preview, render_headline
 from pennyworth.pipeline.preview.comment import CommentInputs, put_comment
 
 TITLE = "Preview"
@@ -27,7 +27,7 @@ def run(environ: dict[str, str]) -> str:
         _comment(comment, f"❌ **{failure.title}.** {failure.message}{detail}")
         raise
     actions.output("changes", "false" if found.nothing else "true")
-    actions.output("headline", headline(found))
+    actions.output("headline", render_headline(found))
     report = as_markdown(found)
     _comment(comment, report)
     return report

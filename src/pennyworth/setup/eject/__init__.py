@@ -16,7 +16,7 @@ from pennyworth.iam.policy.documents import MANAGED_POLICIES
 from pennyworth.pipeline.build import Target
 from pennyworth.pipeline.build.build import ENTRY, SOURCES
 from pennyworth.pipeline.build.target import TEMPLATE
-from pennyworth.pipeline.build.trim import entries
+from pennyworth.pipeline.build.trim import read_entries
 
 _HERE = Path(__file__).parent
 _USERS = (".github/workflows/*.yml", "actions/*/action.yml")
@@ -147,7 +147,9 @@ def _workflow(target: Target, lock: str, chosen: Mapping[str, str]) -> str:
 
 def _trimmed(lock: str) -> str:
     """What a package does without, as words for `rm -rf`; entries that keep some of a folder need more than that."""
-    paths = [path for entry in entries(lock) if not entry.keep for path in entry.paths if "**" not in path]
+    paths = [
+        path for entry in read_entries(lock) if not entry.keep for path in entry.paths if "**" not in path
+    ]
     return " \\\n            ".join(paths)
 
 
