@@ -121,7 +121,7 @@ def test_the_table_is_for_people(sound: Shell) -> None:
     assert f"✓ region              {REGION}, account {ACCOUNT}\n" in done.stdout
     assert "! endpoint            the stack endpoint is not there yet\n" in done.stdout
     assert "→ push to the branch that deploys\n" in done.stdout
-    assert "0 wrong, 1 to think about." in done.stderr
+    assert "0 wrong, 1 warning." in done.stderr
 
 
 def test_changed_rights_are_named_and_bootstrap_fixes_them(sound: Shell) -> None:

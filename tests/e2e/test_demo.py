@@ -164,7 +164,7 @@ def test_make_demo_check(tmp_path: Path) -> None:
 
 def test_what_it_prints_works_until_ctrl_c(start: Callable[..., Demo], tmp_path: Path) -> None:
     demo = start(OPENAI_API_KEY="sk-not-to-be-used")
-    demo.until("Serving until Ctrl-C.")
+    demo.until("Serving until you press Ctrl-C.")
     assert "OPENAI_API_KEY is set here: make demo ARGS='--provider openai' asks OpenAI." in demo.text
     commands = re.findall(r"^curl .*?\}'$", demo.text, re.MULTILINE | re.DOTALL)
     assert len(commands) >= 2
