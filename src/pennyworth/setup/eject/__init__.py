@@ -156,7 +156,7 @@ def _readme(target: Target, config: Path | None, report: Report) -> str:
         "README.md",
         {
             "with_config": ", your configuration" if config else "",
-            "package": report.package(),
+            "package": report.describe_package(),
             "python": target.python,
             "architecture": target.architecture,
         },
