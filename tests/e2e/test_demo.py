@@ -155,7 +155,7 @@ def test_make_demo_check(tmp_path: Path) -> None:
         assert demo.ended() == 0, demo.text
     finally:
         demo.close()
-    for check in ("it answers", "it answers bit by bit"):
+    for check in ("it answers", "it streams its answer"):
         for model in ("smollm2-135m", "smollm2-135m-litellm"):
             assert f"✓ {check} [{model}]" in demo.text
     assert demo.text.count("Paris") == 2

@@ -21,9 +21,7 @@ from pennyworth.checks import smoke
 from pennyworth.cli.numbers import read_number
 from pennyworth.host.progress import announce, say
 
-_FOREIGN = (
-    " (not a pennyworth endpoint: what only pennyworth guarantees counts as skipped; --strict makes it fail)"
-)
+_FOREIGN = " (not a pennyworth gateway: what only pennyworth guarantees is skipped, unless --strict)"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -100,7 +98,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the checks and report them. Returns 1 if one failed, 2 on wrong usage, else 0."""
-    if unknown := smoke.unknown(options.skip):
+    if unknown := smoke.find_unknown(options.skip):
         say(f"pennyworth smoke: there is no check named {', '.join(unknown)}")
         return 2
     key = options.key or os.environ.get("PENNYWORTH_API_KEY") or os.environ.get("OPENAI_API_KEY")
@@ -121,13 +119,13 @@ def run(options: argparse.Namespace) -> int:
         strict=options.strict,
         large_bytes=options.large_bytes,
         long_seconds=options.long,
-        report=lambda result: say(f"  {smoke.line(result)}", replace=True),
+        report=lambda result: say(f"  {smoke.format_line(result)}", replace=True),
         progress=lambda text: announce(f"  · {text}"),
     )
     answers = any(result.status == "passed" for result in results)  # else asking would time out once more
     software = endpoint.software if answers else ""
     foreign = answers and not (endpoint.ours or options.strict)
-    say(f"  {smoke.counted(results)}{_FOREIGN if foreign else ''}")
+    say(f"  {smoke.summarize(results)}{_FOREIGN if foreign else ''}")
     if options.json:
         print(smoke.as_json(results))
     if options.markdown:
@@ -140,7 +138,7 @@ def run(options: argparse.Namespace) -> int:
         except OSError as error:
             say(f"pennyworth smoke: can't write {options.junit}: {error.strerror}")
             return 2
-    return 0 if smoke.passed(results) else 1
+    return 0 if smoke.all_passed(results) else 1
 
 
 def _address(text: str) -> tuple[str, int]:

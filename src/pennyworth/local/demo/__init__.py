@@ -135,7 +135,7 @@ def _try(aws: LocalAws, endpoint: Endpoint, key: str) -> list[str]:
 
     def report(result: smoke.Result) -> None:
         if result.status != "skipped":
-            say(f"    {smoke.line(result)}")
+            say(f"    {smoke.format_line(result)}")
 
     with step("smoke tests through the custom domain"):
         results = smoke.run(through_domain, wait=_WAIT_SECONDS, report=report)
@@ -148,7 +148,7 @@ def _try(aws: LocalAws, endpoint: Endpoint, key: str) -> list[str]:
 
 
 def _judge(results: Sequence[smoke.Result], aws: LocalAws, endpoint: Endpoint) -> None:
-    if not smoke.passed(results):
+    if not smoke.all_passed(results):
         failed = sum(result.status == "failed" for result in results)
         raise DemoFailed(
             f"{failed} smoke tests failed. What the function logged last:\n\n{function_log(aws, endpoint)}\n\n"
