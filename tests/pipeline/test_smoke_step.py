@@ -264,7 +264,7 @@ def test_the_first_origin_that_the_stack_allows_is_the_one_that_is_tried(job: Jo
     job.deployed(api=gateway, origins="*, https://other.example.com")
     with pytest.raises(OperationFailed) as failure:
         job.run(SKIP="chat,stream")
-    assert failure.value.detail.startswith("cors: pages of https://other.example.com may not call it")
+    assert failure.value.detail.startswith("cors: web pages of https://other.example.com may not call it")
 
 
 def test_what_failed_is_told_and_handed_on(job: Job, gateway: str) -> None:

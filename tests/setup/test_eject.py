@@ -28,7 +28,7 @@ REGION = "us-west-2"
 STACK = "ejected"
 DOMAIN = "ejected.example.com"
 WORKFLOW = ".github/workflows/deploy.yml"
-NOT_HERE = {"Install the tools", "Try the endpoint"}
+NOT_HERE = {"Install the tools", "Test the endpoint"}
 """Steps that fetch packages anew, or ask AWS's own address."""
 
 

@@ -52,7 +52,7 @@ def run(
         the results, in the order of CHECKS.
     """
     trial = Trial(endpoint, origin, question, expected, large_bytes, long_seconds)
-    left_out = dict.fromkeys(skip, "by request")
+    left_out = dict.fromkeys(skip, "as requested")
     if not long_seconds:
         left_out.setdefault("long", "not requested")
     results: list[Result] = []
