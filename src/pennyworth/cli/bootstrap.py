@@ -5,13 +5,14 @@
 You do this once, with your own AWS credentials, which it finds the way the AWS CLI does. It shows a plan, asks
 for confirmation, and then creates what is missing:
 
-  - the CloudFormation stack of policies/bootstrap.yaml: GitHub's OIDC identity provider, the deploy role and the
+  - the CloudFormation stack of policies/bootstrap.yaml: GitHub's OIDC identity provider, the deploy role and
+  the
     view role with their policies and permissions boundaries
   - the ACM certificate for api.DOMAIN and its validation record
   - the repository's secrets, if gh is logged in; if not, it prints the commands to set them
 
-You can run it again at any time: options that you leave out keep their values, and only what differs is changed.
---delete removes what it created.
+You can run it again at any time: options that you leave out keep their values, and only what differs is
+changed. --delete removes what it created.
 """
 
 import argparse

@@ -2,8 +2,8 @@
 
     pennyworth build --config config.yaml
 
-Prints the path of the built template, and the parameters to pass to `sam deploy` with it. By default the package
-is built for the Python version and architecture that template.yaml uses.
+Prints the path of the built template, and the parameters to pass to `sam deploy` with it. By default the
+package is built for the Python version and architecture that template.yaml uses.
 """
 
 import argparse

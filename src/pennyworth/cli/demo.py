@@ -3,8 +3,9 @@
     pennyworth demo
     pennyworth demo --provider openai
 
-Runs `sam build` and `sam deploy`, runs the smoke tests against the deployed API through its custom domain, prints
-how to call it, and serves until you press Ctrl-C. Everything it creates is in .pennyworth/ inside this folder.
+Runs `sam build` and `sam deploy`, runs the smoke tests against the deployed API through its custom domain,
+prints how to call it, and serves until you press Ctrl-C. Everything it creates is in .pennyworth/ inside this
+folder.
 """
 
 import argparse

@@ -7,8 +7,8 @@ GitHub secrets and alerts. Each line shows what was found, and what to do:
 
   ✓ fine   ! warning   ✗ wrong   ? unknown
 
-It finds AWS credentials the way the AWS CLI does. Use your own: the deploy role may not read everything. The exit
-status is 1 if something is wrong, else 0.
+It finds AWS credentials the way the AWS CLI does. Use your own: the deploy role may not read everything. The
+exit status is 1 if something is wrong, else 0.
 """
 
 import argparse

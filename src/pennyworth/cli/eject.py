@@ -3,8 +3,8 @@
     pennyworth eject --to ../my-endpoint
 
 Writes the CloudFormation template, the function's sources with locked requirements and your configuration, the
-IAM policies, and a GitHub workflow made of plain aws, sam and uv commands. The workflow updates the stack that you
-already have. Without --to, it lists the files and writes nothing.
+IAM policies, and a GitHub workflow made of plain aws, sam and uv commands. The workflow updates the stack that
+you already have. Without --to, it lists the files and writes nothing.
 """
 
 import argparse

@@ -2,15 +2,15 @@
 
     pennyworth health --stack-name endpoint --region us-east-1
 
-Checks the endpoint's answers (without calling a model), its certificate in ACM and as callers see it, the stack's
-state and drift, the live version, CloudWatch metrics and alarms, and whether the deploy role's permissions and
-trust policy are unchanged. Each line shows what was found, and what to do:
+Checks the endpoint's answers (without calling a model), its certificate in ACM and as callers see it, the
+stack's state and drift, the live version, CloudWatch metrics and alarms, and whether the deploy role's
+permissions and trust policy are unchanged. Each line shows what was found, and what to do:
 
   ✓ healthy   ! warning   ✗ unhealthy   ? unknown   … deployment in progress
 
-It finds AWS credentials the way the AWS CLI does; the permissions in policies/view.json are enough. To also test
-the endpoint with an API key, set PENNYWORTH_API_KEY. The exit status is 1 if something is unhealthy, else 0. The
-workflow health-check.yml runs the same checks every few hours.
+It finds AWS credentials the way the AWS CLI does; the permissions in policies/view.json are enough. To also
+test the endpoint with an API key, set PENNYWORTH_API_KEY. The exit status is 1 if something is unhealthy, else
+0. The workflow health-check.yml runs the same checks every few hours.
 """
 
 import argparse

@@ -6,8 +6,8 @@ Run it in any git repository. It asks for what the options don't set; without a 
 the defaults. It never changes an existing file: it shows the difference instead. At the end it lists the next
 steps.
 
---with preview adds a workflow that comments on pull requests what deploying them would change. --with health-check
-adds one that checks every few hours whether the endpoint is healthy.
+--with preview adds a workflow that comments on pull requests what deploying them would change. --with
+health-check adds one that checks every few hours whether the endpoint is healthy.
 """
 
 import argparse

@@ -3,9 +3,9 @@
     pennyworth rehearse
     pennyworth rehearse --workflow preview
 
-deploy runs the whole deployment, from GitHub's OIDC token to the smoke tests. preview and health-check run after a
-deployment; the previewed pull request doubles the function's memory. Prints the job's summary, and the issues and
-comments written to GitHub.
+deploy runs the whole deployment, from GitHub's OIDC token to the smoke tests. preview and health-check run
+after a deployment; the previewed pull request doubles the function's memory. Prints the job's summary, and the
+issues and comments written to GitHub.
 
 The workflow file is the one that GitHub runs. act runs it in GitHub's place, with a fake GitHub API. Actions of
 other projects are replaced by stand-ins (src/pennyworth/local/rehearsal/stand_ins), unless you give --online.

@@ -3,9 +3,9 @@
     pennyworth rollback --stack-name endpoint --region us-east-1
     pennyworth rollback --stack-name endpoint --region us-east-1 --to 12
 
-Each deployment publishes a version of the Lambda function and points the alias `live` at it. This command points
-the alias at another version. The stack stays as it is, and the next deployment works as usual. If LITELLM_API_KEYS
-is set, the smoke tests run afterwards.
+Each deployment publishes a version of the Lambda function and points the alias `live` at it. This command
+points the alias at another version. The stack stays as it is, and the next deployment works as usual. If
+LITELLM_API_KEYS is set, the smoke tests run afterwards.
 
 It finds AWS credentials the way the AWS CLI does. They need lambda:GetAlias, lambda:UpdateAlias and
 lambda:ListVersionsByFunction.

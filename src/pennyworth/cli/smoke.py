@@ -2,13 +2,13 @@
 
     PENNYWORTH_API_KEY=sk-... pennyworth smoke https://api.example.com/v1
 
-Tests API keys, models, errors, CORS, chat completions and streaming. Each model is asked two short questions, which
-cost tokens. Progress goes to standard error; --json and --markdown print the results to standard output. The exit
-status is 1 if a check failed, else 0.
+Tests API keys, models, errors, CORS, chat completions and streaming. Each model is asked two short questions,
+which cost tokens. Progress goes to standard error; --json and --markdown print the results to standard output.
+The exit status is 1 if a check failed, else 0.
 
-The API key comes from --key, PENNYWORTH_API_KEY or OPENAI_API_KEY, and is never printed. Some checks test what only
-pennyworth's gateway guarantees, such as CORS, /health, or OpenAI's error format for every error. Other endpoints may
-fail them: then they are skipped, or fail with --strict.
+The API key comes from --key, PENNYWORTH_API_KEY or OPENAI_API_KEY, and is never printed. Some checks test what
+only pennyworth's gateway guarantees, such as CORS, /health, or OpenAI's error format for every error. Other
+endpoints may fail them: then they are skipped, or fail with --strict.
 """
 
 import argparse

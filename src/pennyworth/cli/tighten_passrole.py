@@ -2,12 +2,12 @@
 
     pennyworth tighten-passrole --stack-name endpoint --region us-east-1 --dry-run
 
-Writes a new version of the deploy role's policy. Its iam:PassRole names exactly the roles of the deployed stack,
-each only for the services in the role's trust policy. It checks the result with the IAM policy simulator and shows
-what changed. If nothing changed, it writes nothing.
+Writes a new version of the deploy role's policy. Its iam:PassRole names exactly the roles of the deployed
+stack, each only for the services in the role's trust policy. It checks the result with the IAM policy simulator
+and shows what changed. If nothing changed, it writes nothing.
 
-The deployment workflow runs this after each deployment, and with --prepare before each. It finds AWS credentials
-the way the AWS CLI does: use your own, or the deploy role's.
+The deployment workflow runs this after each deployment, and with --prepare before each. It finds AWS
+credentials the way the AWS CLI does: use your own, or the deploy role's.
 """
 
 import argparse

@@ -1,4 +1,6 @@
-"""Workflow commands, outputs and summaries of a GitHub Actions step: https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands.
+"""Workflow commands, outputs and summaries of a GitHub Actions step.
+
+https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands.
 
 Outside GitHub Actions, the commands are only printed, and outputs and summaries are dropped.
 """

@@ -1,4 +1,7 @@
-"""The OIDC token that tells AWS which workflow run is calling: https://docs.github.com/actions/reference/security/oidc."""
+"""The OIDC token that tells AWS which workflow run calls.
+
+https://docs.github.com/actions/reference/security/oidc
+"""
 
 import base64
 import json

@@ -42,8 +42,8 @@ class GitHubFailed(OperationFailed):
 class _Again(Retry):  # type: ignore[misc]  # typed only where it is installed
     """Decides which requests to retry.
 
-    Retries rate-limited requests of any method, because GitHub did not process them. Also retries gateway errors,
-    except for POST, because GitHub may have processed the request.
+    Retries rate-limited requests of any method, because GitHub did not process them. Also retries gateway
+    errors, except for POST, because GitHub may have processed the request.
     """
 
     def is_retry(self, method: str, status_code: int, has_retry_after: bool = False) -> bool:

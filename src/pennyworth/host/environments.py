@@ -81,8 +81,8 @@ def uv() -> Path:
 def clean_environ() -> dict[str, str]:
     """Return environment variables for a tool: those of this process, except some for pip, uv and Python.
 
-    Removes variables that change where packages are installed or which Python is used. Keeps the settings for reaching
-    a package index: proxies, certificates, the index and its credentials.
+    Removes variables that change where packages are installed or which Python is used. Keeps the settings for
+    reaching a package index: proxies, certificates, the index and its credentials.
     """
     dropped = {
         "VIRTUAL_ENV",

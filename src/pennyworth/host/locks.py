@@ -3,8 +3,8 @@
     make lock
     make lock ARGS="tools --upgrade"
 
-A lock lists every package with its version and hashes, for all systems and for Python 3.11 and newer. It names no
-package index: pip and uv use the one that your machine is set to. Runs `python -m pennyworth.host.locks`.
+A lock lists every package with its version and hashes, for all systems and for Python 3.11 and newer. It names
+no package index: pip and uv use the one that your machine is set to. Runs `python -m pennyworth.host.locks`.
 """
 
 import argparse

@@ -1,8 +1,8 @@
 """Child processes that never outlive the command that started them.
 
-Each runs under a small guard process in a session of its own. When the guard's standard input closes, it ends the
-program and everything the program started. The kernel closes it however the parent ends: return, error, closed
-terminal or SIGKILL.
+Each runs under a small guard process in a session of its own. When the guard's standard input closes, it ends
+the program and everything the program started. The kernel closes it however the parent ends: return, error,
+closed terminal or SIGKILL.
 """
 
 import os
@@ -88,7 +88,7 @@ class Child:
 
 
 def raise_on_signals() -> None:
-    """Make SIGTERM and a closed terminal raise KeyboardInterrupt like Ctrl-C, so that every `with` block exits."""
+    """Make SIGTERM and a closed terminal act like Ctrl-C, so that every `with` block exits."""
 
     def interrupt(number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt(signal.Signals(number).name)

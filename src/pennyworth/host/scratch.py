@@ -15,8 +15,8 @@ def scratch(kind: str) -> Iterator[Path]:
     """Create a folder in work_dir() for the block, and remove it afterwards.
 
     Args:
-        kind: the purpose, and the first part of the folder's name. Also removes folders of this kind that killed
-            commands left behind.
+        kind: the purpose, and the first part of the folder's name. Also removes folders of this kind that
+            killed commands left behind.
     """
     _remove_abandoned(kind)
     folder = Path(tempfile.mkdtemp(prefix=f"{kind}-", dir=made("tmp")))

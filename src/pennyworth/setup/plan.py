@@ -128,7 +128,7 @@ class Plan:
         return values | {KEYS: self._new_key or None, "PROVIDER_CREDENTIALS": None}
 
     def _plan_stacks(self) -> Iterator[Step]:
-        """Plan the stack and, if IAM reports its changes in another region, a copy there with only the alerts."""
+        """Plan the stack, and a copy with only the alerts if IAM reports its changes in another region."""
         here, home = self._settings.region, self._account.home
         yield self._plan_stack(here, self._settings)
         alerts = self._settings["AlertEmail"] != ""

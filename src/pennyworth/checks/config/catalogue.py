@@ -1,7 +1,7 @@
 """LiteLLM's providers, extracted from its sources into litellm.json beside this file.
 
-Importing LiteLLM takes seconds, and it is often not installed where a configuration is checked. After changing the
-locked version of LiteLLM, run:
+Importing LiteLLM takes seconds, and it is often not installed where a configuration is checked. After changing
+the locked version of LiteLLM, run:
 
     python3 -m pennyworth.checks.config.catalogue > src/pennyworth/checks/config/litellm.json
 """

@@ -102,7 +102,7 @@ def _list_wanted(deployment: Deployment) -> tuple[_Wanted, ...]:
 
 
 def uses_role(deployment: Deployment) -> bool:
-    """Return whether a model uses the Lambda function's own IAM role, because it has no credentials of its own."""
+    """Return whether a model without credentials of its own uses the Lambda function's IAM role."""
     own = ("aws_access_key_id", "aws_profile_name", "aws_web_identity_token", "aws_role_name", "api_key")
     return deployment.provider.startswith(ROLE_PROVIDERS) and not any(
         _is_given(deployment.params, name) for name in own

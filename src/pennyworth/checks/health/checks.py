@@ -36,7 +36,9 @@ CHECKS: dict[str, Callable[[Subject], Findings]] = {
 
 
 def examine(subject: Subject, skip: Collection[str] = ()) -> Findings:
-    """Run every check and yield its findings. During a deployment, or without a stack, only the first check runs.
+    """Run every check and yield its findings.
+
+    During a deployment, or without a stack, only the first check runs.
 
     Args:
         subject: the endpoint to check.

@@ -34,7 +34,7 @@ class IssueInputs:
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> "IssueInputs":
-        """Read the inputs from a step's environment: GITHUB_TOKEN, GitHub's own variables and, optionally, NAME.
+        """Read the inputs from a step's environment: GITHUB_TOKEN, GitHub's variables and, optionally, NAME.
 
         Raises:
             OperationFailed: a required variable is missing.
@@ -75,8 +75,9 @@ class Inputs:
     def of(cls, environ: Mapping[str, str]) -> "Inputs":
         """Read the inputs from a step's environment.
 
-        STACK_NAME and AWS_REGION are required. Optional: LITELLM_API_KEYS and SKIP (comma-separated), ROLE, POLICY,
-        STRICT and ISSUE (true or false), HISTORY, GITHUB_REPOSITORY, and those of Limits, such as WINDOW_HOURS.
+        STACK_NAME and AWS_REGION are required. Optional: LITELLM_API_KEYS and SKIP (comma-separated), ROLE,
+        POLICY, STRICT and ISSUE (true or false), HISTORY, GITHUB_REPOSITORY, and those of Limits, such as
+        WINDOW_HOURS.
 
         Raises:
             OperationFailed: a variable is missing or wrong.

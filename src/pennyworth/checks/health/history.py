@@ -1,7 +1,7 @@
 """Keeps the results of earlier runs in a file with one JSON object per line, the newest last.
 
-The file contains numbers and names of checks, but nothing about where the endpoint is: everyone who may read the
-repository may also read its caches.
+The file contains numbers and names of checks, but nothing about where the endpoint is: everyone who may read
+the repository may also read its caches.
 """
 
 import json

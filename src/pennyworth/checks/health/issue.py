@@ -1,7 +1,7 @@
 """Keeps one GitHub issue open while something is wrong.
 
-Issues of a public repository are public, and GitHub does not mask secrets in them. So `Finding.hiding` masks them
-first.
+Issues of a public repository are public, and GitHub does not mask secrets in them. So `Finding.hiding` masks
+them first.
 """
 
 import json

@@ -48,7 +48,7 @@ class Traffic:
         return max(self.hours[name].values(), default=0.0)
 
     def slowest(self, at_least: float) -> float | None:
-        """Return the highest hourly p95 latency in seconds, of hours with at least so many requests; or None."""
+        """Return the highest p95 latency in seconds of all hours with enough requests; None without any."""
         counted = self.hours["requests"]
         judged = [value for hour, value in self.hours["p95"].items() if counted.get(hour, 0) >= at_least]
         return max(judged) / 1000 if judged else None

@@ -1,7 +1,7 @@
 """Runs the smoke tests against a deployed stack. Needs boto3.
 
-They use the custom domain if its name resolves and its certificate is valid. If not, they use the plain API URL and
-report why.
+They use the custom domain if its name resolves and its certificate is valid. If not, they use the plain API URL
+and report why.
 """
 
 import time
@@ -67,8 +67,8 @@ class Inputs:
     def of(cls, environ: Mapping[str, str]) -> "Inputs":
         """Read the inputs from a step's environment.
 
-        STACK_NAME, AWS_REGION and LITELLM_API_KEYS are required; the first key is used. Optional: MODELS and SKIP
-        (comma-separated), WAIT_SECONDS, REQUIRE_DOMAIN (true or false), LONG_SECONDS and JUNIT (a file).
+        STACK_NAME, AWS_REGION and LITELLM_API_KEYS are required; the first key is used. Optional: MODELS and
+        SKIP (comma-separated), WAIT_SECONDS, REQUIRE_DOMAIN (true or false), LONG_SECONDS and JUNIT (a file).
 
         Raises:
             OperationFailed: a variable is missing or wrong.
@@ -125,8 +125,8 @@ def try_stack(inputs: Inputs) -> Tried:
     """Run the smoke tests against a stack.
 
     Raises:
-        OperationFailed: a check to skip does not exist, the stack has no endpoint, or the required custom domain does
-            not work.
+        OperationFailed: a check to skip does not exist, the stack has no endpoint, or the required custom
+            domain does not work.
     """
     if unknown := smoke.find_unknown(inputs.skip):
         raise OperationFailed(

@@ -98,8 +98,8 @@ class Endpoint:
         Args:
             base_url: its base URL, ending in /v1, as for OpenAI's SDKs.
             key: the API key. None: send none.
-            connect: the host and port to connect to instead of the URL's, for a domain that does not resolve yet.
-                The Host header and TLS still use the URL's host name.
+            connect: the host and port to connect to instead of the URL's, for a domain that does not resolve
+                yet. The Host header and TLS still use the URL's host name.
             timeout: the seconds without data after which a call fails.
         Raises:
             ValueError: the base URL does not start with http:// or https://.

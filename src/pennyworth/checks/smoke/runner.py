@@ -42,8 +42,8 @@ def run(
         expected: text that their answers must contain, ignoring case.
         origin: the origin of web pages that call the API, for CORS.
         wait: the seconds to keep trying until it answers at all, for a new domain.
-        strict: whether any endpoint must pass the checks of what only this project's gateway guarantees. If not, only
-            this gateway must; for other endpoints a failure counts as skipped.
+        strict: whether any endpoint must pass the checks of what only this project's gateway guarantees. If
+            not, only this gateway must; for other endpoints a failure counts as skipped.
         large_bytes: the size of the large request body, in bytes.
         long_seconds: how many seconds a request must stay open. 0: skip this check.
         report: called with each result at once.
