@@ -6,8 +6,7 @@ You do this once, with your own AWS credentials, which it finds the way the AWS 
 for confirmation, and then creates what is missing:
 
   - the CloudFormation stack of policies/bootstrap.yaml: GitHub's OIDC identity provider, the deploy role and
-  the
-    view role with their policies and permissions boundaries
+    the view role, with their policies and permissions boundaries
   - the ACM certificate for api.DOMAIN and its validation record
   - the repository's secrets, if gh is logged in; if not, it prints the commands to set them
 

@@ -38,8 +38,8 @@ def _make(runtime: str, home: Path) -> None:
     if found is None:
         here = f"python{sys.version_info.major}.{sys.version_info.minor}"
         raise RuntimeMissing(
-            f"the function wants {runtime}, which is not on this machine. Install it, or deploy for the Python at hand"
-            f" ({here})."
+            f"the function needs {runtime}, which is not on this machine. Install it, or deploy the function for"
+            f" {here}."
         )
     command = [found.path, "-m", "venv", "--without-pip", "--clear", str(home)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)

@@ -80,7 +80,7 @@ class States:
                 if (kept := self._kept[name].get(place)) is not None:
                     store.clear()
                     store.update(copy.deepcopy(kept))
-        return _answer(200, f"as it was when {name} was kept")
+        return _answer(200, f"restored {name}")
 
     def _forget(self) -> None:
         """Reset what MiniStack's own reset leaves."""
