@@ -21,7 +21,7 @@ lint: ## run the linters only
 rehearse: ## run the deployment workflow against a local AWS emulator (ARGS="--workflow preview")
 	@$(pennyworth) rehearse $(ARGS)
 
-bench: ## measure the gateway's speed and memory against similar projects (ARGS="--runs 9")
+bench: ## measure the gateway's speed and memory, compared with LiteLLM's proxy (ARGS="--runs 9")
 	@PYTHONPATH=src $(PYTHON) -m bench $(ARGS)
 
 adapter: ## build the AWS Lambda Web Adapter with cargo, for the local AWS emulator

@@ -34,15 +34,17 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's options."""
     stack.options(parser)
     verbs = parser.add_subparsers(dest="verb", metavar="list|set|create-key|rotate|remove", required=True)
-    verbs.add_parser("list", help="list names, dates of change, and the last characters of each value")
-    put = verbs.add_parser("set", help="create or replace a credential; the value comes from standard input")
+
+    def add_verb(name: str, summary: str) -> argparse.ArgumentParser:
+        return verbs.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
+
+    add_verb("list", "list names, dates of change, and the last characters of each value")
+    put = add_verb("set", "create or replace a credential; the value comes from standard input")
     put.add_argument("name", metavar="NAME", help="the environment variable it sets, such as OPENAI_API_KEY")
     put.add_argument("--file", type=Path, metavar="PATH", help="read the value from this file instead")
-    create = verbs.add_parser("create-key", help="add an API key and print it once")
+    create = add_verb("create-key", "add an API key and print it once")
     create.add_argument("--label", default="", help="whose key it is (default: the current time)")
-    rotate = verbs.add_parser(
-        "rotate", help="replace an API key: print the new one once; the old one works until a date"
-    )
+    rotate = add_verb("rotate", "replace an API key: print the new one once; the old one works until a date")
     rotate.add_argument(
         "label", metavar="LABEL", help="the key's label: the part after LITELLM_API_KEYS/ in the list"
     )
@@ -52,7 +54,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="YYYY-MM-DD",
         help="the last day (UTC) on which the old key works (default: 7 days from now)",
     )
-    remove = verbs.add_parser("remove", help="remove a credential or a single API key")
+    remove = add_verb("remove", "remove a credential or a single API key")
     which = remove.add_mutually_exclusive_group(required=True)
     which.add_argument("name", nargs="?", metavar="NAME", help="the credential's name, as `list` shows it")
     which.add_argument("--api-key", metavar="ENDING", help="remove the API key that ends in these characters")
