@@ -1,37 +1,37 @@
-# The project's commands. They need python3 (3.11 or newer), make and git; everything else is installed into
-# .pennyworth/ inside this folder when first needed.
+# The project's commands. They need python3 (3.11 or newer), make and git. They install everything else into
+# .pennyworth/ in this folder when they first need it.
 PYTHON ?= python3
 ARGS ?=
 pennyworth = PYTHONPATH=src $(PYTHON) -m pennyworth.cli
 
 .PHONY: help demo test lint rehearse bench adapter pages lock clean
 
-help: ## what there is
+help: ## list these commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-demo: ## your own endpoint on a local AWS, answering (ARGS=--check: try it and leave)
+demo: ## run an endpoint on a local AWS emulator (ARGS=--check: run the smoke tests, then exit)
 	@$(pennyworth) demo $(ARGS)
 
-test: ## everything that must hold (ARGS="gateway -k stream" for a part)
+test: ## run all tests and linters (ARGS="gateway -k stream": run some of them)
 	@PYTHONPATH=src $(PYTHON) -m tests $(ARGS)
 
-lint: ## what reads the project's own files
+lint: ## run the linters only
 	@PYTHONPATH=src $(PYTHON) -m tests lint $(ARGS)
 
-rehearse: ## the deployment workflow itself, against the local AWS
+rehearse: ## run the deployment workflow against a local AWS emulator (ARGS="--workflow preview")
 	@$(pennyworth) rehearse $(ARGS)
 
-bench: ## what the gateway costs beside its peers (ARGS="--runs 9")
+bench: ## measure the gateway's speed and memory, compared with LiteLLM's proxy (ARGS="--runs 9")
 	@PYTHONPATH=src $(PYTHON) -m bench $(ARGS)
 
-adapter: ## build the real Lambda Web Adapter with cargo
+adapter: ## build the AWS Lambda Web Adapter with cargo, for the local AWS emulator
 	@$(pennyworth) adapter $(ARGS)
 
 pages: ## write the tables of README, docs, actions and workflows
 	@PYTHONPATH=src $(PYTHON) -m tools.pages $(ARGS)
 
-lock: ## resolve requirements/*.in anew
+lock: ## update the locks in requirements/ from the .in files (ARGS=--upgrade: newest versions)
 	@PYTHONPATH=src $(PYTHON) -m pennyworth.host.locks $(ARGS)
 
-clean: ## remove everything that the project made for itself
+clean: ## delete everything that these commands created
 	rm -rf .pennyworth .aws-sam

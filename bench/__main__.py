@@ -1,7 +1,8 @@
-"""What each way to serve a stream costs: `make bench`, or `python3 -m bench [--runs N] [--streams N]`.
+"""Measure what a stream costs: `make bench`, or `python3 -m bench [--runs N] [--streams N]`.
 
-From the built package: process start to the first streamed byte, peak memory, and processor time of a stream of 100
-chunks (all at once, and one each 3 ms), for both lanes, for LiteLLM's own proxy and for a bare pass-through.
+Measures the built package: the time from process start to the first streamed byte, peak memory, and the processor
+time of a stream of 100 chunks (all at once, and one every 3 ms). Compares both lanes with LiteLLM's own proxy and with
+a plain pass-through.
 """
 
 import sys
@@ -15,7 +16,7 @@ from pennyworth.pipeline.build import FUNCTION, Target, sam_build
 
 
 def main() -> int:
-    """Build both packages, then measure in the environment that holds LiteLLM's proxy."""
+    """Build both packages, then measure them in the environment with LiteLLM's proxy."""
     raise_on_signals()
     if {"-h", "--help"} & set(sys.argv[1:]):
         print(__doc__)
@@ -36,13 +37,13 @@ def main() -> int:
     with Child(command, log=log, env=env, cwd=ROOT) as child:
         shown, running = 0, True
         while running:
-            running = child.running()  # asked first, so that the last words are not missed
+            running = child.running()  # checked first, so that the end of the output is not missed
             text = log.read_text()
             print(text[shown:], end="", flush=True)
             shown = len(text)
             time.sleep(0.3)
         code = child.wait()
-    say(f"kept in {log.relative_to(ROOT)}" if log.is_relative_to(ROOT) else f"kept in {log}")
+    say(f"Results written to {log.relative_to(ROOT) if log.is_relative_to(ROOT) else log}")
     return code
 
 

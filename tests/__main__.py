@@ -1,10 +1,11 @@
-"""Everything that must hold, in one command with one summary: `make test`, `make lint`.
+"""Run all tests and linters, and print one summary: `make test`, `make lint`.
 
     python3 -m tests [PART or CHECK ...] [pytest's options]
+    python3 -m tests gateway -k stream
 
-A part is a folder of tests, or `lint`; a check is one of the linters. With options for pytest (`-k stream`) lint is
-left out unless it is named; `lint --fix` fixes what the linters can fix. Needs nothing but Python: what else is
-needed is installed into the project's folder.
+A part is a folder of tests, or `lint`. A check is one of the linters. With options for pytest, such as `-k stream`,
+the linters run only if you name `lint`. `lint --fix` fixes what the linters can fix. You only need Python: everything
+else is installed into the project's folder.
 """
 
 import os

@@ -89,7 +89,7 @@ def command(
 
 
 def test_the_command(environ: dict[str, str], tmp_path: Path) -> None:
-    assert "There are none" in command(environ, "list", python=sys.executable).stderr
+    assert "There are no credentials" in command(environ, "list", python=sys.executable).stderr
     command(environ, "set", "OPENAI_API_KEY", given="sk-openai-0123456789\n")
     key_file = tmp_path / "keys"
     key_file.write_text("sk-first-caller-aaaa,sk-second-caller-bbbb\n")
@@ -186,7 +186,7 @@ def test_a_stack_with_plain_variables_is_told_apart(environ: dict[str, str]) -> 
             cloudformation.get_waiter("stack_create_complete").wait(
                 StackName=STACK, WaiterConfig={"Delay": 1, "MaxAttempts": 30}
             )
-            assert ("reads no parameters" in command(environ, "list").stderr) is warned
+            assert ("ignores these credentials" in command(environ, "list").stderr) is warned
             cloudformation.delete_stack(StackName=STACK)
             cloudformation.get_waiter("stack_delete_complete").wait(
                 StackName=STACK, WaiterConfig={"Delay": 1, "MaxAttempts": 30}

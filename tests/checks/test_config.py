@@ -86,7 +86,7 @@ def test_each_model_is_told_its_lane_why_and_what_it_needs(tmp_path: Path) -> No
         ("OPENAI_API_KEY", True),
         ("ANTHROPIC_API_KEY", False),
     }
-    assert report.litellm and "190 MiB" in report.package()
+    assert report.litellm and "190 MiB" in report.describe_package()
     lanes = [deployment.lane for deployment in load(tmp_path / "config.yaml", {}).deployments]
     assert [model.lane for model in report.models] == lanes
 
@@ -123,7 +123,7 @@ def test_the_gateway_names_the_same_settings_as_ignored(tmp_path: Path) -> None:
 def test_a_file_with_nothing_wrong_has_no_findings(tmp_path: Path) -> None:
     report = checked(tmp_path, one_model(model="openai/gpt-4o", api_key="os.environ/K"), {"K": "x"})
     assert report.findings == ()
-    assert not report.litellm and "4 MiB" in report.package()
+    assert not report.litellm and "4 MiB" in report.describe_package()
     assert not report.failed(strict=True)
 
 
@@ -195,26 +195,30 @@ model_list:
       model: openai/c
 """
     report = checked(tmp_path, text, {"K": "x"})
-    assert found(report, "stands on line 6 already") == (Severity.WARNING, 7)
+    assert found(report, "is also set on line 6") == (Severity.WARNING, 7)
     assert found(report, "a number is expected") == (Severity.ERROR, 1)
 
 
 @pytest.mark.parametrize(
     ("params", "severity", "message"),
     [
-        ({"model": "opnai/x"}, Severity.ERROR, "Is 'openai' meant?"),
-        ({"model": "a-server-of-mine/x"}, Severity.ERROR, "write openai/MODEL and its api_base"),
-        ({"model": "openai/*"}, Severity.ERROR, "Write a * in both"),
+        ({"model": "opnai/x"}, Severity.ERROR, "Did you mean 'openai'?"),
+        ({"model": "a-server-of-mine/x"}, Severity.ERROR, "use openai/MODEL and set its api_base"),
+        ({"model": "openai/*"}, Severity.ERROR, "Use a * in both"),
         ({"model": "hosted_vllm/x"}, Severity.WARNING, "HOSTED_VLLM_API_BASE is not set"),
-        ({"model": "ollama/x"}, Severity.WARNING, "looked for at localhost"),
-        ({"model": "openai/x", "api_base": "http://127.0.0.1:1/v1"}, Severity.WARNING, "at 127.0.0.1"),
-        ({"model": "openai/x", "api_bse": "https://e.com"}, Severity.WARNING, "Is api_base meant?"),
+        ({"model": "ollama/x"}, Severity.WARNING, "localhost is the machine"),
+        (
+            {"model": "openai/x", "api_base": "http://127.0.0.1:1/v1"},
+            Severity.WARNING,
+            "127.0.0.1 is the machine",
+        ),
+        ({"model": "openai/x", "api_bse": "https://e.com"}, Severity.WARNING, "Did you mean api_base?"),
         ({"model": "sagemaker/x"}, Severity.WARNING, "may not call sagemaker"),
         ({"model": "bedrock/x", "aws_role_name": "y"}, Severity.WARNING, "may not assume another"),
         ({"model": "vertex_ai/x"}, Severity.WARNING, "VERTEXAI_PROJECT"),
         ({"model": "gemini/x"}, Severity.WARNING, "GEMINI_API_KEY, GOOGLE_API_KEY"),
         ({"model": "anthropic/x", "num_retries": 3}, Severity.WARNING, "on the litellm lane"),
-        ({"model": "anthropic/claude-sonet-4-5"}, Severity.NOTE, "it has 'claude-sonnet-4-5'"),
+        ({"model": "anthropic/claude-sonet-4-5"}, Severity.NOTE, "Did you mean 'claude-sonnet-4-5'?"),
     ],
 )
 def test_a_model_that_will_not_work_as_it_stands(
@@ -237,7 +241,7 @@ def test_a_provider_of_ones_own_may_be_forced_to_the_direct_lane(tmp_path: Path)
     }
     report = checked(tmp_path, json.dumps({"model_list": [entry]}))
     assert report.findings == ()
-    assert report.models[0].reason == "model_info.lane says so"
+    assert report.models[0].reason == "model_info.lane sets it"
 
 
 def test_names_that_are_shared_repeated_hidden_or_lead_nowhere(tmp_path: Path) -> None:
@@ -255,20 +259,20 @@ router_settings:
     "e*": a
 """
     report = checked(tmp_path, text, {"K": "x"})
-    assert found(report, "share its requests") == (Severity.NOTE, 3)
-    assert found(report, "the very same parameters") == (Severity.WARNING, 4)
-    assert found(report, "no model's name ever matches") == (Severity.WARNING, 5)
+    assert found(report, "each request goes to one of these") == (Severity.NOTE, 3)
+    assert found(report, "with the same parameters") == (Severity.WARNING, 4)
+    assert found(report, "no model name matches it") == (Severity.WARNING, 5)
     assert found(report, "hides the model") == (Severity.WARNING, 8)
     assert found(report, "no model 'nowhere'") == (Severity.ERROR, 9)
-    assert found(report, "matches nothing but itself") == (Severity.WARNING, 11)
+    assert found(report, "aliases have no wildcards") == (Severity.WARNING, 11)
 
 
 def test_missing_variables_are_named_once_each_with_where_to_set_them(tmp_path: Path) -> None:
     entries = [{"model_name": n, "litellm_params": {"model": f"groq/{n}"}} for n in ("a", "b", "c")]
     (finding,) = checked(tmp_path, json.dumps({"model_list": entries})).findings
     assert finding.message == (
-        "GROQ_API_KEY is not set; needed by the model 'a', as its provider's key (and 2 more)."
-        " Set it in PROVIDER_CREDENTIALS, one NAME=value a line, or in the stack's Parameter Store"
+        "GROQ_API_KEY is not set; needed by the model 'a' for its provider's key (and 2 more)."
+        " Set it in PROVIDER_CREDENTIALS, one NAME=value per line, or with `pennyworth credentials set`"
     )
     master = {"model_list": entries, "general_settings": {"master_key": "os.environ/MASTER"}}
     report = checked(tmp_path, json.dumps(master), {"GROQ_API_KEY": "x"})
@@ -297,7 +301,7 @@ def test_a_secret_in_the_file_is_pointed_at_and_never_repeated(
     rest = {name: value for name, value in hidden.items() if name != "litellm_params"}
     entry = {"model_name": "m", "litellm_params": params}
     report = checked(tmp_path, json.dumps({"model_list": [entry], **rest}), {"K": "x"})
-    assert found(report, "a secret stands here")[0] is Severity.WARNING
+    assert found(report, "a secret in plain text")[0] is Severity.WARNING
     for form in (render.as_text, render.as_json, render.as_markdown):
         assert "a-secret-of-mine" not in form(report)
 
@@ -314,7 +318,7 @@ def test_a_secret_in_the_file_is_pointed_at_and_never_repeated(
 )
 def test_what_only_sounds_like_a_secret_is_none(tmp_path: Path, params: dict[str, Any]) -> None:
     report = checked(tmp_path, one_model(model="groq/x", **params))
-    assert not [finding for finding in report.findings if "a secret stands here" in finding.message]
+    assert not [finding for finding in report.findings if "a secret in plain text" in finding.message]
 
 
 def test_where_not_all_variables_are_known_none_is_missed(tmp_path: Path) -> None:
@@ -359,7 +363,7 @@ def test_what_litellm_needs_of_the_stack(tmp_path: Path) -> None:
     def with_stack(litellm: str = "", **parameters: str) -> Report:
         return checked(tmp_path, text, {"K": "x"}, StackSettings(parameters, litellm))
 
-    assert found(with_stack(PythonRuntime="python3.11"), "too old")[0] is Severity.ERROR
+    assert found(with_stack(PythonRuntime="python3.11"), "does not run on")[0] is Severity.ERROR
     assert found(with_stack(MemorySize="256"), "512 MiB")[0] is Severity.WARNING
     assert found(with_stack(litellm="no"), "LITELLM_LANE is no")[0] is Severity.WARNING
     assert not with_stack(litellm="no").litellm
@@ -372,13 +376,13 @@ def test_without_a_file_the_provider_is_checked(tmp_path: Path) -> None:
     report = check(None, {"ANTHROPIC_API_KEY": "x"}, StackSettings({"ModelProvider": "anthropic"}))
     assert report.findings == () and report.litellm
     unknown = check(None, {}, StackSettings({"ModelProvider": "antropic"}))
-    assert found(unknown, "Is 'anthropic' meant?")[0] is Severity.ERROR
+    assert found(unknown, "Did you mean 'anthropic'?")[0] is Severity.ERROR
 
 
 def test_the_list_of_providers_is_that_of_the_locked_litellm() -> None:
     (litellm,) = environment("litellm").parent.glob("lib/python*/site-packages/litellm")
-    fresh = {name: tuple(variables) for name, variables in catalogue.read(litellm).items()}
-    assert fresh == catalogue.key_variables(), f"make it anew: {catalogue.__doc__}"
+    fresh = {name: tuple(variables) for name, variables in catalogue.read_providers(litellm).items()}
+    assert fresh == catalogue.list_key_variables(), f"make it anew: {catalogue.__doc__}"
     assert fresh["anthropic"] == ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN")
 
 

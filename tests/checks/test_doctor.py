@@ -111,7 +111,7 @@ def test_a_sound_set_up_is_found_sound(sound: Shell) -> None:
     found = examined(sound)
     assert verdicts(found) == SOUND
     assert "repo:Octo@11/pennyworth@22:ref:refs/heads/main" in found["rights"][0]["detail"]
-    assert f"it holds {DOMAIN}, and the world asks it" in found["hosted zone"][0]["detail"]
+    assert f"DNS delegates {DOMAIN} to this hosted zone" in found["hosted zone"][0]["detail"]
 
 
 def test_the_table_is_for_people(sound: Shell) -> None:
@@ -119,9 +119,9 @@ def test_the_table_is_for_people(sound: Shell) -> None:
         done = sound.pennyworth("doctor", "--dns", dns)
     assert not done.returncode
     assert f"✓ region              {REGION}, account {ACCOUNT}\n" in done.stdout
-    assert "! endpoint            the stack endpoint is not there yet\n" in done.stdout
+    assert "! endpoint            the stack endpoint does not exist yet\n" in done.stdout
     assert "→ push to the branch that deploys\n" in done.stdout
-    assert "0 wrong, 1 to think about." in done.stderr
+    assert "0 wrong, 1 warning." in done.stderr
 
 
 def test_changed_rights_are_named_and_bootstrap_fixes_them(sound: Shell) -> None:
@@ -187,19 +187,19 @@ def test_the_certificate_is_looked_at(sound: Shell) -> None:
         HostedZoneId=sound.zone, ChangeBatch={"Changes": [{"Action": "DELETE", "ResourceRecordSet": proof}]}
     )
     (finding,) = examined(sound)["certificate"]
-    assert finding["verdict"] == "warning" and "can't be renewed" in finding["detail"]
+    assert finding["verdict"] == "warning" and "can't renew" in finding["detail"]
     (certificate,) = sound.client("acm").list_certificates()["CertificateSummaryList"]
     sound.client("acm").delete_certificate(CertificateArn=certificate["CertificateArn"])
     (finding,) = examined(sound, status=1)["certificate"]
-    assert finding["detail"].startswith(f"none for api.{DOMAIN} in {REGION}")
+    assert finding["detail"].startswith(f"there is no certificate for api.{DOMAIN} in {REGION}")
 
 
 def test_a_domain_that_is_delegated_elsewhere_is_found(sound: Shell) -> None:
     own = servers(sound)
     cases = {
-        ("ns1.elsewhere.example", "ns2.elsewhere.example"): ("wrong", "the world asks others"),
-        (own[0],): ("warning", f"the world asks {own[0]}"),
-        (): ("wrong", "the world knows no name servers"),
+        ("ns1.elsewhere.example", "ns2.elsewhere.example"): ("wrong", "DNS has other name servers"),
+        (own[0],): ("warning", f"differ from the hosted zone's: {own[0]}"),
+        (): ("wrong", "DNS has no name servers"),
     }
     for answer, (verdict, detail) in cases.items():
         with name_server(*answer) as dns:
@@ -245,7 +245,7 @@ def test_the_endpoint_and_its_roles_are_looked_at(sound: Shell) -> None:
     there, first, bounded = examined(sound, status=1)["endpoint"]
     assert there["verdict"] == "ok"
     assert first["verdict"] == "warning" and "pennyworth-first-deployment" in first["detail"]
-    assert "does not carry pennyworth-stack-boundary" in bounded["detail"]
+    assert "lacks the permissions boundary pennyworth-stack-boundary" in bounded["detail"]
     ours = {DEPLOY_ROLE, VIEW_ROLE}
     (name,) = (one["RoleName"] for one in sound.iam.list_roles()["Roles"] if one["RoleName"] not in ours)
     sound.iam.put_role_permissions_boundary(
@@ -259,7 +259,7 @@ def test_alerts_that_nothing_feeds_are_found(sound: Shell) -> None:
     sound.bootstrap("--alert-email", "me@example.com")
     found = examined(sound, status=1)["alerts"]
     assert [finding["verdict"] for finding in found].count("wrong") == 2
-    assert "no trail of CloudTrail records us-east-1" in found[-1]["detail"]
+    assert "no CloudTrail trail logs us-east-1" in found[-1]["detail"]
     storage = sound.client("s3")
     storage.create_bucket(Bucket="trail", CreateBucketConfiguration={"LocationConstraint": REGION})
     for region in (REGION, "us-east-1"):

@@ -249,7 +249,7 @@ def test_an_endpoint_that_does_not_answer_as_it_should_is_found(endpoint: Endpoi
 def test_without_a_key_what_needs_none_is_tried(endpoint: Endpoint) -> None:
     (finding,) = endpoint.found("endpoint", endpoint.subject(key=None))
     assert finding.verdict == Verdict.OK
-    assert f"{len(LIGHT) - len(OF_A_KEY)} light checks" in finding.detail
+    assert f"{len(LIGHT) - len(OF_A_KEY)} light smoke tests" in finding.detail
     assert finding.figures["up"] == 1 and finding.figures["first_ms"] >= 0
 
 
@@ -268,9 +268,9 @@ def described(endpoint: Endpoint, **other: Any) -> Subject:
         ("UPDATE_ROLLBACK_COMPLETE", Verdict.WARNING, "the last deployment failed"),
         ("UPDATE_ROLLBACK_FAILED", Verdict.UNHEALTHY, "Continue update rollback"),
         ("ROLLBACK_COMPLETE", Verdict.UNHEALTHY, "Deploy again"),
-        ("UPDATE_IN_PROGRESS", Verdict.DEPLOYING, "since 5 min"),
-        ("UPDATE_ROLLBACK_IN_PROGRESS", Verdict.DEPLOYING, "a deployment is at work"),
-        ("DELETE_IN_PROGRESS", Verdict.UNHEALTHY, "Somebody is deleting it"),
+        ("UPDATE_IN_PROGRESS", Verdict.DEPLOYING, "in progress for 5 min"),
+        ("UPDATE_ROLLBACK_IN_PROGRESS", Verdict.DEPLOYING, "a deployment has been in progress"),
+        ("DELETE_IN_PROGRESS", Verdict.UNHEALTHY, "Somebody is deleting the stack"),
     ],
 )
 def test_the_stacks_state_is_judged(endpoint: Endpoint, status: str, verdict: Verdict, said: str) -> None:
@@ -328,7 +328,7 @@ def test_what_was_deleted_by_hand_is_unhealthy(endpoint: Endpoint) -> None:
 
 def test_drift_may_be_left_out(endpoint: Endpoint) -> None:
     verdict, said = endpoint.worst("drift", endpoint.subject(limits=Limits(drift_seconds=0)))
-    assert verdict == Verdict.OK and "not looked at" in said
+    assert verdict == Verdict.OK and "skipped" in said
 
 
 def test_what_a_rollback_moves_is_no_drift() -> None:
@@ -358,7 +358,7 @@ def test_a_rolled_back_version_is_a_warning(endpoint: Endpoint) -> None:
 
     with meanwhile(lambda: point("2"), lambda: point("1")):
         verdict, said = endpoint.worst("version")
-    assert verdict == Verdict.WARNING and "version 2, not 1" in said and "rolled back" in said
+    assert verdict == Verdict.WARNING and "version 2, not version 1" in said and "rolled back" in said
     share = {"AdditionalVersionWeights": {"2": 0.1}}
     none: dict[str, Any] = {"AdditionalVersionWeights": {}}
     with meanwhile(lambda: point("1", RoutingConfig=share), lambda: point("1", RoutingConfig=none)):
@@ -382,7 +382,7 @@ def test_alarms_that_have_gone_off_are_named(endpoint: Endpoint) -> None:
     with meanwhile(lambda: set_alarm(shell, "errors", "ALARM"), lambda: set_alarm(shell, "errors", "OK")):
         verdict, said = endpoint.worst("alarms")
     assert verdict == Verdict.UNHEALTHY
-    assert f"{STACK}-errors has gone off" in said and "There are too many errors." in said
+    assert f"{STACK}-errors is in ALARM" in said and "There are too many errors." in said
     assert f"{STACK}-throttles" not in said
     cloudwatch = shell.client("cloudwatch")
     names = {"AlarmNames": [f"{STACK}-throttles"]}
@@ -390,7 +390,7 @@ def test_alarms_that_have_gone_off_are_named(endpoint: Endpoint) -> None:
         lambda: cloudwatch.disable_alarm_actions(**names), lambda: cloudwatch.enable_alarm_actions(**names)
     ):
         verdict, said = endpoint.worst("alarms")
-    assert verdict == Verdict.WARNING and "would tell nobody" in said
+    assert verdict == Verdict.WARNING and "nobody would be notified" in said
     assert endpoint.worst("alarms")[0] == Verdict.OK
 
 
@@ -420,35 +420,35 @@ def test_traffic_is_judged_by_its_errors_and_times(endpoint: Endpoint) -> None:
     """In one test, as what was counted can't be taken back."""
     shell = endpoint.shell
     verdict, said = endpoint.worst("traffic")
-    assert verdict == Verdict.OK and "no traffic in 4 hours" in said
+    assert verdict == Verdict.OK and "no requests in the last 4 hours" in said
     count(shell, STACK, hours_ago=40, Count=1000, Failed=1000)  # long ago
     count(shell, "another", Count=1000, Failed=1000)
     count(shell, STACK, Count=10, Failed=1)
     verdict, said = endpoint.worst("traffic")
-    assert verdict == Verdict.WARNING and "too few to judge by" in said
+    assert verdict == Verdict.WARNING and "too few to judge" in said
     count(shell, STACK, Count=990, Failed=9, Refused=7, Latency=9000, ConcurrentExecutions=3)
     (finding,) = endpoint.found("traffic")
     assert finding.verdict == Verdict.OK
     assert finding.detail == (
-        "1000 requests in 4 hours: 10 failed (1.0 %), 7 refused (4xx), at most 3 at once;"
-        " one in twenty took longer than 9.0 s"
+        "1000 requests in the last 4 hours: 10 failed (1.0 %), 7 refused (4xx), at most 3 at once;"
+        " p95 latency up to 9.0 s"
     )
     assert finding.figures == {"requests": 1000, "error_percent": 1.0, "p95_ms": 9000}
     tight = endpoint.subject(limits=Limits(max_error_percent=0.5))
     assert endpoint.worst("traffic", tight)[0] == Verdict.UNHEALTHY
     tight = endpoint.subject(limits=Limits(max_p95_seconds=5))
     verdict, said = endpoint.worst("traffic", tight)
-    assert verdict == Verdict.UNHEALTHY and "9.0 s, more than 5" in said
+    assert verdict == Verdict.UNHEALTHY and "9.0 s, above the limit of 5 s" in said
     stacks_own = described(endpoint, parameters={"LatencyAlarmSeconds": "8"})
     assert endpoint.worst("traffic", stacks_own)[0] == Verdict.UNHEALTHY
     few = endpoint.subject(limits=Limits(max_p95_seconds=5, min_requests=2000))
     assert endpoint.worst("traffic", few)[0] == Verdict.WARNING  # some failed, too few to judge by
     count(shell, STACK, Throttles=4)
     verdict, said = endpoint.worst("traffic")
-    assert verdict == Verdict.WARNING and "turned 4 away" in said
+    assert verdict == Verdict.WARNING and "throttled 4 requests" in said
     count(shell, STACK, Invocations=1000, Errors=10)
     verdict, said = endpoint.worst("traffic")
-    assert verdict == Verdict.WARNING and "crashed 10 times in 4 hours (1.0 %)" in said
+    assert verdict == Verdict.WARNING and "crashed 10 times in the last 4 hours (1.0 %)" in said
     count(shell, STACK, Errors=90)
     assert endpoint.worst("traffic")[0] == Verdict.UNHEALTHY
 
@@ -472,15 +472,15 @@ def acm(endpoint: Endpoint, patch: pytest.MonkeyPatch, **told: Any) -> tuple[Ver
         ({"NotAfter": timedelta(days=200)}, Verdict.OK, "for 200 more days"),
         ({"NotAfter": timedelta(days=25)}, Verdict.WARNING, "for 25 more days"),
         ({"NotAfter": timedelta(days=10)}, Verdict.UNHEALTHY, "for 10 more days"),
-        ({"NotAfter": timedelta(days=-2)}, Verdict.UNHEALTHY, "ended 2 days ago"),
-        ({"NotAfter": timedelta(days=10), "Type": "IMPORTED"}, Verdict.UNHEALTHY, "import its successor"),
-        ({"Status": "VALIDATION_TIMED_OUT"}, Verdict.UNHEALTHY, "it is VALIDATION_TIMED_OUT"),
+        ({"NotAfter": timedelta(days=-2)}, Verdict.UNHEALTHY, "expired 2 days ago"),
+        ({"NotAfter": timedelta(days=10), "Type": "IMPORTED"}, Verdict.UNHEALTHY, "import a new one"),
+        ({"Status": "VALIDATION_TIMED_OUT"}, Verdict.UNHEALTHY, "the certificate is VALIDATION_TIMED_OUT"),
         (
             {"RenewalSummary": {"RenewalStatus": "PENDING_VALIDATION"}},
             Verdict.WARNING,
-            "Put its record back",
+            "Run `pennyworth bootstrap`",
         ),
-        ({"RenewalSummary": {"RenewalStatus": "FAILED"}}, Verdict.UNHEALTHY, "gave up"),
+        ({"RenewalSummary": {"RenewalStatus": "FAILED"}}, Verdict.UNHEALTHY, "could not renew"),
         ({"RenewalSummary": {"RenewalStatus": "SUCCESS"}}, Verdict.OK, "more days"),
     ],
 )
@@ -503,14 +503,14 @@ def test_a_certificate_that_nothing_uses_is_a_warning(
     """But not on an emulator, which does not tell."""
     assert endpoint.worst("certificate")[0] == Verdict.OK
     verdict, said = endpoint.worst("certificate", endpoint.subject(emulator=""))
-    assert verdict == Verdict.WARNING and "nothing uses it" in said
+    assert verdict == Verdict.WARNING and "not in use" in said
 
 
 def test_a_certificate_that_is_gone_can_not_be_told(endpoint: Endpoint) -> None:
     gone = "arn:aws:acm:us-west-2:123456789012:certificate/00000000-0000-0000-0000-000000000000"
     subject = described(endpoint, parameters={"AcmCertificateArn": gone})
     verdict, said = endpoint.worst("certificate", subject)
-    assert verdict == Verdict.UNKNOWN and "AWS refused DescribeCertificate" in said
+    assert verdict == Verdict.UNKNOWN and "DescribeCertificate failed" in said
 
 
 def test_without_a_domain_no_certificate_is_needed(endpoint: Endpoint) -> None:
@@ -579,8 +579,8 @@ def tls_server(folder: Path, days: int, name: str = "localhost") -> Iterator[tup
         (90, "localhost", Verdict.OK, "for 90 more days"),
         (25, "localhost", Verdict.WARNING, "for 25 more days"),
         (5, "localhost", Verdict.UNHEALTHY, "for 5 more days"),
-        (-3, "localhost", Verdict.UNHEALTHY, "callers refuse it: certificate has expired"),
-        (90, "other.example", Verdict.UNHEALTHY, "callers refuse it"),
+        (-3, "localhost", Verdict.UNHEALTHY, "callers can't verify the certificate: certificate has expired"),
+        (90, "other.example", Verdict.UNHEALTHY, "callers can't verify the certificate"),
     ],
 )
 def test_the_certificate_that_callers_see_is_judged(
@@ -594,9 +594,13 @@ def test_the_certificate_that_callers_see_is_judged(
 
 def test_a_certificate_that_nobody_vouches_for_or_shows_is_unhealthy(tmp_path: Path) -> None:
     with tls_server(tmp_path, 90) as (address, _):
-        assert "callers refuse it" in certificates.check_shown_certificate("localhost", address, 20).detail
+        assert (
+            "callers can't verify the certificate"
+            in certificates.check_shown_certificate("localhost", address, 20).detail
+        )
     assert (
-        "no TLS at localhost" in certificates.check_shown_certificate("localhost", address, 20).detail
+        "no TLS connection to localhost"
+        in certificates.check_shown_certificate("localhost", address, 20).detail
     )  # it is gone
     nowhere = certificates.check_shown_certificate("nowhere.invalid", ("nowhere.invalid", 443), 20)
     assert nowhere.verdict == Verdict.UNHEALTHY and "does not resolve" in nowhere.detail
@@ -637,7 +641,7 @@ def test_passrole_by_another_policy_is_found(endpoint: Endpoint) -> None:
 
     with meanwhile(widen, back):
         verdict, said = endpoint.worst("passrole")
-        assert verdict == Verdict.UNHEALTHY and "can be handed to" in said
+        assert verdict == Verdict.UNHEALTHY and "can also pass" in said
         verdict, said = endpoint.worst("rights")
         assert verdict == Verdict.UNHEALTHY
         assert "an unexpected inline policy, extra" in said and "role's boundary" in said
@@ -661,7 +665,7 @@ def test_a_changed_trust_is_found(endpoint: Endpoint) -> None:
     with meanwhile(lambda: put(changed), lambda: put(document)):
         assert endpoint.worst("trust")[0] == Verdict.UNHEALTHY
         verdict, said = endpoint.worst("rights")
-        assert verdict == Verdict.UNHEALTHY and "trust policy: not as it was made" in said
+        assert verdict == Verdict.UNHEALTHY and "trust policy: changed" in said
     assert endpoint.worst("trust")[0] == Verdict.OK
 
 
@@ -679,13 +683,13 @@ def trust(subjects: list[str], **other: Any) -> dict[str, Any]:
     ("document", "said"),
     [
         (trust(["repo:Octo/pennyworth:*"]), "wildcard"),
-        (trust(["repo:Other/pennyworth:ref:refs/heads/main"]), "another repository's"),
+        (trust(["repo:Other/pennyworth:ref:refs/heads/main"]), "is another repository"),
         (trust(["repo:Octo/pennyworth:pull_request"]), "pull request"),
-        (trust(["Octo/pennyworth"]), "names no repository"),
-        (trust([]), "sub is not kept"),
-        (trust(GOOD_SUBJECTS, Condition={}), "aud is not kept"),
-        (trust(GOOD_SUBJECTS, Principal="*"), "somebody else"),
-        (trust(GOOD_SUBJECTS, Principal={"AWS": "arn:aws:iam::1:root"}), "somebody else"),
+        (trust(["Octo/pennyworth"]), "does not name a repository"),
+        (trust([]), "does not restrict sub"),
+        (trust(GOOD_SUBJECTS, Condition={}), "does not restrict aud"),
+        (trust(GOOD_SUBJECTS, Principal="*"), "others than GitHub"),
+        (trust(GOOD_SUBJECTS, Principal={"AWS": "arn:aws:iam::1:root"}), "others than GitHub"),
         (
             trust(
                 GOOD_SUBJECTS,
@@ -704,7 +708,7 @@ def trust(subjects: list[str], **other: Any) -> dict[str, Any]:
                     "StringEquals": {f"{GITHUB}:aud": "sts.amazonaws.com"},
                 },
             ),
-            "sub is not kept",
+            "does not restrict sub",
         ),
         ({"Version": "2012-10-17", "Statement": []}, "trusts nobody"),
     ],
@@ -799,20 +803,22 @@ def test_the_step_tells_keeps_a_history_and_fails_where_it_is_asked_to(
     endpoint: Endpoint, told: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shell, file = endpoint.shell, tmp_path / "history.jsonl"
-    assert step(endpoint, HISTORY=str(file)).startswith("✅ **All is well.**")
+    assert step(endpoint, HISTORY=str(file)).startswith("✅ **The endpoint is healthy.**")
     assert told.read_text() == "verdict=ok\nhealthy=true\n"
     off = {"AlarmNames": [f"{STACK}-errors"]}
     cloudwatch = shell.client("cloudwatch")
     with meanwhile(
         lambda: cloudwatch.disable_alarm_actions(**off), lambda: cloudwatch.enable_alarm_actions(**off)
     ):
-        assert step(endpoint, HISTORY=str(file)).startswith("⚠️ **It answers, but have a look.**")
+        assert step(endpoint, HISTORY=str(file)).startswith(
+            "⚠️ **The endpoint works, but there are warnings.**"
+        )
         with pytest.raises(OperationFailed) as strictly:
             step(endpoint, HISTORY=str(file), STRICT="true")
-    assert strictly.value.report.startswith("❌ **Something is wrong.**")
+    assert strictly.value.report.startswith("❌ **The endpoint is unhealthy.**")
     assert "alarms" in strictly.value.detail and "served certificate" in strictly.value.detail
     with meanwhile(lambda: set_alarm(shell, "errors", "ALARM"), lambda: set_alarm(shell, "errors", "OK")):
-        assert step(endpoint, HISTORY=str(file), FAIL="false").startswith("❌ **Something is wrong.**")
+        assert step(endpoint, HISTORY=str(file), FAIL="false").startswith("❌ **The endpoint is unhealthy.**")
     assert [one.verdict for one in history.read(file)] == ["ok", "warning", "unhealthy", "unhealthy"]
     assert told.read_text().splitlines()[-2:] == ["verdict=unhealthy", "healthy=false"]
     printed = capsys.readouterr().out
@@ -823,7 +829,7 @@ def test_the_step_tells_keeps_a_history_and_fails_where_it_is_asked_to(
 @pytest.mark.parametrize(
     ("settings", "title"),
     [
-        ({"SKIP": "nothing"}, "There is no check nothing"),
+        ({"SKIP": "nothing"}, "There is no check named nothing"),
         ({"WINDOW_HOURS": "-1"}, "WINDOW_HOURS is '-1'"),
         ({"FAIL": "maybe"}, "FAIL is neither true nor false"),
         ({"STACK_NAME": ""}, "STACK_NAME is not set"),
@@ -854,4 +860,4 @@ def test_the_command_says_what_it_lacks(endpoint: Endpoint) -> None:
     done = endpoint.shell.pennyworth("health", STACK_NAME="", AWS_REGION="", AWS_DEFAULT_REGION="")
     assert done.returncode == 2 and "--stack-name is missing" in done.stderr
     done = endpoint.shell.pennyworth("health", "--stack-name", STACK, "--skip", "nothing")
-    assert done.returncode == 2 and "There is no check nothing" in done.stderr
+    assert done.returncode == 2 and "There is no check named nothing" in done.stderr

@@ -133,10 +133,10 @@ def test_nothing_is_drawn_of_nothing() -> None:
 
 def test_a_few_days_are_drawn_run_by_run() -> None:
     drawn = plots(chart.as_markdown(runs(1.5, first_ms=800, p95_ms=123456)))
-    first = drawn["First answer to the light check, ms"]
+    first = drawn["Time to the first answer, ms"]
     assert first["labels"][-2:] == ["Wed 14:17", "Wed 18:17"]
     assert first["values"] == [800.0] * 9
-    assert drawn["What one request in twenty took longer than, s"]["values"][0] == 123
+    assert drawn["p95 latency, s"]["values"][0] == 123
     assert all(max(one["values"]) <= one["top"] for one in drawn.values())
 
 
@@ -171,7 +171,7 @@ def test_a_square_a_day_shows_the_worst_of_it() -> None:
     assert squares(drawn).count("🟥") == 1
     assert squares(drawn).count("⬜") <= 1
     assert 18 <= squares(drawn).count("🟩") <= 20
-    assert drawn.startswith("**99.12 % available** in 20 days: 113 of 114 runs found it answering, 1 not")
+    assert drawn.startswith("**99.12 % available** in 20 days: 113 of 114 runs found it answering, 1 did not")
 
 
 def test_where_the_endpoint_was_never_tried_nothing_is_said_of_its_being_there() -> None:
@@ -196,7 +196,7 @@ DOWN = named(
     "endpoint", unhealthy("{failed}", "Look into the log.", failed="health: https://api.example.com is down")
 )
 ALARM = named(
-    "alarms", unhealthy("{alarm} has gone off", "There are too many errors.", alarm="endpoint-errors")
+    "alarms", unhealthy("{alarm} is in ALARM", "There are too many errors.", alarm="endpoint-errors")
 )
 ODD = named("drift", warning("changed by hand", "Undo it."))
 
@@ -226,7 +226,7 @@ def test_where_all_is_well_nothing_is_said(github: FakeGitHub) -> None:
 
 
 def test_an_issue_lives_as_long_as_something_is_wrong(github: FakeGitHub) -> None:
-    assert kept(github, WELL[0], DOWN, ODD) == "Issue #1 is opened."
+    assert kept(github, WELL[0], DOWN, ODD) == "Opened issue #1."
     opened = github.issues[1]
     assert opened["title"] == "The endpoint is unhealthy"
     assert [label["name"] for label in opened["labels"]] == [issue.LABEL]
@@ -245,24 +245,24 @@ def test_an_issue_lives_as_long_as_something_is_wrong(github: FakeGitHub) -> Non
     kept(github, ALARM, hours=12)
     kept(github, ALARM, hours=16)
     assert github.bodies(1) == [
-        "What is wrong has changed:\n\n- ❌ alarms: ***-errors has gone off",
-        "What is wrong has changed:\n\n- ✅ endpoint",
+        "The problems have changed:\n\n- ❌ alarms: ***-errors is in ALARM",
+        "The problems have changed:\n\n- ✅ endpoint",
     ]
 
     # a deployment says nothing, and what can't be seen is not well
-    deploying = named("stack", Finding(Verdict.DEPLOYING, "a deployment is at work"))
+    deploying = named("stack", Finding(Verdict.DEPLOYING, "a deployment is in progress"))
     assert kept(github, deploying, hours=17) == ""
     blind = named("alarms", unknown("AWS refused"))
     assert "stays open" in kept(github, WELL[0], blind, hours=18)
     assert github.issues[1]["state"] == "open" and len(github.bodies(1)) == 2
 
     # recovered, though with a warning
-    assert kept(github, *WELL, ODD, hours=20.5) == "Issue #1 is closed."
+    assert kept(github, *WELL, ODD, hours=20.5) == "Closed issue #1."
     assert (github.issues[1]["state"], github.issues[1]["state_reason"]) == ("closed", "completed")
     assert github.bodies(1)[2:] == ["Healthy again after 20 hours and 30 minutes: alarms."]
 
     # and the next time it is another one
-    assert kept(github, DOWN, hours=40) == "Issue #2 is opened."
+    assert kept(github, DOWN, hours=40) == "Opened issue #2."
     assert len(github.issues) == 2
 
 
@@ -270,7 +270,7 @@ def test_nothing_that_is_hidden_is_ever_said(github: FakeGitHub) -> None:
     wrong = named(
         "passrole",
         unhealthy(
-            "{role} can be handed to {service}, too, by {because}",
+            "the deploy role can also pass {role} to {service}: {because}",
             "Narrow that policy.",
             role="arn:aws:iam::123456789012:role/endpoint-FunctionRole-1",
             service="ec2.us-west-2.amazonaws.com",

@@ -120,7 +120,7 @@ def test_an_endpoint_without_any_manners_fails_each_check() -> None:
 def test_anothers_endpoint_need_not_have_what_only_the_gateway_promises() -> None:
     with ScriptedUpstream(Answer(pace=0.01)) as other:
         results = smoke.run(smoke.Endpoint(other.base_url))
-        assert smoke.passed(results)
+        assert smoke.all_passed(results)
         statuses = _statuses(results)
         assert {name for name, status in statuses.items() if status == "passed"} == {
             "models",
@@ -149,11 +149,11 @@ def test_the_gateway_is_judged_by_its_promises_without_being_told_so(gateway: st
     ("answer", "status", "said"),
     [
         (Answer(status=413, message="too large"), "passed", "0.3 MB refused: 413 invalid_request_error"),
-        (Answer(status=400, message="no JSON"), "passed", "0.3 MB are taken"),
-        (Answer(status=500, message="oh"), "failed", "no client's error there. HTTP 500: oh."),
-        (Answer(status=404, message="where?"), "skipped", "HTTP 400 or 413 or 422 was expected. HTTP 404"),
+        (Answer(status=400, message="no JSON"), "passed", "0.3 MB accepted"),
+        (Answer(status=500, message="oh"), "failed", "gets a server error. HTTP 500: oh."),
+        (Answer(status=404, message="where?"), "skipped", "expected HTTP 400 or 413 or 422. HTTP 404"),
         (Answer(), "skipped", "HTTP 200"),
-        (Answer(fault="cut"), "failed", "no answer but a broken connection"),
+        (Answer(fault="cut"), "failed", "breaks the connection"),
         (Answer(fault="silence"), "failed", "did not answer within 0.5 s"),
     ],
 )
@@ -178,7 +178,7 @@ def test_a_large_body_that_is_refused_in_another_shape_is_a_failure_only_where_t
         assert _one("large", smoke.run(smoke.Endpoint(url), skip=_all_but("large"))).status == "skipped"
         result = _one("large", smoke.run(smoke.Endpoint(url), skip=_all_but("large"), strict=True))
     assert result.status == "failed"
-    assert "not in OpenAI's shape: '<html> Request Entity Too Large </html>'" in result.detail
+    assert "not in OpenAI's error format: '<html> Request Entity Too Large </html>'" in result.detail
 
 
 def test_a_long_request_is_measured_and_then_left() -> None:
@@ -201,7 +201,7 @@ def test_a_long_request_is_measured_and_then_left() -> None:
         (Answer(fault="cut", after=3, pace=0.05), "failed", "of 5 s: the stream broke"),
         (Answer(fault="event", after=3, message="lost it"), "failed", "lost it"),
         (Answer(status=504, message="too slow"), "failed", "of 5 s: HTTP 504: too slow"),
-        (Answer(pace=0.01), "skipped", "of 5 s nothing is known"),
+        (Answer(pace=0.01), "skipped", "before 5 s"),
     ],
 )
 def test_a_long_request_that_ends_too_early(answer: Answer, status: str, said: str) -> None:
@@ -287,9 +287,9 @@ def _one(check: str, results: list[smoke.Result]) -> smoke.Result:
     ("answer", "said"),
     [
         (Answer(text=""), "the answer is empty"),
-        (Answer(text="It is Berlin."), "'Paris' was expected"),
+        (Answer(text="It is Berlin."), "does not contain 'Paris'"),
         (Answer(status=429, message="slow down"), "HTTP 429: slow down. Too many calls"),
-        (Answer(status=502), "look into the function's log"),
+        (Answer(status=502), "Read the function's log"),
         (Answer(fault="cut"), "did not answer"),
         (Answer(fault="cut", after=40), "did not answer"),
         (Answer(fault="silence"), "did not answer within 0.5 s"),
@@ -306,11 +306,11 @@ def test_an_answer_that_fails(answer: Answer, said: str) -> None:
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (Answer(fault="buffer"), "responseTransferMode STREAM"),
+        (Answer(fault="buffer"), "responseTransferMode: STREAM"),
         (Answer(fault="cut", after=3), "the stream broke"),
         (Answer(fault="silence", after=3), "the stream broke"),
         (Answer(fault="event", after=2, status=200, message="lost it"), "lost it"),
-        (Answer(text="It is Berlin.", pace=0.01), "'Paris' was expected"),
+        (Answer(text="It is Berlin.", pace=0.01), "does not contain 'Paris'"),
         (Answer(status=500, message="oh"), "HTTP 500: oh."),
     ],
 )
@@ -404,13 +404,13 @@ def test_the_command_writes_junit_and_says_what_it_left_out(gateway: str, tmp_pa
     assert KEY not in file.read_text()
     done = _command(gateway, "--junit", str(tmp_path / "no" / "such"), "--skip", "cors", "--key", KEY)
     assert done.returncode == 2
-    assert "can't be written: No such file" in done.stderr
+    assert "can't write" in done.stderr
 
 
 def test_the_command_says_that_anothers_endpoint_promises_less(upstream: ScriptedUpstream) -> None:
     done = _command(upstream.base_url)
     assert done.returncode == 0, done.stderr
-    assert done.stderr.splitlines()[-1].startswith("  3 passed, 8 skipped (another's endpoint")
+    assert done.stderr.splitlines()[-1].startswith("  3 passed, 8 skipped (not a pennyworth gateway")
     assert _command(upstream.base_url, "--strict").returncode == 1
 
 

@@ -55,7 +55,7 @@ class Deployed:
             text=True,
         )
         assert done.returncode == 0, done.stderr
-        assert "reads no parameters" not in done.stderr
+        assert "ignores these credentials" not in done.stderr
         return done.stdout.strip()
 
     def ask(self, key: str) -> int:

@@ -155,7 +155,7 @@ def test_make_demo_check(tmp_path: Path) -> None:
         assert demo.ended() == 0, demo.text
     finally:
         demo.close()
-    for check in ("it answers", "it answers bit by bit"):
+    for check in ("it answers", "it streams its answer"):
         for model in ("smollm2-135m", "smollm2-135m-litellm"):
             assert f"✓ {check} [{model}]" in demo.text
     assert demo.text.count("Paris") == 2
@@ -164,8 +164,8 @@ def test_make_demo_check(tmp_path: Path) -> None:
 
 def test_what_it_prints_works_until_ctrl_c(start: Callable[..., Demo], tmp_path: Path) -> None:
     demo = start(OPENAI_API_KEY="sk-not-to-be-used")
-    demo.until("Serving until Ctrl-C.")
-    assert "OPENAI_API_KEY is set here: make demo ARGS='--provider openai' asks OpenAI." in demo.text
+    demo.until("Serving until you press Ctrl-C.")
+    assert "OPENAI_API_KEY is set. To use OpenAI: make demo ARGS='--provider openai'" in demo.text
     commands = re.findall(r"^curl .*?\}'$", demo.text, re.MULTILINE | re.DOTALL)
     assert len(commands) >= 2
     for command in commands:
@@ -213,7 +213,7 @@ def test_a_failure_leaves_nothing_and_says_what_to_do(start: Callable[..., Demo]
         )
         assert demo.ended() == 1
     assert "✗ it answers [gpt-5.4-mini]" in demo.text
-    assert "What the function logged last:" in demo.text
+    assert "The end of the function's log:" in demo.text
     assert "sk-from-here" not in demo.text
     assert openai.requests[-1].headers["authorization"] == "Bearer sk-from-here"
 

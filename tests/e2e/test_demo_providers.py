@@ -44,7 +44,7 @@ def test_credentials_are_offered_never_taken(monkeypatch: pytest.MonkeyPatch) ->
     assert demo.offers("smollm2") == []
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-secret")
     (offer,) = demo.offers("smollm2")
-    assert offer == "ANTHROPIC_API_KEY is set here: make demo ARGS='--provider anthropic' asks Anthropic."
+    assert offer == "ANTHROPIC_API_KEY is set. To use Anthropic: make demo ARGS='--provider anthropic'"
     assert demo.offers("anthropic") == []
     assert PROVIDERS["smollm2"].variables() == {}
 
@@ -111,5 +111,5 @@ def test_serving_ends_with_the_local_aws(monkeypatch: pytest.MonkeyPatch) -> Non
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     gone = Endpoint(f"http://127.0.0.1:{port}/v1", "http://api.d.localhost/v1", "127.0.0.1", port, "log")
-    with pytest.raises(demo.DemoFailed, match="the local AWS has ended"):
+    with pytest.raises(demo.DemoFailed, match="the local AWS has stopped"):
         demo.Demo(gone, "sk-1", (), Path("config.yaml")).wait()

@@ -155,7 +155,7 @@ def test_a_broken_gateway_is_asked_again_unless_something_is_made(
             {"message": "Resource not accessible by integration"},
             {"X-Accepted-GitHub-Permissions": "issues=write; pull_requests=write"},
             "GitHub refused POST /issues: 403 Resource not accessible by integration"
-            " - the job's `permissions:` must hold issues: write or pull-requests: write",
+            " - add issues: write or pull-requests: write to the job's `permissions:`",
         ),
         (
             422,
@@ -171,7 +171,7 @@ def test_a_broken_gateway_is_asked_again_unless_something_is_made(
             {"message": "API rate limit exceeded"},
             {"X-RateLimit-Remaining": "0"},
             "GitHub refused POST /issues: 403 API rate limit exceeded"
-            " - the token's requests for this hour are used up; run this again later",
+            " - the token's hourly rate limit is used up; run this again later",
         ),
         (500, ["odd"], {}, "GitHub refused POST /issues: 500 Internal Server Error"),
     ],
@@ -189,14 +189,16 @@ def test_a_refusal_says_what_would_help(
 def test_a_page_that_is_none_of_githubs_is_reported(api: Scripted, github: GitHub) -> None:
     api.answers = [(200, Page(), {})]
     for ask in (lambda: github.call("GET", "/issues"), lambda: list(github.pages("/issues"))):
-        with pytest.raises(GitHubFailed, match=r"GET http://127.0.0.1:\d+/\S+/issues is not GitHub's API"):
+        with pytest.raises(GitHubFailed, match=r"GET http://127.0.0.1:\d+/\S+/issues is not JSON"):
             ask()
 
 
 def test_silence_is_reported_without_the_token() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
-    with pytest.raises(GitHubFailed, match="GitHub did not answer GET /issues: ConnectionError") as caught:
+    with pytest.raises(
+        GitHubFailed, match="GitHub did not respond to GET /issues: ConnectionError"
+    ) as caught:
         GitHub("example/pennyworth", TOKEN, url).call("GET", "/issues")
     assert caught.value.status == 0 and TOKEN not in str(caught.value)
 

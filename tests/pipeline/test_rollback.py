@@ -253,7 +253,7 @@ def test_by_hand_one_goes_back_and_forth(tiny: Path) -> None:
         run_deploy(tiny, Setting=setting)
     listed = pennyworth("--list", python=sys.executable)
     assert [line.split()[0] for line in listed.stdout.splitlines()] == ["1", "2", "3"]
-    assert listed.stdout.splitlines()[2].endswith("serves, deployed last")
+    assert listed.stdout.splitlines()[2].endswith("live, deployed last")
     back = pennyworth()
     assert back.returncode == 0, back.stderr
     assert back.stdout.startswith("Version 2 serves again, in the place of 3.")

@@ -192,7 +192,9 @@ def test_the_custom_domain_is_tried_where_it_works(
     with tls(certificate, gateway) as domain:
         job.deployed(domain=domain, api="http://127.0.0.1:1/v1")
         report = job.run(REQUIRE_DOMAIN="true", LONG_SECONDS="0.05")
-    assert report.startswith(f"At the custom domain `{domain}`: {len(smoke.CHECKS)} passed.\n\n| | check |")
+    assert report.startswith(
+        f"Tested the custom domain `{domain}`: {len(smoke.CHECKS)} passed.\n\n| | check |"
+    )
     assert job.outputs == {"passed": "true", "url-kind": "custom-domain", "junit": str(job.junit)}
     properties = {p.get("name"): p.get("value") for p in ElementTree.parse(job.junit).iter("property")}  # noqa: S314
     assert properties["url-kind"] == "custom-domain"
@@ -208,7 +210,7 @@ def test_a_certificate_that_is_not_valid_is_told_and_the_api_url_is_tried(
         job.deployed(domain=domain, api=gateway)
         report = job.run(SKIP="chat,stream")
     assert report.startswith(
-        f"At the API URL `{gateway}`, as the custom domain can't be reached: its certificate"
+        f"Tested the API URL `{gateway}`, because the custom domain does not work: its certificate"
     )
     assert job.outputs["url-kind"] == "api"
     assert "::warning title=The custom domain is not tried%3A its certificate is not valid yet::" in (
@@ -218,20 +220,20 @@ def test_a_certificate_that_is_not_valid_is_told_and_the_api_url_is_tried(
 
 @pytest.mark.parametrize(
     ("domain", "lack"),
-    [(NOWHERE, "its DNS record is not there yet"), ("https://127.0.0.1:1/v1", "nothing answers there yet")],
+    [(NOWHERE, "its name does not resolve yet"), ("https://127.0.0.1:1/v1", "nothing answers there yet")],
 )
 def test_a_domain_that_can_t_be_reached_is_waited_for_and_told(
     job: Job, gateway: str, domain: str, lack: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stack_smoke, "_PAUSE_SECONDS", 0.1)
     tries: list[str] = []
-    missing = smoke.Endpoint.missing
+    missing = smoke.Endpoint.diagnose
 
     def counted(endpoint: smoke.Endpoint, timeout: float = 10.0) -> smoke.Unreachable | None:
         tries.append(endpoint.host)
         return missing(endpoint, timeout)
 
-    monkeypatch.setattr(smoke.Endpoint, "missing", counted)
+    monkeypatch.setattr(smoke.Endpoint, "diagnose", counted)
     job.deployed(domain=domain, api=gateway)
     assert lack in job.run(SKIP="chat,stream", WAIT_SECONDS="0.5")
     assert len(tries) > 1
@@ -245,7 +247,7 @@ def test_a_stack_without_a_domain_is_tried_at_its_api_url(
 ) -> None:
     job.deployed(api=gateway)
     report = job.run(SKIP="chat,stream")
-    assert report.startswith(f"At the API URL `{gateway}`: 8 passed, 3 skipped.")
+    assert report.startswith(f"Tested the API URL `{gateway}`: 8 passed, 3 skipped.")
     assert "::warning" not in capsys.readouterr().out
     with pytest.raises(OperationFailed, match="BASE_DOMAIN") as failure:
         job.run(REQUIRE_DOMAIN="true")
@@ -255,14 +257,14 @@ def test_a_stack_without_a_domain_is_tried_at_its_api_url(
 def test_of_an_emulator_every_domain_is_at_its_one_address(job: Job, gateway: str) -> None:
     job.deployed(domain="https://api.example.com/v1", api=NOWHERE)
     report = job.run(AWS_ENDPOINT_URL=gateway.removesuffix("/v1"), REQUIRE_DOMAIN="true", SKIP="chat,stream")
-    assert report.startswith("At the custom domain `https://api.example.com/v1`: 8 passed, 3 skipped.")
+    assert report.startswith("Tested the custom domain `https://api.example.com/v1`: 8 passed, 3 skipped.")
 
 
 def test_the_first_origin_that_the_stack_allows_is_the_one_that_is_tried(job: Job, gateway: str) -> None:
     job.deployed(api=gateway, origins="*, https://other.example.com")
     with pytest.raises(OperationFailed) as failure:
         job.run(SKIP="chat,stream")
-    assert failure.value.detail.startswith("cors: pages of https://other.example.com may not call it")
+    assert failure.value.detail.startswith("cors: web pages of https://other.example.com may not call it")
 
 
 def test_what_failed_is_told_and_handed_on(job: Job, gateway: str) -> None:
@@ -279,17 +281,17 @@ def test_what_failed_is_told_and_handed_on(job: Job, gateway: str) -> None:
 def test_a_check_that_there_is_not_is_refused_before_anything_is_tried(job: Job) -> None:
     with pytest.raises(OperationFailed, match="chat, stream") as failure:
         job.run(SKIP="chat,streams")
-    assert failure.value.title == "There is no smoke test called streams"
+    assert failure.value.title == "There is no smoke test named streams"
 
 
 def test_a_stack_without_an_endpoint(job: Job) -> None:
     job.deployed()
-    with pytest.raises(OperationFailed, match="Deploy it first"):
+    with pytest.raises(OperationFailed, match="correct STACK_NAME"):
         job.run()
 
 
 def test_results_that_can_t_be_written(job: Job, gateway: str, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     job.deployed(api=gateway)
-    with pytest.raises(OperationFailed, match="Name another file"):
+    with pytest.raises(OperationFailed, match="Choose another file"):
         job.run(JUNIT=str(tmp_path / "file" / "smoke.xml"), SKIP="chat,stream")

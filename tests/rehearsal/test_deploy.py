@@ -179,7 +179,7 @@ def test_a_dispatch_deploys_with_the_newer_subject_and_masks_every_secret(aws: L
     assert "Created: " in summary
     assert "| created | Function | AWS::Lambda::Function |" in summary
     assert "| Base URL | `https://api.***/v1` |" in summary
-    assert "it answers bit by bit" in summary
+    assert "it streams its answer" in summary
 
 
 @pytest.mark.parametrize(

@@ -86,4 +86,4 @@ def test_three_steps_deploy_from_a_repository_that_holds_a_configuration_alone(t
         for name, value in repository.secrets.items():
             assert value not in rehearsal.shown, name
         assert "| Base URL | `https://api.***/v1` |" in rehearsal.summary
-        assert f"it answers bit by bit | `openai/{repository.upstream.name}`" in rehearsal.summary
+        assert f"it streams its answer | `openai/{repository.upstream.name}`" in rehearsal.summary

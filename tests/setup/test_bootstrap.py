@@ -71,7 +71,7 @@ def test_the_plan_is_shown_and_nothing_done(shell: Shell) -> None:
     assert f"HostedZoneId = {shell.zone}" in done.stdout
     refused = shell.pennyworth("bootstrap", "--domain", DOMAIN)
     assert refused.returncode == 1
-    assert "say --yes" in refused.stderr
+    assert "Add --yes" in refused.stderr
     assert not shell.stacks() and not certificates(shell) and not shell.secrets
 
 
@@ -121,7 +121,7 @@ def test_without_gh_the_commands_are_printed(shell: Shell) -> None:
 
 def test_what_is_told_later_changes_only_that(set_up: Shell) -> None:
     changed = set_up.bootstrap("--branch", "main", "--branch", "next", "--environment", "production")
-    assert "SecondBranch: nothing becomes next" in changed
+    assert "change SecondBranch from nothing to next" in changed
     assert "= certificate" in changed
     assert "repo:Octo/pennyworth:ref:refs/heads/next" in subjects(set_up)
     assert "repo:Octo@11/pennyworth@22:environment:production" in subjects(set_up)
@@ -141,7 +141,7 @@ def test_what_was_changed_by_hand_is_put_back(set_up: Shell) -> None:
     set_up.iam.update_assume_role_policy(RoleName=DEPLOY_ROLE, PolicyDocument=trusting)
     told = set_up.bootstrap()
     assert "+ the roles and their policies" in told
-    assert "put trust policy back" in told
+    assert "restore trust policy" in told
     assert set_up.policy("pennyworth-deployment") == expected
     assert set_up.role()["PermissionsBoundary"]["PermissionsBoundaryArn"] == set_up.arn(
         "pennyworth-deploy-boundary"
@@ -175,7 +175,7 @@ def test_a_provider_that_is_there_is_taken_and_left(shell: Shell) -> None:
     shell.bootstrap()
     done = shell.pennyworth("bootstrap", "--delete", "--yes")
     assert not done.returncode, done.stderr
-    assert "which was there before" in done.stderr
+    assert "which existed before" in done.stderr
     assert shell.iam.list_open_id_connect_providers()["OpenIDConnectProviderList"] == [{"Arn": PROVIDER}]
 
 
@@ -192,7 +192,7 @@ def test_alerts_are_made_where_iam_reports_too(shell: Shell) -> None:
 def test_it_is_taken_back(shell: Shell) -> None:
     shell.bootstrap("--alert-email", "me@example.com", "--new-api-key")
     refused = shell.pennyworth("bootstrap", "--delete")
-    assert refused.returncode == 1 and "say --yes" in refused.stderr
+    assert refused.returncode == 1 and "Add --yes" in refused.stderr
     assert shell.stacks() == {STACK}
     done = shell.pennyworth("bootstrap", "--delete", "--yes")
     assert not done.returncode, done.stderr
@@ -214,7 +214,7 @@ def test_what_others_use_stays(shell: Shell) -> None:
     shell.iam.create_role(RoleName="others", AssumeRolePolicyDocument=trust)
     done = shell.pennyworth("bootstrap", "--delete", "--yes")
     assert not done.returncode, done.stderr
-    assert "these roles trust, too: others" in done.stderr
+    assert "other roles also trust: others" in done.stderr
     assert [one["CertificateArn"] for one in certificates(shell)] == [arn]
     assert shell.iam.list_open_id_connect_providers()["OpenIDConnectProviderList"] == [{"Arn": PROVIDER}]
 
@@ -232,7 +232,7 @@ def test_nothing_is_taken_back_under_a_living_endpoint(set_up: Shell) -> None:
 
 def test_what_is_missing_or_wrong_is_said_before_anything_is_done(shell: Shell) -> None:
     cases = {
-        ("--domain", "elsewhere.org"): "No public hosted zone of this account holds elsewhere.org",
+        ("--domain", "elsewhere.org"): "no public hosted zone for elsewhere.org",
         ("--branch", "release-*"): "without wildcards",
         ("--stack-name", "a-name-of-25-characters-xx"): "at most 24",
         ("--alert-email", "nobody"): "must be an e-mail address",
@@ -254,6 +254,6 @@ def test_an_interrupted_run_is_taken_up(shell: Shell) -> None:
     ]
     began = time.monotonic()
     told = shell.bootstrap()
-    assert f"write its proof into {shell.zone}" in told
+    assert f"into the hosted zone {shell.zone}" in told
     assert proofs(shell) and shell.secrets["ACM_CERTIFICATE_ARN"] == arn
     assert time.monotonic() - began < 60

@@ -99,7 +99,7 @@ def test_running_it_again_changes_nothing(repository: Path) -> None:
     before = {path: path.read_bytes() for path in (repository / CONFIG, repository / WORKFLOW)}
     done = init(repository, *FROM)
     assert done.returncode == 0
-    assert done.stderr.count("is there already\n") == 2
+    assert done.stderr.count("is up to date\n") == 2
     assert {path: path.read_bytes() for path in before} == before
 
 
@@ -109,7 +109,7 @@ def test_what_a_person_wrote_stays_and_is_shown_beside_the_new(repository: Path)
     done = init(repository, *FROM)
     assert done.returncode == 0, done.stderr
     assert (repository / CONFIG).read_text() == own
-    assert "config.yaml is there already and stays as it is" in done.stderr
+    assert "config.yaml already exists and was not changed" in done.stderr
     assert f"    -{own}" in done.stderr
     assert '+  - model_name: "openai/*"' in done.stderr
     assert "GROQ_API_KEY=..." in done.stdout  # what is left follows the file that is there
@@ -159,7 +159,7 @@ def test_at_a_terminal_it_asks_three_questions(repository: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ((*FROM, "--provider", "opnai"), "Is 'openai' meant?"),
+        ((*FROM, "--provider", "opnai"), "Did you mean 'openai'?"),
         (("--from", "no-owner"), "--from takes OWNER/NAME"),
     ],
 )
@@ -202,14 +202,14 @@ def test_the_workflow_to_call_is_this_projects_own_remote_and_commit(tmp_path: P
     assert find_source(checkout=tmp_path).published
 
 
-@pytest.mark.parametrize("provider", sorted({*PROVIDERS, *catalogue.key_variables()}))
+@pytest.mark.parametrize("provider", sorted({*PROVIDERS, *catalogue.list_key_variables()}))
 def test_every_providers_configuration_stands_the_check(tmp_path: Path, provider: str) -> None:
     path = tmp_path / "config.yaml"
     path.write_text(config(Answers((provider, "openai"))))
     every = {name: "x" for model in check(path, {}).models for need in model.needs for name in need.variables}
     report = check(path, every)
     assert [finding for finding in report.findings if finding.severity is Severity.ERROR] == []
-    assert not [finding for finding in report.findings if "is looked for at" in finding.message]
+    assert not [finding for finding in report.findings if "is the machine that" in finding.message]
     assert report.models[0].name == f"{provider}/*"
 
 

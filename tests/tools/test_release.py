@@ -137,7 +137,7 @@ def test_a_version_that_is_not_newer_is_refused(
         }
         refused(environ, message)
         refused({**environ, "GITHUB_SHA": "0" * 40}, "It is at")
-        refused({**environ, "GITHUB_TOKEN": github.grant({})}, "must hold contents: read")
+        refused({**environ, "GITHUB_TOKEN": github.grant({})}, "add contents: read to the job's")
     assert not (tmp_path / "dist").exists()
 
 

@@ -1,4 +1,4 @@
-"""What a release is handed out as: a source archive and a wheel, the same bytes whenever they are built."""
+"""Builds a release's files: a source archive and a wheel. Every build gives the same bytes."""
 
 import hashlib
 import os
@@ -10,26 +10,27 @@ CHECKSUMS = "SHA256SUMS"
 
 
 def build(root: Path, out: Path, seconds: int) -> list[Path]:
-    """Build them.
+    """Build the source archive, the wheel and the list of their SHA-256 digests.
 
     Args:
         root: the checkout.
-        out: the folder that they are put into.
-        seconds: the time that stands in them, since 1970: the commit's, for
-            https://reproducible-builds.org/specs/source-date-epoch.
+        out: the folder to write the files to.
+        seconds: the time of the files in them, in seconds since 1970, as in
+            https://reproducible-builds.org/specs/source-date-epoch: the commit's time.
     Returns:
-        the files, the list of their digests among them.
+        the paths of the files, including the list of digests.
     Raises:
-        EnvironmentUnavailable: they could not be built.
+        EnvironmentUnavailable: the build failed.
     """
-    command: list[str | Path] = [
-        *("/usr/bin/env", f"SOURCE_DATE_EPOCH={seconds}", uv(), "build", "--quiet", "--no-config"),
-        *("--build-constraints", LOCKS / "release.txt", "--require-hashes", "--out-dir", out, root),
-    ]
+    command: list[str | Path] = ["/usr/bin/env", f"SOURCE_DATE_EPOCH={seconds}"]
+    command += [uv(), "build", "--quiet", "--no-config"]
+    command += ["--build-constraints", LOCKS / "release.txt", "--require-hashes"]
+    command += ["--out-dir", out]
+    command.append(root)
     out.mkdir(parents=True, exist_ok=True)
     previous = os.umask(0o022)
     try:
-        call(command, "the release's archives could not be built.")
+        call(command, "the release's files could not be built.")
     finally:
         os.umask(previous)
     built = sorted(path for path in out.iterdir() if path.suffix in (".gz", ".whl"))

@@ -1,4 +1,4 @@
-"""What is wrong with a set-up, each finding with what fixes it. Nothing is changed."""
+"""Checks the AWS and GitHub setup. Each finding says how to fix the problem. Changes nothing."""
 
 import time
 from collections.abc import Callable
@@ -40,16 +40,16 @@ _TIMEOUT_QUOTA = "Maximum integration timeout in milliseconds"
 
 @dataclass(frozen=True, slots=True)
 class SetUp:
-    """What is looked at."""
+    """The setup to check."""
 
     account: Account
     settings: Settings
     dns: str = ""
-    """The name server to ask, HOST or HOST:PORT; this machine's own by default."""
+    """The DNS server to ask, HOST or HOST:PORT. Empty: this machine's."""
 
 
 def examine(set_up: SetUp) -> Findings:
-    """Every check's findings, as they come."""
+    """Run every check and yield its findings."""
     for name, check in CHECKS.items():
         try:
             for finding in check(set_up):
@@ -63,8 +63,8 @@ def _check_region(set_up: SetUp) -> Findings:
         yield ok(f"{set_up.account.region}, account {set_up.account.id}")
     else:
         yield wrong(
-            f"the role deploys to {set_up.settings.region}, this looks at {set_up.account.region}",
-            f"say --region {set_up.settings.region}, or {AGAIN}",
+            f"the deploy role is for {set_up.settings.region}, but this checks {set_up.account.region}",
+            f"use --region {set_up.settings.region}, or {AGAIN}",
         )
 
 
@@ -78,7 +78,7 @@ def _check_set_up(set_up: SetUp) -> Findings:
         yield wrong(f"the stack {STACK} is in {status}", AGAIN)
         return
     if _is_outdated(set_up):
-        yield warning(f"the stack {STACK} was made by another version of policies/bootstrap.yaml", AGAIN)
+        yield warning(f"the stack {STACK} was created by another version of policies/bootstrap.yaml", AGAIN)
     else:
         yield ok(f"the stack {STACK} is in {status}")
 
@@ -92,67 +92,68 @@ def _is_outdated(set_up: SetUp) -> bool:
 def _check_provider(set_up: SetUp) -> Findings:
     client_ids = set_up.account.fetch_client_ids()
     if client_ids is None:
-        yield wrong("the account has no identity provider for GitHub", "run `pennyworth bootstrap`")
+        yield wrong("the account has no OIDC identity provider for GitHub", "run `pennyworth bootstrap`")
     elif AUDIENCE not in client_ids:
         add = (
             "aws iam add-client-id-to-open-id-connect-provider"
             f" --open-id-connect-provider-arn {set_up.account.provider} --client-id {AUDIENCE}"
         )
-        yield wrong(f"tokens for {AUDIENCE} are not let in, only for {', '.join(client_ids)}", add)
+        yield wrong(
+            f"the identity provider does not accept tokens for {AUDIENCE}, only for {', '.join(client_ids)}",
+            add,
+        )
     else:
-        yield ok(f"tokens for {AUDIENCE} are let in")
+        yield ok(f"accepts tokens for {AUDIENCE}")
 
 
 def _check_rights(set_up: SetUp) -> Findings:
     found = list(find_drifts(set_up.account, set_up.settings))
     said = warning if _is_outdated(set_up) else wrong
     for drift in found:
-        yield said(f"{drift.what}: {drift.detail}", f"{AGAIN}, which puts it right")
+        yield said(f"{drift.what}: {drift.detail}", f"{AGAIN}, which fixes it")
     if not found:
         subjects = "\n".join(set_up.settings.list_subjects())
         yield ok(
-            f"the roles, their policies and boundaries are as they were made. To deploy is for\n{subjects}"
+            f"roles, policies and permissions boundaries are unchanged. These GitHub runs may deploy:\n{subjects}"
         )
         if set_up.settings.views:
-            yield ok("to look is for those and the repository's own pull requests")
+            yield ok("the view role trusts the same runs, and the repository's own pull requests")
         else:
             yield ok(
-                "no view role: pull requests have no preview, health checks no role (--view-role yes makes it)"
+                "no view role, so no previews and no health checks (`pennyworth bootstrap --view-role yes` creates it)"
             )
 
 
 def _check_certificate(set_up: SetUp) -> Findings:
     domain = set_up.settings.domain
     if not domain:
-        yield ok("none is needed without a domain")
+        yield ok("not needed without a domain")
         return
     found = certificates.find_certificate(set_up.account, domain)
     if found is None:
-        yield wrong(f"none for {domain} in {set_up.account.region}, be it issued or asked for", AGAIN)
+        yield wrong(f"there is no certificate for {domain} in {set_up.account.region}", AGAIN)
         return
     arn = found["CertificateArn"]
     if found["Status"] != "ISSUED":
-        yield wrong(
-            f"{arn} is {found['Status']}", f"{AGAIN}: it writes the record that proves the domain, and waits"
-        )
+        yield wrong(f"{arn} is {found['Status']}", f"{AGAIN}: it writes the validation record and waits")
         return
     days = int((certificates.read_expiry(found) - time.time()) / 86400)
     unproven = certificates.find_missing_records(set_up.account, domain, set_up.settings["HostedZoneId"], arn)
     if days < 0:
-        yield wrong(f"{arn} ended {-days} days ago", "request or import a new one")
+        yield wrong(f"{arn} expired {-days} days ago", "request or import a new one")
     elif found.get("Type") == "AMAZON_ISSUED" and unproven:
         names = ", ".join(record["Name"] for record in unproven)
-        yield warning(f"{arn} can't be renewed: the zone lacks {names}", AGAIN)
+        yield warning(f"ACM can't renew {arn}: the hosted zone lacks the record {names}", AGAIN)
     elif days < _DAYS_LEFT:
-        yield warning(f"{arn} ends in {days} days", "see in ACM's console why it was not renewed")
+        yield warning(f"{arn} expires in {days} days", "check in the ACM console why it was not renewed")
     else:
-        yield ok(f"{arn} is issued, for {days} more days")
+        yield ok(f"{arn} is issued and valid for {days} more days")
 
 
 def _check_zone(set_up: SetUp) -> Findings:
     domain, zone = set_up.settings["BaseDomain"], set_up.settings["HostedZoneId"]
     if not domain:
-        yield ok("none is needed without a domain")
+        yield ok("not needed without a domain")
         return
     found = get_or_none(set_up.account.client("route53").get_hosted_zone, Id=zone)
     if found is None:
@@ -160,28 +161,36 @@ def _check_zone(set_up: SetUp) -> Findings:
         return
     name = found["HostedZone"]["Name"].rstrip(".")
     if domain != name and not domain.endswith(f".{name}"):
-        yield wrong(f"{zone} is for {name}, which does not hold {domain}", f"{AGAIN} with --hosted-zone-id")
+        yield wrong(
+            f"the hosted zone {zone} is for {name}, which does not contain {domain}",
+            f"{AGAIN} with --hosted-zone-id",
+        )
         return
     if found["HostedZone"]["Config"].get("PrivateZone"):
-        yield wrong(f"{zone} is a private zone, which the world does not ask", "take a public one")
+        yield wrong(f"{zone} is a private hosted zone", f"{AGAIN} with the --hosted-zone-id of a public one")
         return
     own = {server.rstrip(".").lower() for server in found.get("DelegationSet", {}).get("NameServers", [])}
     yield _check_delegation(name, own, set_up.dns)
 
 
 def _check_delegation(name: str, own: set[str], server: str) -> Finding:
-    fix = f"have your registrar name these for {name}: {', '.join(sorted(own))}"
+    fix = f"set these name servers for {name} at your registrar: {', '.join(sorted(own))}"
     try:
         asked = _ask_name_servers(name, server)
     except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
-        return wrong(f"the world knows no name servers for {name}", fix)
+        return wrong(f"DNS has no name servers for {name}", fix)
     except (dns.exception.DNSException, OSError) as failure:
-        return unknown(f"it holds {name}; who the world asks for it can't be told here: {failure}")
+        return unknown(
+            f"the hosted zone is for {name}, but DNS could not be asked for its name servers: {failure}"
+        )
     if not asked & own:
-        return wrong(f"the world asks others for {name}: {', '.join(sorted(asked))}", fix)
+        return wrong(f"DNS has other name servers for {name}: {', '.join(sorted(asked))}", fix)
     if asked != own:
-        return warning(f"the world asks {', '.join(sorted(asked))} for {name}", fix)
-    return ok(f"it holds {name}, and the world asks it")
+        return warning(
+            f"the name servers for {name} in DNS differ from the hosted zone's: {', '.join(sorted(asked))}",
+            fix,
+        )
+    return ok(f"DNS delegates {name} to this hosted zone")
 
 
 def _ask_name_servers(name: str, server: str) -> set[str]:
@@ -196,10 +205,10 @@ def _ask_name_servers(name: str, server: str) -> set[str]:
 def _check_artifacts(set_up: SetUp) -> Findings:
     stack = set_up.account.describe_stack(_ARTIFACTS)
     if stack is None:
-        yield ok("the first deployment makes it")
+        yield ok("not created yet; the first deployment creates it")
         return
     bucket = stack.outputs.get("SourceBucket", "")
-    fix = f"delete the stack {_ARTIFACTS}; the next deployment makes it anew"
+    fix = f"delete the stack {_ARTIFACTS}; the next deployment creates it again"
     if not stack.status.endswith("_COMPLETE") or "ROLLBACK" in stack.status:
         yield wrong(f"the stack {_ARTIFACTS} is in {stack.status}", fix)
         return
@@ -216,10 +225,13 @@ def _check_endpoint(set_up: SetUp) -> Findings:
     region = set_up.settings.region
     stack = set_up.account.describe_stack(name, region)
     if stack is None:
-        yield warning(f"the stack {name} is not there yet", "push to the branch that deploys")
+        yield warning(f"the stack {name} does not exist yet", "push to the branch that deploys")
         return
     if stack.status == "ROLLBACK_COMPLETE":
-        yield warning(f"the first deployment of {name} failed", "the next run clears it away and tries again")
+        yield warning(
+            f"the first deployment of {name} failed",
+            "deploy again: the next run deletes the failed stack and retries",
+        )
         return
     try:
         check_deployable(stack)
@@ -234,21 +246,24 @@ def _check_endpoint(set_up: SetUp) -> Findings:
         found = get_or_none(set_up.account.client("iam").get_role, RoleName=role)
         bounded = (found or {"Role": {}})["Role"].get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")
         if found is None:
-            yield wrong(f"the role {role} ({logical_id}) is gone", "deploy once without it, then with it")
+            yield wrong(
+                f"the role {role} ({logical_id}) was deleted", "deploy once without it, then once with it"
+            )
         elif bounded != boundary:
             yield wrong(
-                f"the role {role} does not carry {MANAGED_POLICIES['stack-boundary']}", "deploy again"
+                f"the role {role} lacks the permissions boundary {MANAGED_POLICIES['stack-boundary']}",
+                "deploy again",
             )
 
 
 def _check_concurrency(set_up: SetUp) -> Findings:
     limits = set_up.account.client("lambda").get_account_settings()["AccountLimit"]
     total, free = limits["ConcurrentExecutions"], limits["UnreservedConcurrentExecutions"]
-    quotas = "ask for more: Service Quotas → AWS Lambda → Concurrent executions"
+    quotas = "request more: Service Quotas → AWS Lambda → Concurrent executions"
     if free <= _FEW_AT_A_TIME:
-        yield warning(f"Lambda answers {free} callers at a time in this account", quotas)
+        yield warning(f"Lambda can run only {free} requests at a time in this account", quotas)
     else:
-        yield ok(f"Lambda answers {free} callers at a time, of {total} in this account")
+        yield ok(f"Lambda can run {free} requests at a time (account limit: {total})")
 
 
 def _check_timeout(set_up: SetUp) -> Findings:
@@ -257,19 +272,17 @@ def _check_timeout(set_up: SetUp) -> Findings:
         for quota in page["Quotas"]:
             if quota["QuotaName"] == _TIMEOUT_QUOTA:
                 others = quota["Value"] / 1000
-                yield ok(
-                    f"streamed answers may take {_STREAM_SECONDS} s; the quota of {others:.0f} s is for others"
-                )
+                yield ok(f"streamed answers may take {_STREAM_SECONDS} s, other answers {others:.0f} s")
                 return
-    yield unknown(f"Service Quotas knows no {_TIMEOUT_QUOTA}")
+    yield unknown(f"Service Quotas has no quota named {_TIMEOUT_QUOTA}")
 
 
 def _check_secrets(set_up: SetUp) -> Findings:
     repository = set_up.settings["Repository"]
     if not gh_cli.is_logged_in():
         yield unknown(
-            "gh is not logged in here",
-            f"gh auth login, or see with it: gh secret list -R {repository}",
+            "can't check GitHub secrets: gh is not logged in",
+            f"run `gh auth login`, or check yourself: gh secret list -R {repository}",
         )
         return
     wanted = [
@@ -281,13 +294,13 @@ def _check_secrets(set_up: SetUp) -> Findings:
     missing = [name for name in wanted if name not in present]
     if missing:
         yield wrong(
-            f"{repository} lacks {', '.join(missing)}", f"{AGAIN} (--new-api-key makes LITELLM_API_KEYS)"
+            f"{repository} lacks {', '.join(missing)}", f"{AGAIN} (--new-api-key creates LITELLM_API_KEYS)"
         )
     else:
-        yield ok(f"{repository} has all {len(wanted)}")
+        yield ok(f"{repository} has all {len(wanted)} secrets")
     if "PROVIDER_CREDENTIALS" not in present:
         yield warning(
-            f"{repository} has no PROVIDER_CREDENTIALS, without which only Bedrock and local models answer",
+            f"{repository} has no secret PROVIDER_CREDENTIALS, so only models without an API key can answer",
             gh_cli.make_command(repository, "PROVIDER_CREDENTIALS", None),
         )
 
@@ -295,29 +308,32 @@ def _check_secrets(set_up: SetUp) -> Findings:
 def _check_alerts(set_up: SetUp) -> Findings:
     address = set_up.settings["AlertEmail"]
     if not address:
-        yield ok(f"off ({AGAIN} with --alert-email to have them)")
+        yield ok(f"off (to turn them on, {AGAIN} with --alert-email)")
         return
     account = set_up.account
     for region in {account.region: None, account.home: None}:
         stack = account.describe_stack(region=region)
         topic = stack.outputs.get("AlertTopicArn") if stack else None
         if topic is None:
-            yield wrong(f"there are none in {region}, where changes in IAM are told", AGAIN)
+            yield wrong(f"alerts are not set up in {region}, where IAM reports its changes", AGAIN)
             continue
         listed = account.client("sns", region).list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
         if any(one["SubscriptionArn"].startswith("arn:") for one in listed if one["Endpoint"] == address):
-            yield ok(f"{address} hears of what happens in {region}")
+            yield ok(f"{address} receives the alerts of {region}")
         else:
-            yield warning(f"{address} has not agreed to hear of {region} yet", "open AWS's mail and its link")
+            yield warning(
+                f"{address} has not confirmed the alerts of {region} yet",
+                "open the link in the email from AWS",
+            )
         if not _is_recorded(account.client("cloudtrail", region)):
             yield wrong(
-                f"no trail of CloudTrail records {region}, so that only failed deployments are told of",
-                "make one in CloudTrail's console, for all regions",
+                f"no CloudTrail trail logs {region}, so alerts cover only failed deployments",
+                "create a trail for all regions in the CloudTrail console",
             )
 
 
 def _is_recorded(cloudtrail: Any) -> bool:
-    """Whether a trail records what happens in a region."""
+    """Return whether a CloudTrail trail is logging in the client's region."""
     trails = cloudtrail.describe_trails(includeShadowTrails=True)["trailList"]
     return any(cloudtrail.get_trail_status(Name=trail["TrailARN"])["IsLogging"] for trail in trails)
 
@@ -336,19 +352,22 @@ CHECKS: dict[str, Callable[[SetUp], Findings]] = {
     "secrets": _check_secrets,
     "alerts": _check_alerts,
 }
-"""Each check by its name, in the order in which they are made."""
+"""The checks by name, in the order in which they run."""
 
 
 def get_set_up(account: Account, dns: str = "") -> SetUp:
-    """What there is to look at: what the account was set up for.
+    """Read what the account was set up for.
 
+    Args:
+        account: the account, in the region to check.
+        dns: the DNS server to ask, HOST or HOST:PORT. Empty: this machine's.
     Raises:
-        Unprepared: it was not.
+        Unprepared: the account was not set up by `pennyworth bootstrap`.
     """
     found = read_parameters(account.describe_stack())
     if not found:
         raise Unprepared(
-            f"There is no stack {STACK} in {account.region}. Set the account up with `pennyworth bootstrap`, or say"
-            f" --region. (The role {DEPLOY_ROLE}, if somebody made it by hand, is not looked at.)"
+            f"There is no stack {STACK} in {account.region}. Run `pennyworth bootstrap` to set up the account, or use"
+            f" --region. (A role {DEPLOY_ROLE} created by hand is not checked.)"
         )
     return SetUp(account, Settings.of(found), dns)

@@ -1,4 +1,4 @@
-"""What a check found, and what all of them together mean."""
+"""The result of a check, and the overall result of several."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,19 +10,19 @@ from pennyworth.github.masking import masked
 
 
 class Verdict(StrEnum):
-    """How a check, or a whole run, came out."""
+    """The result of a check or of a whole run."""
 
     OK = "ok"
     UNKNOWN = "unknown"
-    """It could not be found out. Says nothing about the endpoint."""
+    """The check could not be made."""
     WARNING = "warning"
-    """It works, but somebody should have a look."""
+    """It works, but needs attention."""
     WRONG = "wrong"
-    """A set-up is not as it must be."""
+    """Something in the setup is wrong."""
     UNHEALTHY = "unhealthy"
-    """An endpoint does not serve as it should."""
+    """The endpoint does not work as it should."""
     DEPLOYING = "deploying"
-    """A deployment is at work: what else is seen meanwhile says nothing."""
+    """A deployment is in progress, so other findings would mean nothing."""
 
 
 MARKS = {
@@ -58,80 +58,80 @@ Figures = Mapping[str, float]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a check found."""
+    """One result of a check."""
 
     verdict: Verdict
     seen: str
-    """What was seen, with {names} in the place of `values`."""
+    """What the check found, with {names} as placeholders for `values`."""
     fix: str = ""
-    """What to do next, in a sentence."""
+    """What to do next."""
     values: Mapping[str, str] = field(default_factory=dict)
-    """What AWS or a setting calls something. From strangers it may have to be hidden, unlike the words around it."""
+    """Names from AWS or from settings, which may have to be hidden in public places."""
     figures: Figures = field(default_factory=dict)
-    """What a history keeps of it."""
+    """Numbers that the history keeps."""
     check: str = ""
-    """The check's name, which whoever runs the checks adds."""
+    """The check's name, added by the code that runs the checks."""
 
     @property
     def detail(self) -> str:
-        """What was seen."""
+        """What the check found, with the values filled in."""
         return self.seen.format(**self.values) if self.values else self.seen
 
     def hiding(self, secrets: Sequence[str]) -> "Finding":
-        """The same with *** in the place of each secret."""
+        """Return a copy with *** in place of each secret."""
         return replace(self, values=masked(self.values, secrets))
 
 
 Findings = Iterator[Finding]
-"""What a check yields."""
+"""The findings of a check."""
 
 
 def ok(seen: str, figures: Figures | None = None, **values: str) -> Finding:
-    """All is well."""
+    """Return the finding of a passed check."""
     return Finding(Verdict.OK, seen, "", values, figures or {})
 
 
 def unknown(seen: str, fix: str = "", **values: str) -> Finding:
-    """It can't be told."""
+    """Return the finding of a check that could not be made."""
     return Finding(Verdict.UNKNOWN, seen, fix, values)
 
 
 def warning(seen: str, fix: str, figures: Figures | None = None, **values: str) -> Finding:
-    """Somebody should have a look."""
+    """Return a finding that needs attention."""
     return Finding(Verdict.WARNING, seen, fix, values, figures or {})
 
 
 def wrong(seen: str, fix: str) -> Finding:
-    """A set-up is not as it must be."""
+    """Return the finding of a wrong setup."""
     return Finding(Verdict.WRONG, seen, fix)
 
 
 def unhealthy(seen: str, fix: str, figures: Figures | None = None, **values: str) -> Finding:
-    """An endpoint does not serve as it should."""
+    """Return the finding of an endpoint that does not work as it should."""
     return Finding(Verdict.UNHEALTHY, seen, fix, values, figures or {})
 
 
 def overall(findings: Iterable[Finding]) -> Verdict:
-    """What findings mean together: the worst of them; unknown where nothing could be found out."""
+    """Return the worst verdict; UNKNOWN if no check could be made."""
     verdicts = {finding.verdict for finding in findings}
     return next((verdict for verdict in _WORST_FIRST if verdict in verdicts), Verdict.UNKNOWN)
 
 
 def strict(finding: Finding) -> Finding:
-    """A finding whose warning counts as unhealthy."""
+    """Return the finding, with a warning turned into UNHEALTHY."""
     return replace(finding, verdict=Verdict.UNHEALTHY) if finding.verdict == Verdict.WARNING else finding
 
 
 def line(finding: Finding, most: int | None = None) -> str:
-    """A finding as a person reads it in a terminal.
+    """Format a finding for a terminal.
 
     Args:
         finding: the finding.
-        most: how many further lines are shown of one that has many; all by default.
+        most: the maximum number of lines after the first one. None: all.
     """
     first, *rest = finding.detail.splitlines() or [""]
     if most is not None and len(rest) > most:
-        rest = [*rest[:most], f"... {len(rest) - most} more lines (--json shows all)"]
+        rest = [*rest[:most], f"... and {len(rest) - most} more lines (--json shows all)"]
     lines = [f"{MARKS[finding.verdict]} {finding.check:<{_NAME_WIDTH}} {first}"]
     lines += [f"{_INDENT}{one}" for one in rest]
     lines += [f"{_INDENT}→ {finding.fix}"] if finding.fix else []
@@ -139,9 +139,9 @@ def line(finding: Finding, most: int | None = None) -> str:
 
 
 def as_table(findings: Iterable[Finding]) -> str:
-    """Findings as a Markdown table, the worst first."""
+    """Format findings as a Markdown table, the worst first."""
     return table(
-        ("", "check", "what was seen", "what to do"),
+        ("", "check", "finding", "what to do"),
         [
             (ICONS[finding.verdict], finding.check, finding.detail, finding.fix)
             for finding in sorted(findings, key=lambda one: _WORST_FIRST.index(one.verdict))
@@ -150,7 +150,7 @@ def as_table(findings: Iterable[Finding]) -> str:
 
 
 def as_json(findings: Iterable[Finding]) -> list[dict[str, Any]]:
-    """Findings as data: check, verdict, detail, fix, figures."""
+    """Return findings as data: check, verdict, detail, fix and figures."""
     return [
         {
             "check": finding.check,

@@ -1,4 +1,4 @@
-"""Whether a template can be deployed: as sam and cfn-lint read it, and by what the deploy role may do. Calls no AWS."""
+"""Checks a template with sam and cfn-lint, and against the deploy role's policies. Makes no calls to AWS."""
 
 import hashlib
 import os
@@ -18,52 +18,56 @@ from pennyworth.iam.policy.rules import read_rules
 from pennyworth.iam.policy.statements import derive_documents
 from pennyworth.iam.policy.template import Template
 
-_OF_A_DEPLOYMENT = {*DEPLOYMENT, "first-deployment"}  # the documents; others are for those that only look
+_OF_A_DEPLOYMENT = {*DEPLOYMENT, "first-deployment"}  # the deploy role's documents; the others are read-only
 
 
 @dataclass(frozen=True, slots=True)
 class TemplateReport:
-    """What is to be said of a template."""
+    """The results of checking a template."""
 
     sam: str
-    """What `sam validate --lint` says."""
+    """The output of `sam validate --lint`."""
     accepted: bool
-    """Whether sam takes it."""
+    """Whether `sam validate --lint` passed."""
     lacking: tuple[str, ...]
-    """What the documents in policies/ lack that it needs."""
+    """Permissions that the template needs and the documents in policies/ lack."""
     refusal: TemplateRefused | None = None
-    """Why that can't be told."""
+    """Why the needed permissions can't be derived, if so."""
 
     def check(self) -> None:
-        """Check that nothing is wrong.
+        """Raise an error if the template can't be deployed.
 
         Raises:
-            OperationFailed: with what is.
+            OperationFailed: what is wrong, and how to fix it.
         """
         if not self.accepted:
-            raise OperationFailed("sam refuses the template", "Fix what it names, then push again.", self.sam)
+            raise OperationFailed(
+                "The template is not valid",
+                "Fix what `sam validate --lint` reports, then push again.",
+                self.sam,
+            )
         if self.refusal:
             raise OperationFailed(
-                "It can't be seen what the template needs of the deploy role",
-                "src/pennyworth/iam/policy/ says what is known of each resource type.",
+                "The permissions that the template needs can't be derived",
+                "Add the resource type in src/pennyworth/iam/policy/, which lists the known ones.",
                 str(self.refusal),
             ) from self.refusal
         if self.lacking:
             raise OperationFailed(
-                "The deploy role's policies lack what the template needs",
-                "`pennyworth policy --write` brings the documents up to date, and `pennyworth bootstrap` the account.",
+                "The deploy role's policies lack permissions that the template needs",
+                "Update the documents with `pennyworth policy --write`, then the account with `pennyworth bootstrap`.",
                 "\n".join(self.lacking),
             )
 
 
 def check_template(path: Path, environ: Mapping[str, str]) -> TemplateReport:
-    """Have sam and, through it, cfn-lint read a template, while the policies are compared with it here.
+    """Check a template with `sam validate --lint`, which runs cfn-lint, and against the policies.
 
-    What sam has accepted once is not read again, because that takes ten seconds of processor time.
+    A template that sam has accepted is not checked with sam again, because that takes ten seconds of processor time.
 
     Args:
         path: the template.
-        environ: what sam runs in; AWS_REGION says which resource types there are.
+        environ: the environment variables for sam. AWS_REGION decides which resource types exist.
     """
     known = made("cache", "validated") / _hash_inputs(path, environ.get("AWS_REGION", ""))
     if known.exists():
@@ -104,7 +108,7 @@ def _compare_policies(path: Path) -> tuple[tuple[str, ...], TemplateRefused | No
 
 
 def _find_lacking(path: Path) -> Iterator[str]:
-    """What policies/ lacks for the deploy role to make what the template holds, before it is refused half-way."""
+    """Yield the permissions that the template needs and the deploy role's policies lack."""
     known = read_rules()
     template = Template(SourceTemplate.read(path), known)
     found = derive_needs(template, known)

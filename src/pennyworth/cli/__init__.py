@@ -1,7 +1,7 @@
-"""The `pennyworth` command. Thin: each subcommand is a module here that calls the rooms below it.
+"""The `pennyworth` command. Each subcommand is a thin module here that calls the packages below it.
 
-A subcommand's module holds `arguments(parser)`, which adds its options, and `run(options)`, which returns the exit
-status. Its docstring is its --help. Only the module that is asked for is imported.
+A subcommand's module defines `arguments(parser)`, which adds its options, and `run(options)`, which returns the
+exit status. Its docstring is its --help text. Only the module of the requested subcommand is imported.
 """
 
 import argparse
@@ -14,23 +14,23 @@ from pennyworth.host.environments import EnvironmentUnavailable
 from pennyworth.host.progress import say
 
 COMMANDS = {
-    "serve": "serve the gateway on this machine",
-    "init": "an endpoint in your own repository: write its workflow and configuration",
-    "config": "check a LiteLLM config file before it is deployed",
-    "eject": "what you would have to own to leave, and write it",
-    "build": "build the function's package with sam",
-    "demo": "your own endpoint on a local AWS, with a real model behind it",
-    "preview": "say what a deployment would change, and change nothing",
-    "smoke": "try an OpenAI-compatible endpoint as its users would",
-    "health": "look whether a deployed endpoint is well",
-    "credentials": "list, set, create, rotate and remove the endpoint's credentials, without a deployment",
-    "rollback": "let callers reach an earlier version again, without a deployment",
-    "tighten-passrole": "keep the deploy role's PassRole to the stack's own roles",
-    "bootstrap": "set your AWS account and repository up for the deployment workflow",
-    "policy": "what the deploy role needs for a template, and what its documents lack",
-    "doctor": "look a set-up over, and say what fixes it",
-    "rehearse": "run one of the workflows against the local AWS",
-    "adapter": "build the real Lambda Web Adapter for the local AWS",
+    "serve": "run the gateway on this machine",
+    "init": "write the workflow and configuration for an endpoint into your own repository",
+    "config": "check a LiteLLM config file before you deploy it",
+    "eject": "write out everything you need to run your endpoint without this project",
+    "build": "build the Lambda function's package with sam",
+    "demo": "deploy an endpoint to a local AWS emulator, with a real model behind it",
+    "preview": "show what a deployment would change, without changing anything",
+    "smoke": "run smoke tests against any OpenAI-compatible endpoint",
+    "health": "check whether a deployed endpoint is healthy",
+    "credentials": "list, set, create, rotate and remove the endpoint's credentials, without deploying",
+    "rollback": "send callers to an earlier version again, without deploying",
+    "tighten-passrole": "restrict the deploy role's iam:PassRole to the stack's own roles",
+    "bootstrap": "prepare your AWS account and repository for the deployment workflow",
+    "policy": "show which permissions the deploy role needs for a template",
+    "doctor": "find problems in your AWS and GitHub setup, and show how to fix them",
+    "rehearse": "run one of the workflows on this machine, against a local AWS emulator",
+    "adapter": "build the AWS Lambda Web Adapter for the local AWS emulator",
 }
 
 
@@ -38,9 +38,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line.
 
     Args:
-        argv: its words, without the program's name; the process's own by default.
+        argv: the arguments, without the program's name. Default: those of this process.
     Returns:
-        the exit status: 0, 1 where something failed, 2 where the call was wrong, 130 where it was interrupted.
+        the exit status: 0 on success, 1 on failure, 2 on wrong usage, 130 on Ctrl-C.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     parser = argparse.ArgumentParser(

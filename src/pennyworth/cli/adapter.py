@@ -1,8 +1,12 @@
-"""Build the real AWS Lambda Web Adapter, which the local AWS then runs in front of functions.
+"""Build the AWS Lambda Web Adapter, so that the local AWS emulator runs the real one.
 
-Needs cargo, takes a minute or two, and writes to .pennyworth/adapter. Without it the local AWS uses a stand-in that
-speaks the same protocols; the tests hold both to the same behaviour. A binary that lies elsewhere is taken from PATH
-(lambda-adapter) or from PENNYWORTH_LAMBDA_ADAPTER; that variable set to `stand-in` takes the stand-in.
+    pennyworth adapter
+
+Needs cargo (https://rustup.rs), takes a minute or two, and writes to .pennyworth/adapter. You don't have to
+build it: without it, the local AWS uses a stand-in that speaks the same protocols and passes the same tests.
+
+To use a binary you already have, put lambda-adapter on PATH, or set PENNYWORTH_LAMBDA_ADAPTER to its path.
+To use the stand-in anyway, set PENNYWORTH_LAMBDA_ADAPTER=stand-in.
 """
 
 import argparse
@@ -13,11 +17,11 @@ from pennyworth.local.aws import adapter
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's options."""
-    parser.add_argument("--again", action="store_true", help="build it even where one is at hand")
+    parser.add_argument("--again", action="store_true", help="build it even if there already is one")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Build it where none is at hand, and print where it lies."""
+    """Build the adapter unless there is one, and print its path."""
     try:
         print((not options.again and adapter.real()) or adapter.build())
     except adapter.AdapterUnavailable as error:

@@ -1,9 +1,17 @@
-"""Set your AWS account and repository up for the deployment workflow, once, with your own rights.
+"""Prepare your AWS account and GitHub repository for the deployment workflow.
 
-Shows what it would do, asks, and does it: the stack of policies/bootstrap.yaml with GitHub's identity provider, the
-deploy role and the view role, their policies and boundaries; the certificate for api.DOMAIN with its validation record;
-the repository's secrets, with gh where it is logged in. What is as it must be is left alone, so it can be run again at
-any time. The credentials are those of the environment, as the AWS CLI takes them. --delete takes it all back.
+    pennyworth bootstrap --region us-east-1 --domain example.com --new-api-key
+
+You do this once, with your own AWS credentials, which it finds the way the AWS CLI does. It shows a plan, asks
+for confirmation, and then creates what is missing:
+
+  - the CloudFormation stack of policies/bootstrap.yaml: GitHub's OIDC identity provider, the deploy role and
+    the view role, with their policies and permissions boundaries
+  - the ACM certificate for api.DOMAIN and its validation record
+  - the repository's secrets, if gh is logged in; if not, it prints the commands to set them
+
+You can run it again at any time: options that you leave out keep their values, and only what differs is
+changed. --delete removes what it created.
 """
 
 import argparse
@@ -18,7 +26,7 @@ if TYPE_CHECKING:
     from pennyworth.aws.account import Account
 
 _SINGLE = {
-    # an option: the parameter of policies/bootstrap.yaml that it is
+    # option: parameter of policies/bootstrap.yaml
     "repository": "Repository",
     "owner_id": "RepositoryOwnerId",
     "repository_id": "RepositoryId",
@@ -39,52 +47,72 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--repository",
         metavar="OWNER/NAME",
-        help="whose workflow deploys (default: this folder's git remote)",
+        help="the GitHub repository that may deploy (default: this folder's git remote)",
     )
-    add("--owner-id", metavar="NUMBER", help="GitHub's number of its owner (default: asked for with gh)")
-    add("--repository-id", metavar="NUMBER", help="GitHub's number of it (default: asked for with gh)")
+    add(
+        "--owner-id", metavar="NUMBER", help="the numeric GitHub ID of its owner (default: looked up with gh)"
+    )
+    add("--repository-id", metavar="NUMBER", help="its numeric GitHub ID (default: looked up with gh)")
     add(
         "--branch",
         action="append",
         metavar="NAME",
-        help="a branch that may deploy; up to three (default: main)",
+        help="a branch that may deploy; repeat for up to three (default: main)",
     )
     add(
         "--environment",
         action="append",
         metavar="NAME",
-        help="a GitHub environment that may deploy; up to three",
+        help="a GitHub environment that may deploy; repeat for up to three (default: none)",
     )
     add(
         "--stack-name",
         metavar="NAME",
-        help="of the endpoint's stack, at most 24 characters (default: endpoint)",
+        help="the name of the endpoint's stack, at most 24 characters (default: endpoint)",
     )
-    add("--region", help="where the endpoint is deployed to (default: $AWS_REGION or the profile's)")
-    add("--domain", metavar="DOMAIN", help="the endpoint becomes api.DOMAIN; empty for none")
-    add("--hosted-zone-id", metavar="ID", help="the domain's hosted zone (default: looked for)")
-    add("--max-session-seconds", metavar="SECONDS", help="of the role's credentials (default: 3600)")
+    add("--region", help="the AWS region to deploy to (default: $AWS_REGION, else your AWS profile's)")
+    add("--domain", metavar="DOMAIN", help='serve the endpoint at api.DOMAIN; "" for the plain API URL')
+    add("--hosted-zone-id", metavar="ID", help="the Route 53 hosted zone of the domain (default: looked up)")
+    add(
+        "--max-session-seconds",
+        metavar="SECONDS",
+        help="how long the role's credentials stay valid (default: 3600)",
+    )
     add(
         "--first-deployment",
         choices=["yes", "no"],
-        help="attach the broader policy of a first stage, too (default: no)",
+        help="also attach the broader policy for a first deployment (default: no)",
     )
     add(
         "--view-role",
         choices=["yes", "no"],
-        help="make a second role, which only looks, for previews of pull requests and health checks (default: yes)",
+        help="create a read-only role for pull request previews and health checks (default: yes)",
     )
-    add("--alert-email", metavar="ADDRESS", help="where alerts go; empty for none (default: none)")
-    add("--new-api-key", action="store_true", help="make a key for callers, and set LITELLM_API_KEYS to it")
-    add("--wait", type=float, default=30.0, metavar="MINUTES", help="for the certificate (default: 30)")
+    add(
+        "--alert-email",
+        metavar="ADDRESS",
+        help='send security alerts to this address; "" for none (default: none)',
+    )
+    add(
+        "--new-api-key",
+        action="store_true",
+        help="generate an API key for callers and store it in LITELLM_API_KEYS",
+    )
+    add(
+        "--wait",
+        type=float,
+        default=30.0,
+        metavar="MINUTES",
+        help="how long to wait for the certificate (default: 30)",
+    )
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--dry-run", action="store_true", help="show the plan and stop")
-    what.add_argument("--delete", action="store_true", help="take it all back")
-    add("--yes", action="store_true", help="do it without asking")
+    what.add_argument("--delete", action="store_true", help="remove everything that bootstrap created")
+    add("--yes", action="store_true", help="don't ask for confirmation")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Set up, or take back; 0 where it is done."""
+    """Set up the account, or remove the setup. Returns the exit status."""
     go_on_in("tools")
     from pennyworth.aws.account import Account, Unprepared
     from pennyworth.aws.errors import AWS_FAILURES
@@ -95,7 +123,7 @@ def run(options: argparse.Namespace) -> int:
     raise_on_signals()
     for name in _LISTS:
         if len(getattr(options, name) or ()) > len(SLOTS):
-            say(f"pennyworth bootstrap: at most {len(SLOTS)} of --{name}")
+            say(f"pennyworth bootstrap: give --{name} at most {len(SLOTS)} times")
             return 2
     try:
         account = Account(options.region)
@@ -116,7 +144,7 @@ def _set_up(options: argparse.Namespace, account: "Account") -> int:
     if options.dry_run:
         return 0
     if plan.changes:
-        if not options.yes and not _confirmed("Do it?"):
+        if not options.yes and not _confirmed("Apply this plan?"):
             say("Nothing was changed.")
             return 1
         plan.carry_out()
@@ -130,7 +158,7 @@ def _delete(options: argparse.Namespace, account: "Account") -> int:
 
     def confirmed(what: str) -> bool:
         print(
-            f"Account {account.id} ({account.caller}), region {account.region}. This goes:\n{what}",
+            f"Account {account.id} ({account.caller}), region {account.region}. This will be deleted:\n{what}",
             flush=True,
         )
         return bool(options.yes) or _confirmed("Delete it?")
@@ -140,7 +168,7 @@ def _delete(options: argparse.Namespace, account: "Account") -> int:
 
 
 def given(options: argparse.Namespace) -> dict[str, str]:
-    """The template's parameters that the options name."""
+    """Return the parameters of policies/bootstrap.yaml that the options set."""
     from pennyworth.iam.bootstrap_template.template import SLOTS
 
     values = {
@@ -157,7 +185,7 @@ def given(options: argparse.Namespace) -> dict[str, str]:
 
 def _confirmed(question: str) -> bool:
     if not sys.stdin.isatty():
-        say("Nobody is there to ask: say --yes.")
+        say("There is no terminal to ask for confirmation. Add --yes to confirm.")
         return False
     return _ask(question, "no").lower() in {"y", "yes"}
 

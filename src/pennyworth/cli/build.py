@@ -1,7 +1,9 @@
-"""Build the function's package with `sam build`.
+"""Build the Lambda function's package with `sam build`.
 
-Without options for Lambda, as the template's defaults have it. The built template and the package beside it are
-what `sam deploy` takes; give it the printed parameters.
+    pennyworth build --config config.yaml
+
+Prints the path of the built template, and the parameters to pass to `sam deploy` with it. By default the
+package is built for the Python version and architecture that template.yaml uses.
 """
 
 import argparse
@@ -18,27 +20,36 @@ from pennyworth.pipeline.build import LITELLM, Inputs, Target, build_package
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's options."""
     default = Target.from_environ({})
-    parser.add_argument("--config", type=Path, metavar="FILE", help="a LiteLLM config.yaml to pack")
-    parser.add_argument("--here", action="store_true", help="for this interpreter and machine")
-    parser.add_argument("--python", metavar="X.Y", help=f"the function's Python (default {default.python})")
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help="a LiteLLM config.yaml to include (default: none)"
+    )
+    parser.add_argument(
+        "--here", action="store_true", help="build for this machine and the Python that runs this command"
+    )
+    parser.add_argument(
+        "--python", metavar="X.Y", help=f"the function's Python version (default: {default.python})"
+    )
     parser.add_argument(
         "--architecture",
         choices=["arm64", "x86_64"],
-        help=f"the function's processor (default {default.architecture})",
+        help=f"the function's architecture (default: {default.architecture})",
     )
     parser.add_argument(
         "--litellm",
         choices=["auto", "yes", "no"],
         default="auto",
-        help="pack LiteLLM: auto does where a model of the configuration needs it, or where there is none",
+        help="include LiteLLM; auto includes it if a model needs it or there is no --config (default: auto)",
     )
     parser.add_argument(
-        "--out", type=Path, metavar="FOLDER", help="where to (default below .pennyworth/build/)"
+        "--out",
+        type=Path,
+        metavar="FOLDER",
+        help="the output folder (default: a folder in .pennyworth/build/)",
     )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Build, and print the built template's path and the parameters to deploy it with."""
+    """Build the package. Print the built template's path and the parameters to deploy it with."""
     base = Target.here() if options.here else Target.from_environ({})
     try:
         target = Target(options.python or base.python, options.architecture or base.architecture, base.system)

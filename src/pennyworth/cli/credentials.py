@@ -1,9 +1,15 @@
-"""List, set, create, rotate and remove the endpoint's credentials, without a deployment.
+"""List, set, create, rotate and remove the endpoint's credentials, without deploying.
 
-They are encrypted parameters in your AWS account, and the running endpoint reads them by itself. A new API key works
-within half a minute. A removed one is refused after five minutes, or fifteen if nobody calls meanwhile. Values come
-from standard input or a file, never from the command line, which every process can see. You need permissions of your
-own on the stack's parameters. The next deployment writes only those whose secret in the repository has changed.
+    pennyworth credentials --stack-name endpoint --region us-east-1 create-key --label alice
+    pennyworth credentials --stack-name endpoint --region us-east-1 set OPENAI_API_KEY < key.txt
+
+Credentials are encrypted parameters in AWS Systems Manager Parameter Store. The running endpoint reads them by
+itself: a new API key works within 30 seconds. A removed key is refused after 5 minutes, or after 15 minutes if
+nobody calls in between.
+
+Pass values on standard input or in a file: other processes can see command-line arguments. Your AWS credentials
+need permission to read and write the stack's parameters. The next deployment overwrites a parameter only if its
+GitHub secret has changed.
 """
 
 import argparse
@@ -21,39 +27,41 @@ if TYPE_CHECKING:
     from pennyworth.aws.credential_store import Credentials
 
 _OVERLAP_DAYS = 7
-"""For which an old key works beside the new one, where nothing else is said."""
+"""How long the old key keeps working after a rotation, by default."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's options."""
     stack.options(parser)
     verbs = parser.add_subparsers(dest="verb", metavar="list|set|create-key|rotate|remove", required=True)
-    verbs.add_parser("list", help="names, when each was changed, and how its value ends")
-    put = verbs.add_parser("set", help="make or replace one; its value comes from standard input")
-    put.add_argument("name", metavar="NAME", help="a variable's name, such as OPENAI_API_KEY")
-    put.add_argument("--file", type=Path, metavar="PATH", help="the value is in this file")
-    create = verbs.add_parser("create-key", help="create an API key beside the others, and print it once")
-    create.add_argument("--label", default="", help="whose key it is (default: the time)")
-    rotate = verbs.add_parser(
-        "rotate", help="replace an API key: print a new one once, and let the old one work until a date"
-    )
+
+    def add_verb(name: str, summary: str) -> argparse.ArgumentParser:
+        return verbs.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
+
+    add_verb("list", "list names, dates of change, and the last characters of each value")
+    put = add_verb("set", "create or replace a credential; the value comes from standard input")
+    put.add_argument("name", metavar="NAME", help="the environment variable it sets, such as OPENAI_API_KEY")
+    put.add_argument("--file", type=Path, metavar="PATH", help="read the value from this file instead")
+    create = add_verb("create-key", "add an API key and print it once")
+    create.add_argument("--label", default="", help="whose key it is (default: the current time)")
+    rotate = add_verb("rotate", "replace an API key: print the new one once; the old one works until a date")
     rotate.add_argument(
-        "label", metavar="LABEL", help="of the key: what stands behind LITELLM_API_KEYS/ in the list"
+        "label", metavar="LABEL", help="the key's label: the part after LITELLM_API_KEYS/ in the list"
     )
     rotate.add_argument(
         "--until",
         type=date.fromisoformat,
         metavar="YYYY-MM-DD",
-        help="the last day (UTC) on which the old key works (default: in 7 days)",
+        help="the last day (UTC) on which the old key works (default: 7 days from now)",
     )
-    remove = verbs.add_parser("remove", help="remove one, or a single API key")
+    remove = add_verb("remove", "remove a credential or a single API key")
     which = remove.add_mutually_exclusive_group(required=True)
-    which.add_argument("name", nargs="?", metavar="NAME", help="as the list has it")
-    which.add_argument("--api-key", metavar="ENDING", help="the one API key that ends so, wherever it stands")
+    which.add_argument("name", nargs="?", metavar="NAME", help="the credential's name, as `list` shows it")
+    which.add_argument("--api-key", metavar="ENDING", help="remove the API key that ends in these characters")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Do it; 0 where it is done."""
+    """Run the chosen action. Returns the exit status."""
     if not stack.named("credentials", options):
         return 2
     go_on_in("tools")
@@ -63,8 +71,8 @@ def run(options: argparse.Namespace) -> int:
         _VERBS[options.verb](Credentials(options.stack_name, options.region), options)
         if is_read_by(options.stack_name, options.region) is False:
             say(
-                f"⚠ {options.stack_name} was deployed with ApiKeys or ProviderCredentials and reads no parameters."
-                " Deploy it with both empty."
+                f"⚠ {options.stack_name} ignores these credentials: it was deployed with the stack parameter ApiKeys or"
+                " ProviderCredentials. Deploy it again with both empty."
             )
     except (CredentialsFailed, OSError) as failure:
         say(f"pennyworth credentials: {failure}")
@@ -78,7 +86,7 @@ def _list(credentials: "Credentials", options: argparse.Namespace) -> None:
         for one in credentials.fetch_all().values()
     ]
     if not rows:
-        say(f"There are none below {credentials.path}.")
+        say(f"There are no credentials under {credentials.path}.")
     width = max((len(name) for name, _, _ in rows), default=0)
     for name, changed, endings in rows:
         print(f"{name:<{width}}  {changed}  {endings}")
@@ -99,7 +107,7 @@ def _create_key(credentials: "Credentials", options: argparse.Namespace) -> None
     name, key = credentials.create_key(options.label)
     print(key)
     sys.stdout.flush()
-    say(f"The new key is {name}. It is shown this once. The other keys stay valid until you remove them.")
+    say(f"The new key is {name}. It is shown only once. The other keys stay valid until you remove them.")
 
 
 def _rotate(credentials: "Credentials", options: argparse.Namespace) -> None:
@@ -108,8 +116,8 @@ def _rotate(credentials: "Credentials", options: argparse.Namespace) -> None:
     print(key)
     sys.stdout.flush()
     say(
-        f"The new key of {options.label} is shown this once. The old one is {old} now: it works to the end of {until}"
-        " (UTC), and then no more. To end it sooner, remove it."
+        f"The new key of {options.label} is shown only once. The old key is now called {old} and works until the end of"
+        f" {until} (UTC). To revoke it sooner, remove it."
     )
 
 
@@ -120,8 +128,8 @@ def _remove(credentials: "Credentials", options: argparse.Namespace) -> None:
     else:
         name = credentials.revoke(options.api_key)
     say(
-        f"Removed from {credentials.path}/{name}. If the repository's secrets hold it, too, remove it there: a"
-        " deployment writes a secret that was changed, or is missing here."
+        f"Removed from {credentials.path}/{name}. If the repository's GitHub secrets also contain it, remove it there"
+        " too: otherwise the next deployment writes it again."
     )
 
 

@@ -1,7 +1,14 @@
-"""Look a set-up over, end to end, and say what fixes whatever is wrong. Changes nothing.
+"""Find problems in your AWS and GitHub setup, and show how to fix each one. Changes nothing.
 
-The exit status is 1 where something is wrong, 0 where there are only warnings (!) and what could not be found out (?).
-The credentials are those of the environment; your own ones see more than the deploy role's.
+    pennyworth doctor --region us-east-1
+
+Checks what `pennyworth bootstrap` set up: roles and policies, certificate, DNS, the endpoint's stack, quotas,
+GitHub secrets and alerts. Each line shows what was found, and what to do:
+
+  ✓ fine   ! warning   ✗ wrong   ? unknown
+
+It finds AWS credentials the way the AWS CLI does. Use your own: the deploy role may not read everything. The
+exit status is 1 if something is wrong, else 0.
 """
 
 import argparse
@@ -16,18 +23,18 @@ _LINES = 20
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's options."""
     add = parser.add_argument
-    add("--region", help="where the endpoint is deployed to (default: $AWS_REGION or the profile's)")
+    add("--region", help="the endpoint's AWS region (default: $AWS_REGION, else your AWS profile's)")
     add(
         "--dns",
         default="",
         metavar="HOST[:PORT]",
-        help="the name server to ask (default: this machine's own)",
+        help="the DNS server to ask (default: this machine's)",
     )
     add("--json", action="store_true", help="print the findings as JSON")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Look; 1 where something is wrong."""
+    """Check the setup. Returns 1 if something is wrong, else 0."""
     go_on_in("tools")
     from pennyworth.aws.account import Account, Unprepared
     from pennyworth.aws.errors import AWS_FAILURES
@@ -47,5 +54,5 @@ def run(options: argparse.Namespace) -> int:
         print(json.dumps(as_json(findings), indent=2))
     wrong = sum(finding.verdict == Verdict.WRONG for finding in findings)
     warnings = sum(finding.verdict == Verdict.WARNING for finding in findings)
-    say(f"{wrong} wrong, {warnings} to think about.")
+    say(f"{wrong} wrong, {warnings} {'warning' if warnings == 1 else 'warnings'}.")
     return 1 if wrong else 0

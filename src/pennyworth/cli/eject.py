@@ -1,8 +1,10 @@
-"""What you would have to own to leave: all that deploys your endpoint, without this project.
+"""Write out everything you need to deploy your endpoint without this project.
 
-Shows it, and with --to writes it: the stack's template, the sources of the function's package with its locked
-requirements and your configuration, the policies, and a workflow with every step as plain aws, sam and uv commands. It
-deploys onto the stack that you have.
+    pennyworth eject --to ../my-endpoint
+
+Writes the CloudFormation template, the function's sources with locked requirements and your configuration, the
+IAM policies, and a GitHub workflow made of plain aws, sam and uv commands. The workflow updates the stack that
+you already have. Without --to, it lists the files and writes nothing.
 """
 
 import argparse
@@ -24,27 +26,39 @@ if TYPE_CHECKING:
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's options."""
-    parser.add_argument("--to", type=Path, metavar="FOLDER", help="write it there; empty or absent")
+    parser.add_argument(
+        "--to",
+        type=Path,
+        metavar="FOLDER",
+        help="write the files to this folder, which must be empty or not exist",
+    )
     parser.add_argument(
         "--config",
         type=Path,
         metavar="FILE",
-        help="the configuration (default: config.yaml, if there is one)",
+        help="the LiteLLM configuration (default: config.yaml, if it exists)",
     )
     parser.add_argument(
-        "--model-provider", default="", metavar="NAME", help="who answers where there is none"
+        "--model-provider",
+        default="",
+        metavar="NAME",
+        help="the provider, if there is no configuration (default: the template's)",
     )
-    parser.add_argument("--python", metavar="X.Y", help="the function's Python (default: the template's)")
     parser.add_argument(
-        "--architecture", choices=["arm64", "x86_64"], help="its processor (default: the template's)"
+        "--python", metavar="X.Y", help="the function's Python version (default: the template's)"
+    )
+    parser.add_argument(
+        "--architecture",
+        choices=["arm64", "x86_64"],
+        help="the function's architecture (default: the template's)",
     )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Show what it is, and write it where that is asked for."""
+    """List the files and, with --to, write them. Returns the exit status."""
     if not (ROOT / "template.yaml").exists():
         say(
-            "pennyworth eject: this works in a checkout of the project: clone the repository and run it there."
+            "pennyworth eject: this needs a checkout of the project. Clone the repository and run the command there."
         )
         return 1
     if importlib.util.find_spec("yaml") is None:
@@ -56,7 +70,7 @@ def run(options: argparse.Namespace) -> int:
     config = options.config or (default if default.exists() else None)
     report = check(config, os.environ, StackSettings({"ModelProvider": options.model_provider}))
     if report.failed():
-        say(f"pennyworth eject: {config or 'the provider'} would not serve:\n{render.findings(report)}")
+        say(f"pennyworth eject: fix {config or 'the provider'} first:\n{render.render_findings(report)}")
         return 1
     base = Target.from_environ({})
     try:
@@ -69,16 +83,16 @@ def run(options: argparse.Namespace) -> int:
         return 1
     print(_shown(listed))
     say(
-        f"Written to {options.to}. Its README.md says how to change over."
+        f"Written to {options.to}. Its README.md describes the next steps."
         if options.to
-        else "Nothing was written: --to FOLDER writes it."
+        else "Nothing was written. Add --to FOLDER to write the files."
     )
     sys.stdout.flush()
     return 0
 
 
 def _shown(listed: "list[Ejected]") -> str:
-    """What there is, by folder."""
+    """List the number of lines and files in each folder."""
     lines: Counter[str] = Counter()
     count: Counter[str] = Counter()
     for file in listed:

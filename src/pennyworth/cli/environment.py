@@ -1,4 +1,4 @@
-"""Subcommands that need libraries: the same command again, in one of the project's own environments."""
+"""Restarts a subcommand in one of the project's own Python environments, for the libraries it needs."""
 
 import os
 import sys
@@ -9,12 +9,12 @@ from pennyworth.host.places import ROOT
 
 
 def go_on_in(name: str) -> None:
-    """Go on in an environment. Returns where this process runs in it; else it becomes one that does.
+    """Continue in an environment. Returns if this process already runs in it; otherwise replaces the process.
 
     Args:
-        name: the environment's, such as `tools`.
+        name: the environment's name, such as `tools`.
     Raises:
-        EnvironmentUnavailable: it can't be made.
+        EnvironmentUnavailable: the environment can't be created.
     """
     programs = environment(name)
     if Path(sys.prefix).resolve() == programs.parent.resolve():

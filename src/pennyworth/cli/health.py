@@ -1,14 +1,16 @@
-"""Look whether a deployed endpoint is well. Changes nothing.
+"""Check whether a deployed endpoint is healthy. Changes nothing, and costs no tokens.
 
-Tries the endpoint without asking a model, looks at its certificate in ACM and as callers see it, at the stack's state
-and what was changed by hand, which version callers reach, what CloudWatch counted and which alarms have gone off, and
-whether the deploy role is as it was made and trusts nobody else. Each line says what was seen, and what to do:
+    pennyworth health --stack-name endpoint --region us-east-1
 
-  ✓ well   ! have a look   ✗ unhealthy   ? can't be told   … a deployment is at work
+Checks the endpoint's answers (without calling a model), its certificate in ACM and as callers see it, the
+stack's state and drift, the live version, CloudWatch metrics and alarms, and whether the deploy role's
+permissions and trust policy are unchanged. Each line shows what was found, and what to do:
 
-The credentials are those of the environment; policies/view.json is enough. With an API key in PENNYWORTH_API_KEY the
-endpoint is tried with it, too. The exit status is 1 where something is unhealthy. The workflow health-check.yml does
-the same every few hours.
+  ✓ healthy   ! warning   ✗ unhealthy   ? unknown   … deployment in progress
+
+It finds AWS credentials the way the AWS CLI does; the permissions in policies/view.json are enough. To also
+test the endpoint with an API key, set PENNYWORTH_API_KEY. The exit status is 1 if something is unhealthy, else
+0. The workflow health-check.yml runs the same checks every few hours.
 """
 
 import argparse
@@ -27,15 +29,24 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's options."""
     stack.options(parser)
     add = parser.add_argument
-    add("--repository", default="", metavar="OWNER/NAME", help="the only one that the deploy role may trust")
+    add(
+        "--repository",
+        default="",
+        metavar="OWNER/NAME",
+        help="the only repository that the deploy role may trust (default: not checked)",
+    )
     add(
         "--role",
         metavar="NAME",
         help="the deploy role, by name or ARN (default: pennyworth-github-deploy-role)",
     )
-    add("--policy", metavar="NAME", help="its policy with PassRole (default: pennyworth-deployment)")
-    add("--skip", action="append", default=[], metavar="CHECK", help="leave a check out; repeatable")
-    add("--strict", action="store_true", help="a warning counts as unhealthy")
+    add(
+        "--policy",
+        metavar="NAME",
+        help="the deploy role's policy with iam:PassRole, by name or ARN (default: pennyworth-deployment)",
+    )
+    add("--skip", action="append", default=[], metavar="CHECK", help="skip a check; repeatable")
+    add("--strict", action="store_true", help="treat warnings as unhealthy")
     for name, (describe, default) in limits.describe().items():
         add(f"--{name}", type=read_number(float), metavar="N", help=f"{describe} (default: {default})")
     output = parser.add_mutually_exclusive_group()
@@ -44,7 +55,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Look; 1 where something is unhealthy."""
+    """Check the endpoint. Returns 1 if something is unhealthy, 2 if it can't be checked, else 0."""
     if not stack.named("health", options):
         return 2
     go_on_in("tools")

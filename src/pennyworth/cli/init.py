@@ -1,9 +1,13 @@
-"""An endpoint in your own repository: write a workflow that deploys it and a configuration, and say what is left to do.
+"""Write a deployment workflow and a configuration for an endpoint into your own repository.
 
-Run it in any git repository. What the options leave open is asked for where there is a terminal, and else takes its
-default. A file that is there already is never touched: what would be written is shown beside it. --with adds a workflow
-that says on pull requests what deploying them would change (preview), or one that looks every few hours whether the
-endpoint is well (health-check).
+    pennyworth init --provider openai --domain example.com --with preview
+
+Run it in any git repository. It asks for what the options don't set; without a terminal, or with --yes, it uses
+the defaults. It never changes an existing file: it shows the difference instead. At the end it lists the next
+steps.
+
+--with preview adds a workflow that comments on pull requests what deploying them would change. --with
+health-check adds one that checks every few hours whether the endpoint is healthy.
 """
 
 import argparse
@@ -38,20 +42,20 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--provider",
         action="append",
         metavar="NAME",
-        help=f"LiteLLM's name of a provider; repeatable (default: {_PROVIDER})",
+        help=f"a provider, by LiteLLM's name for it; repeatable (default: {_PROVIDER})",
     )
-    add("--domain", metavar="DOMAIN", help="the endpoint becomes api.DOMAIN; empty for none (default: none)")
-    add("--region", help=f"where it is deployed to (default: $AWS_REGION, else {_REGION})")
-    add("--stack-name", metavar="NAME", help=f"of its CloudFormation stack (default: {_STACK_NAME})")
+    add("--domain", metavar="DOMAIN", help="serve the endpoint at api.DOMAIN (default: the plain API URL)")
+    add("--region", help=f"the AWS region to deploy to (default: $AWS_REGION, else {_REGION})")
+    add("--stack-name", metavar="NAME", help=f"the name of its CloudFormation stack (default: {_STACK_NAME})")
     add(
         "--with",
         dest="further",
         action="append",
         default=[],
         choices=_FURTHER,
-        help="write a caller of this workflow, too; repeatable",
+        help="also add this workflow; repeatable",
     )
-    add("--branch", metavar="NAME", help="whose pushes deploy (default: the one that is checked out)")
+    add("--branch", metavar="NAME", help="the branch to deploy on push (default: the current branch)")
     add(
         "--from",
         dest="source",
@@ -63,22 +67,22 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--ref",
         default="",
         metavar="COMMIT",
-        help="its commit, tag or branch (default: this checkout's commit)",
+        help="the commit, tag or branch of that repository (default: this checkout's commit)",
     )
-    add("--yes", action="store_true", help="ask nothing")
+    add("--yes", action="store_true", help="don't ask; use the defaults")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write what is not there yet, check all of it, and say what is left."""
+    """Write the missing files, check all of them, and print the next steps. Returns the exit status."""
     if importlib.util.find_spec("yaml") is None:
         go_on_in("gateway")
-    from pennyworth.checks.config.catalogue import known, nearest_provider
+    from pennyworth.checks.config.catalogue import find_nearest_provider, is_known
     from pennyworth.setup import init
     from pennyworth.setup.init.source import git
 
     top = git(Path.cwd(), "rev-parse", "--show-toplevel")
     if not top:
-        say("pennyworth init: this is no git repository. Make one with `git init`, or go to yours.")
+        say("pennyworth init: this is not a git repository. Run it in yours, or create one with `git init`.")
         return 1
     repository = Path(top)
     try:
@@ -88,11 +92,11 @@ def run(options: argparse.Namespace) -> int:
         say(f"pennyworth init: {error}")
         return 1
     for provider in answers.providers:
-        if not known(provider):
-            meant = nearest_provider(provider)
+        if not is_known(provider):
+            meant = find_nearest_provider(provider)
             say(
                 f"pennyworth init: LiteLLM knows no provider '{provider}'."
-                + (f" Is '{meant}' meant?" if meant else " See https://docs.litellm.ai/docs/providers.")
+                + (f" Did you mean '{meant}'?" if meant else " See https://docs.litellm.ai/docs/providers.")
             )
             return 1
     _write(repository / init.CONFIG, init.config(answers), repository)
@@ -103,7 +107,7 @@ def run(options: argparse.Namespace) -> int:
         for caller in callers:
             _write(repository / caller.file, init.workflow(answers, source, caller), repository)
     else:
-        say("  · this is the project itself: its own workflows deploy what is pushed, and look after it")
+        say("  · this is the project's own repository, which already has the workflows")
     if not _checked(repository, callers):
         return 1
     print(_left(answers, source, repository, callers))
@@ -114,16 +118,16 @@ def _answers(options: argparse.Namespace, branch: str) -> "Answers":
     from pennyworth.setup.init import Answers
 
     asking = sys.stdin.isatty() and not options.yes
-    providers = options.provider or [_asked(asking, "Which providers answer? LiteLLM's names", _PROVIDER)]
+    providers = options.provider or [
+        _asked(asking, "Which providers do you use? (LiteLLM's names)", _PROVIDER)
+    ]
     domain = options.domain
     if domain is None:
-        domain = _asked(asking, "Below which domain of yours, as api.DOMAIN? Empty for none", "")
+        domain = _asked(asking, "Your domain, to serve at api.DOMAIN? (empty for the plain API URL)", "")
     region, stack = options.region, options.stack_name
     default = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or _REGION
     if not (region and stack):
-        place = _asked(
-            asking, "In which region, as which stack?", f"{region or default} {stack or _STACK_NAME}"
-        )
+        place = _asked(asking, "AWS region and stack name?", f"{region or default} {stack or _STACK_NAME}")
         words = place.replace(",", " ").split()
         region = region or words[0]
         stack = stack or (words[1] if len(words) > 1 else _STACK_NAME)
@@ -147,7 +151,7 @@ def _asked(asking: bool, question: str, default: str) -> str:
 
 
 def _write(path: Path, text: str, repository: Path) -> None:
-    """Write a file, unless there is one: that may be somebody's work."""
+    """Write a file, unless it exists: then show how it differs."""
     name = str(path.relative_to(repository))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -157,9 +161,9 @@ def _write(path: Path, text: str, repository: Path) -> None:
     except FileExistsError:
         present = path.read_text(encoding="utf-8", errors="replace")
         if present == text:
-            say(f"  ✓ {name} is there already")
+            say(f"  ✓ {name} is up to date")
             return
-        say(f"  · {name} is there already and stays as it is. These answers would have made of it:")
+        say(f"  · {name} already exists and was not changed. With your answers it would differ like this:")
         lines = difflib.unified_diff(
             present.splitlines(), text.splitlines(), f"{name} (yours)", f"{name} (new)", lineterm=""
         )
@@ -167,16 +171,16 @@ def _write(path: Path, text: str, repository: Path) -> None:
 
 
 def _checked(repository: Path, callers: "Sequence[Caller]") -> bool:
-    """Check the files as they lie there now. Missing credentials are no fault of theirs: they are yet to be set."""
+    """Check the files as they are now. Missing credentials are not an error: they are set later."""
     from pennyworth.checks.config import check, render
     from pennyworth.setup import init
 
     os.chdir(repository)
     report = check(init.CONFIG, os.environ)
     if report.failed():
-        say(f"  ✗ {init.CONFIG}\n{render.findings(report)}")
+        say(f"  ✗ {init.CONFIG}\n{render.render_findings(report)}")
         return False
-    say(f"  ✓ {init.CONFIG} checked: {report.package()}")
+    say(f"  ✓ {init.CONFIG} checked: {report.describe_package()}")
     program = shutil.which("actionlint")
     well = True
     for caller in callers:
@@ -188,14 +192,14 @@ def _checked(repository: Path, callers: "Sequence[Caller]") -> bool:
             well = False
             say(f"  ✗ {caller.file}\n" + "\n".join(f"    {problem}" for problem in problems))
         else:
-            say(f"  ✓ {caller.file} checked{' by actionlint, too' if program else ''}")
+            say(f"  ✓ {caller.file} checked{', also by actionlint' if program else ''}")
     return well
 
 
 def _left(
     answers: "Answers", source: "WorkflowSource | None", repository: Path, callers: "Sequence[Caller]"
 ) -> str:
-    """What is left to do."""
+    """List the next steps."""
     from pennyworth.checks.config import check
     from pennyworth.setup import init
     from pennyworth.setup.init.source import git
@@ -213,28 +217,30 @@ def _left(
     variables = dict.fromkeys(
         need.variables[0] for model in check(init.CONFIG, {}).models for need in model.needs if not need.met
     )
-    credentials = "".join(f"\n       {name}=..." for name in variables) or "\n     nothing: leave it out"
+    credentials = (
+        "".join(f"\n       {name}=..." for name in variables) or "\n     nothing, so you can skip it"
+    )
     files = " ".join(str(file) for file in (init.CONFIG, *(caller.file for caller in callers)))
     steps = [
-        "Make the roles, once, with your own rights in AWS. It sets the secrets of your repository, too:\n"
+        "Set up AWS once, with your own AWS credentials. This also sets your repository's secrets:\n"
         f"     {' '.join(bootstrap)} --new-api-key",
-        f"Set the secret PROVIDER_CREDENTIALS (gh secret set PROVIDER_CREDENTIALS). It holds{credentials}",
+        f"Set the secret PROVIDER_CREDENTIALS (gh secret set PROVIDER_CREDENTIALS) to{credentials}",
         f"git add {files} && git commit -m 'Deploy an endpoint' && git push",
     ]
     if source and not source.published:
-        steps.insert(0, f"Push commit {source.ref} of {source.repository}: no remote is known to have it.")
+        steps.insert(0, f"Push commit {source.ref} of {source.repository}: no remote branch contains it yet.")
     listed = "\n".join(f"  {number}. {step}" for number, step in enumerate(steps, 1))
     notes = (
-        f"\n{source.repository} must be public, or let your repository use its workflows"
+        f"\n{source.repository} must be public, or allow your repository to use its workflows"
         " (Settings → Actions → General → Access)."
         if source
         else ""
     )
-    return f"Left to do:\n{listed}{notes}"
+    return f"Next steps:\n{listed}{notes}"
 
 
 def _ourselves() -> str:
-    """How this command was called, as a shell would take it again."""
+    """Return the shell command that runs this program."""
     if Path(sys.argv[0]).name == "pennyworth":
         return "pennyworth"
     return f"PYTHONPATH={ROOT / 'src'} python3 -m pennyworth.cli"

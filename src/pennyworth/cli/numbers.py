@@ -1,11 +1,11 @@
-"""Options that are numbers."""
+"""Options whose values are numbers."""
 
 import argparse
 from collections.abc import Callable
 
 
 def read_number(kind: type[int] | type[float]) -> Callable[[str], float]:
-    """A reader of numbers that are not negative, as argparse's `type`."""
+    """Return a parser for numbers of 0 or more, for argparse's `type`."""
 
     def read(text: str) -> float:
         try:
@@ -13,6 +13,6 @@ def read_number(kind: type[int] | type[float]) -> Callable[[str], float]:
                 return value
         except ValueError:
             pass
-        raise argparse.ArgumentTypeError(f"a number is expected, not {text}")
+        raise argparse.ArgumentTypeError(f"expected a number of 0 or more, not {text}")
 
     return read

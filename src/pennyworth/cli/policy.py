@@ -1,7 +1,10 @@
-"""What the deploy role needs for a template: derived from what CloudFormation's own handlers call for its resources.
+"""Show which permissions the deploy role needs to deploy a template.
 
-Without options it prints the documents, with `${...}` where an account's own names go. policies/README.md tells what
-each statement is for, docs/permissions.md how they come about.
+    pennyworth policy --check
+
+The permissions are derived from the API calls that CloudFormation's resource handlers make. Without options, it
+prints the policy documents, with `${...}` in place of your account's names. policies/README.md explains each
+statement, and docs/permissions.md how they are derived.
 """
 
 import argparse
@@ -14,7 +17,7 @@ from pennyworth.iam.policy.options import arguments as arguments
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run it where the schemas and SAM's transform are."""
+    """Run it in the environment that has the resource schemas and SAM. Returns the exit status."""
     words = ["--template", str(options.template)]
     words += [f"--{name}" for name in ("check", "write", "needs") if getattr(options, name)]
     return subprocess.run(

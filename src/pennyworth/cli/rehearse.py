@@ -1,11 +1,17 @@
-"""Run a workflow on this machine against the local AWS: the deployment, from GitHub's token to a tried endpoint; or,
-after it, the preview of a pull request or the health check.
+"""Run one of the workflows on this machine, against a local AWS emulator.
 
-The workflow file is the one that GitHub runs, with act in GitHub's place and a fake of GitHub's API. The deploy role
-trusts the branch main of example/pennyworth: with another --branch or --repo AWS refuses the token, and the job fails
-at its credentials. The pull request that is previewed doubles the function's memory. Other people's actions are
-stand-ins (src/pennyworth/local/rehearsal/stand_ins) unless --online. Prints the job's summary, and what was said on
-GitHub.
+    pennyworth rehearse
+    pennyworth rehearse --workflow preview
+
+deploy runs the whole deployment, from GitHub's OIDC token to the smoke tests. preview and health-check run
+after a deployment; the previewed pull request doubles the function's memory. Prints the job's summary, and the
+issues and comments written to GitHub.
+
+The workflow file is the one that GitHub runs. act runs it in GitHub's place, with a fake GitHub API. Actions of
+other projects are replaced by stand-ins (src/pennyworth/local/rehearsal/stand_ins), unless you give --online.
+
+The deploy role trusts the branch main of example/pennyworth. With another --branch or --repo, AWS refuses the
+token and the job fails, as it would in your account.
 """
 
 import argparse
@@ -24,20 +30,20 @@ EVENTS: dict[str, tuple[Event, ...]] = {
     "preview": ("pull_request",),
     "health-check": ("schedule", "workflow_dispatch"),
 }
-"""What starts each workflow; the first by default."""
+"""The events that start each workflow; the first is the default."""
 
 _OUTPUT_LINES = 40
-_MEMORY = "2048"  # what the pull request asks for; the stack has half of it
+_MEMORY = "2048"  # the pull request's value, twice that of the stack
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's options."""
     add = parser.add_argument
-    add("--workflow", choices=EVENTS, default="deploy", help="what runs (default: deploy)")
+    add("--workflow", choices=EVENTS, default="deploy", help="the workflow to run (default: deploy)")
     add(
         "--event",
         choices=sorted({event for events in EVENTS.values() for event in events}),
-        help="what starts it (default: what usually does)",
+        help="the event that starts it (default: the workflow's usual one)",
     )
     add(
         "--repo",
@@ -46,18 +52,26 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help=f"the token's repository (default: {REPOSITORY})",
     )
     add("--branch", default=BRANCH, help=f"the token's branch (default: {BRANCH})")
-    add("--immutable", action="store_true", help="tokens and trust with GitHub's ids, as of new repositories")
+    add(
+        "--immutable",
+        action="store_true",
+        help="use token subjects with GitHub's numeric IDs, as new repositories have them",
+    )
     add(
         "--static-keys",
         action="store_true",
-        help="with a user's keys in place of the deploy role, the old way",
+        help="use an IAM user's access keys instead of the deploy role",
     )
-    add("--online", action="store_true", help="fetch the actions of others from GitHub")
-    add("--verbose", action="store_true", help="print what the steps printed, too")
+    add(
+        "--online",
+        action="store_true",
+        help="fetch other projects' actions from GitHub instead of using stand-ins",
+    )
+    add("--verbose", action="store_true", help="also print the output of the steps")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Rehearse; 0 where the workflow succeeded."""
+    """Run the workflow. Returns 0 if it succeeded."""
     raise_on_signals()
     events = EVENTS[options.workflow]
     event = options.event or events[0]
@@ -65,13 +79,13 @@ def run(options: argparse.Namespace) -> int:
         say("pennyworth rehearse: --repo takes OWNER/NAME")
         return 2
     if event not in events:
-        say(f"pennyworth rehearse: {options.workflow} is started by {' or '.join(events)}, not by {event}")
+        say(f"pennyworth rehearse: {options.workflow} takes --event {' or '.join(events)}, not {event}")
         return 2
     try:
         for name in ("tools", "localaws", "rehearsal", "gateway"):
             environment(name)
         with LocalAws(auth=True) as aws:
-            say("The local AWS is up.")
+            say("The local AWS is running.")
             with Repository(
                 aws, immutable=options.immutable, credentials="keys" if options.static_keys else "role"
             ) as repository:
@@ -83,13 +97,13 @@ def run(options: argparse.Namespace) -> int:
 
 def _rehearse(repository: Repository, event: Event, options: argparse.Namespace) -> int:
     if options.workflow != "deploy":
-        say("deploy.yml runs first, so that there is something to look at:")
+        say("Running deploy.yml first, so that there is an endpoint:")
         before = repository.run(online=options.online, report=_report)
         if not before.job.succeeded:
             return _tell(before, options)
         if options.workflow == "preview":
             repository.parameters["MemorySize"] = _MEMORY
-    say(f"{options.workflow}.yml runs:")
+    say(f"Running {options.workflow}.yml:")
     result = repository.run(
         f"{options.workflow}.yml",
         event=event,
@@ -104,7 +118,7 @@ def _rehearse(repository: Repository, event: Event, options: argparse.Namespace)
 
 
 def _tell(result: Rehearsal, options: argparse.Namespace) -> int:
-    """Print how a run went; the exit status."""
+    """Print the result of a run. Returns the exit status."""
     if options.verbose or not result.job.succeeded:
         shown = result.job.output if options.verbose else result.job.output[-_OUTPUT_LINES:]
         say("\n".join(f"    {line}" for line in shown))
@@ -115,16 +129,16 @@ def _tell(result: Rehearsal, options: argparse.Namespace) -> int:
     for error in result.job.errors:
         say(f"  ✗ {error}")
     if not result.job.succeeded:
-        say(f"The workflow failed. Everything it said: {result.log}")
+        say(f"The workflow failed. Its full log: {result.log}")
         if result.presented != result.trusted:
-            say(f"The role trusts {result.trusted}, the token is for {result.presented}.")
+            say(f"The deploy role trusts {result.trusted}, but the token is for {result.presented}.")
         return 1
     say("The workflow succeeded.")
     return 0
 
 
 def _tell_of_github(github: FakeGitHub) -> None:
-    """Print the issues and comments that a run has written."""
+    """Print the issues and comments that a run wrote."""
     for number, issue in github.issues.items():
         said = github.bodies(number)
         if "pull_request" not in issue:

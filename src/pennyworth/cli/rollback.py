@@ -1,9 +1,14 @@
-"""Let callers reach an earlier version of the endpoint again, at once and without a deployment.
+"""Send callers to an earlier version of the endpoint, at once and without deploying.
 
-A deployment publishes a version of the function and points the alias `live` at it; this points it elsewhere. The
-stack's own state stays: the next deployment goes forward from there. Where LITELLM_API_KEYS is set, the version is
-tried afterwards as its users would. The credentials are those of the environment, and need lambda:GetAlias,
-UpdateAlias and ListVersionsByFunction.
+    pennyworth rollback --stack-name endpoint --region us-east-1
+    pennyworth rollback --stack-name endpoint --region us-east-1 --to 12
+
+Each deployment publishes a version of the Lambda function and points the alias `live` at it. This command
+points the alias at another version. The stack stays as it is, and the next deployment works as usual. If
+LITELLM_API_KEYS is set, the smoke tests run afterwards.
+
+It finds AWS credentials the way the AWS CLI does. They need lambda:GetAlias, lambda:UpdateAlias and
+lambda:ListVersionsByFunction.
 """
 
 import argparse
@@ -28,13 +33,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--to",
         default="previous",
         metavar="VERSION",
-        help="its number (default: the one before that which serves)",
+        help="the version's number (default: the one before the live version)",
     )
-    what.add_argument("--list", action="store_true", help="only show the versions that there are")
+    what.add_argument("--list", action="store_true", help="only list the available versions")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Do it; 0 where it is done."""
+    """Roll back, or list the versions. Returns the exit status."""
     if not stack.named("rollback", options):
         return 2
     go_on_in("tools")
@@ -62,13 +67,13 @@ def run(options: argparse.Namespace) -> int:
         say(str(failure))
         return 1
     except AWS_FAILURES as failure:
-        say(f"pennyworth rollback: AWS refuses: {failure}")
+        say(f"pennyworth rollback: AWS returned an error: {failure}")
         return 1
     return 0
 
 
 def _smoke_inputs(options: argparse.Namespace) -> "Inputs | None":
-    """How the version is tried; None without a key to try it with."""
+    """Return the inputs of the smoke tests; None without an API key."""
     from pennyworth.checks.smoke.deployed_endpoint import Inputs
 
     keys = split_list(os.environ.get("LITELLM_API_KEYS", ""))
@@ -82,7 +87,7 @@ def _list(now: "AliasedFunction") -> None:
     live = now.fetch_live_version()
     for version in now.list_versions():
         marks = [
-            *(["serves"] if version.number == live else []),
+            *(["live"] if version.number == live else []),
             *(["deployed last"] if version.number == now.wanted else []),
         ]
         print(f"{version.number:>5}  {version.published[:16].replace('T', ' ')}  {', '.join(marks)}".rstrip())

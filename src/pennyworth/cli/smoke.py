@@ -1,11 +1,14 @@
-"""Try an OpenAI-compatible endpoint as its users would.
+"""Run smoke tests against any OpenAI-compatible endpoint.
 
-The key comes from PENNYWORTH_API_KEY, else OPENAI_API_KEY, unless --key gives it; it is never printed. Each check is
-reported as it runs, on standard error; --json and --markdown print the results on standard output, --junit writes them
-into a file. The exit status is 1 where a check failed.
+    PENNYWORTH_API_KEY=sk-... pennyworth smoke https://api.example.com/v1
 
-Any such endpoint may be tried. What only pennyworth's own gateway promises, such as CORS, /health or OpenAI's shape of
-every error, is skipped where another lacks it; --strict makes it a failure. Each model is asked two short questions.
+Tests API keys, models, errors, CORS, chat completions and streaming. Each model is asked two short questions,
+which cost tokens. Progress goes to standard error; --json and --markdown print the results to standard output.
+The exit status is 1 if a check failed, else 0.
+
+The API key comes from --key, PENNYWORTH_API_KEY or OPENAI_API_KEY, and is never printed. Some checks test what
+only pennyworth's gateway guarantees, such as CORS, /health, or OpenAI's error format for every error. Other
+endpoints may fail them: then they are skipped, or fail with --strict.
 """
 
 import argparse
@@ -18,7 +21,7 @@ from pennyworth.checks import smoke
 from pennyworth.cli.numbers import read_number
 from pennyworth.host.progress import announce, say
 
-_FOREIGN = " (another's endpoint: what only pennyworth's own gateway promises is no failure, unless --strict)"
+_FOREIGN = " (not a pennyworth gateway: what only pennyworth guarantees is skipped, unless --strict)"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,59 +29,77 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     names = ", ".join(check.name for check in smoke.CHECKS)
     add("url", metavar="URL", help="the base URL, such as https://api.example.com/v1")
-    add("--key", help="the API key (visible to other users of this machine while it runs)")
-    add("--model", action="append", default=[], help="a model to ask; repeatable; default: those it lists")
-    add("--limit", type=int, default=5, metavar="N", help="of the listed models, ask at most N (default: 5)")
+    add("--key", help="the API key; other users of this machine can see it while the command runs")
     add(
-        "--skip", action="append", default=[], metavar="CHECK", help=f"leave a check out; repeatable: {names}"
+        "--model",
+        action="append",
+        default=[],
+        help="a model to ask; repeatable (default: the models that the endpoint lists)",
     )
-    add("--ask", default=smoke.QUESTION, metavar="TEXT", help=f"the question (default: {smoke.QUESTION})")
+    add("--limit", type=int, default=5, metavar="N", help="ask at most N of the listed models (default: 5)")
+    add("--skip", action="append", default=[], metavar="CHECK", help=f"skip a check; repeatable: {names}")
+    add(
+        "--ask",
+        default=smoke.QUESTION,
+        metavar="TEXT",
+        help=f"the question to ask (default: {smoke.QUESTION})",
+    )
     add(
         "--expect",
         default=smoke.EXPECTED,
         metavar="TEXT",
-        help="what must stand in the answer (default: Paris)",
+        help="text that the answer must contain (default: Paris)",
     )
-    add("--origin", default="https://example.com", help="the origin of the web pages that call it, for CORS")
+    add(
+        "--origin",
+        default="https://example.com",
+        help="the origin of web pages that call it, for CORS (default: %(default)s)",
+    )
     add(
         "--connect",
         type=_address,
         metavar="HOST:PORT",
-        help="connect there, whatever the URL's name resolves to",
+        help="connect to this address instead of resolving the URL's host name",
     )
     add(
         "--wait",
         type=float,
         default=0.0,
         metavar="SECONDS",
-        help="go on trying until it answers: for a new domain",
+        help="keep trying for so long until it answers, for a new domain (default: 0)",
     )
-    add("--timeout", type=float, default=60.0, metavar="SECONDS", help="without a byte (default: 60)")
-    add("--strict", action="store_true", help="fail, too, for what only pennyworth's own gateway promises")
+    add(
+        "--timeout",
+        type=float,
+        default=60.0,
+        metavar="SECONDS",
+        help="fail after so long without data (default: 60)",
+    )
+    add("--strict", action="store_true", help="also fail for what only pennyworth's gateway guarantees")
     add(
         "--large-bytes",
         type=read_number(int),
         default=smoke.LARGE_BYTES,
         metavar="N",
-        help=f"size of the body that may be too large (default: {smoke.LARGE_BYTES}, just over Lambda's limit)",
+        help=f"the size of the large request body (default: {smoke.LARGE_BYTES}, just over Lambda's limit)",
     )
     add(
         "--long",
         type=read_number(float),
         default=0.0,
         metavar="SECONDS",
-        help="ask the first model for a long answer, and see that the request stays open so long; costs its tokens",
+        help="check that a request stays open for so long, with a long answer of the first model; costs tokens",
     )
-    add("--junit", type=Path, metavar="FILE", help="write the results there as JUnit's XML")
+    add("--junit", type=Path, metavar="FILE", help="also write the results to this file as JUnit XML")
     output = parser.add_mutually_exclusive_group()
     output.add_argument("--json", action="store_true", help="print the results as JSON")
     output.add_argument("--markdown", action="store_true", help="print the results as a Markdown table")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the checks and report them."""
-    if unknown := smoke.unknown(options.skip):
-        say(f"pennyworth smoke: no such check: {', '.join(unknown)}")
+    """Run the checks and report them. Returns 1 if one failed, 2 on wrong usage, else 0."""
+    if unknown := smoke.find_unknown(options.skip):
+        say(f"pennyworth smoke: there is no check named {', '.join(unknown)}")
         return 2
     key = options.key or os.environ.get("PENNYWORTH_API_KEY") or os.environ.get("OPENAI_API_KEY")
     try:
@@ -98,13 +119,13 @@ def run(options: argparse.Namespace) -> int:
         strict=options.strict,
         large_bytes=options.large_bytes,
         long_seconds=options.long,
-        report=lambda result: say(f"  {smoke.line(result)}", replace=True),
+        report=lambda result: say(f"  {smoke.format_line(result)}", replace=True),
         progress=lambda text: announce(f"  · {text}"),
     )
-    answers = any(result.status == "passed" for result in results)  # else it would be waited for once more
+    answers = any(result.status == "passed" for result in results)  # else asking would time out once more
     software = endpoint.software if answers else ""
     foreign = answers and not (endpoint.ours or options.strict)
-    say(f"  {smoke.counted(results)}{_FOREIGN if foreign else ''}")
+    say(f"  {smoke.summarize(results)}{_FOREIGN if foreign else ''}")
     if options.json:
         print(smoke.as_json(results))
     if options.markdown:
@@ -115,13 +136,13 @@ def run(options: argparse.Namespace) -> int:
         try:
             options.junit.write_text(smoke.as_junit(results, tried), encoding="utf-8")
         except OSError as error:
-            say(f"pennyworth smoke: {options.junit} can't be written: {error.strerror}")
+            say(f"pennyworth smoke: can't write {options.junit}: {error.strerror}")
             return 2
-    return 0 if smoke.passed(results) else 1
+    return 0 if smoke.all_passed(results) else 1
 
 
 def _address(text: str) -> tuple[str, int]:
     host, _, port = text.rpartition(":")
     if not host or not port.isdigit():
-        raise argparse.ArgumentTypeError(f"HOST:PORT is expected, not {text}")
+        raise argparse.ArgumentTypeError(f"expected HOST:PORT, not {text}")
     return host.strip("[]"), int(port)

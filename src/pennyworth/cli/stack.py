@@ -1,4 +1,4 @@
-"""Options of the commands that are about a stack."""
+"""The options of commands that are about a stack."""
 
 import argparse
 import os
@@ -7,18 +7,18 @@ from pennyworth.host.progress import say
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    """Add --stack-name and --region, which default to what a workflow's steps are told by."""
+    """Add --stack-name and --region, with defaults from STACK_NAME and AWS_REGION."""
     environ = os.environ
     parser.add_argument(
         "--stack-name",
         default=environ.get("STACK_NAME"),
         metavar="NAME",
-        help="the CloudFormation stack (default: $STACK_NAME)",
+        help="the endpoint's CloudFormation stack (default: $STACK_NAME)",
     )
     parser.add_argument(
         "--region",
         default=environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION"),
-        help="its region (default: $AWS_REGION)",
+        help="the stack's AWS region (default: $AWS_REGION)",
     )
 
 
@@ -35,7 +35,7 @@ def parameter_option(parser: argparse.ArgumentParser | argparse._ArgumentGroup) 
 
 
 def named(command: str, given: argparse.Namespace) -> bool:
-    """Whether both are there; says which is missing."""
+    """Whether both options are set. Prints which one is missing."""
     missing = [option for option in ("stack_name", "region") if not getattr(given, option)]
     for option in missing:
         say(f"pennyworth {command}: --{option.replace('_', '-')} is missing")

@@ -1,9 +1,13 @@
-"""Keep the deploy role's PassRole to the stack's own roles.
+"""Restrict the deploy role's iam:PassRole to the stack's own roles.
 
-Without options: writes a version of the deploy role's policy whose PassRole names exactly the roles that the deployed
-stack has, each to the services that its trust policy names, proves it by IAM's simulator, and shows what changed.
-Where nothing changed nothing is written. The deployment workflow does the same after each deployment, and --prepare
-before it. The credentials are those of the environment, your own or the deploy role's.
+    pennyworth tighten-passrole --stack-name endpoint --region us-east-1 --dry-run
+
+Writes a new version of the deploy role's policy. Its iam:PassRole names exactly the roles of the deployed
+stack, each only for the services in the role's trust policy. It checks the result with the IAM policy simulator
+and shows what changed. If nothing changed, it writes nothing.
+
+The deployment workflow runs this after each deployment, and with --prepare before each. It finds AWS
+credentials the way the AWS CLI does: use your own, or the deploy role's.
 """
 
 import argparse
@@ -23,16 +27,24 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--prepare",
         type=Path,
         metavar="TEMPLATE",
-        help="before a deployment: admit the roles that this template is about to create, and those that there are",
+        help="before a deployment: also allow the roles that this template will create",
     )
-    instead.add_argument("--restore", action="store_true", help="put the policy's previous version back")
-    add("--dry-run", action="store_true", help="only show what would change")
-    add("--policy", metavar="NAME", help="the policy, by name or ARN (default: pennyworth-deployment)")
-    add("--role", metavar="NAME", help="the role that has it (default: pennyworth-github-deploy-role)")
+    instead.add_argument("--restore", action="store_true", help="restore the policy's previous version")
+    add("--dry-run", action="store_true", help="show what would change, and change nothing")
+    add(
+        "--policy",
+        metavar="NAME",
+        help="the policy to change, by name or ARN (default: pennyworth-deployment)",
+    )
+    add(
+        "--role",
+        metavar="NAME",
+        help="the role that the policy belongs to (default: pennyworth-github-deploy-role)",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Rewrite the policy; 0 where it says what it should."""
+    """Rewrite the policy. Returns the exit status."""
     if not stack.named("tighten-passrole", options):
         return 2
     go_on_in("tools")

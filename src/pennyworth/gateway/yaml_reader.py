@@ -97,6 +97,10 @@ def _read(text: str, read: Any) -> Any:
             loader.dispose()
 
 
+def _line(event: yaml.Event) -> int | None:
+    return event.start_mark.line + 1 if event.start_mark else None
+
+
 def _check_size(text: str) -> None:
     """Check depth and size from the events, which come one by one however deep or large the whole is."""
     sizes: dict[str, int] = {}
@@ -107,15 +111,15 @@ def _check_size(text: str) -> None:
         if isinstance(event, yaml.CollectionStartEvent):
             opened.append((event.anchor, total))
             if len(opened) > _DEEPEST:
-                raise YamlError(f"it is nested more than {_DEEPEST} deep", event.start_mark.line + 1)
+                raise YamlError(f"it is nested more than {_DEEPEST} deep", _line(event))
         elif isinstance(event, yaml.CollectionEndEvent):
             anchor, before = opened.pop()
             if anchor:
                 sizes[anchor] = total - before
         elif isinstance(event, yaml.AliasEvent):
-            size = sizes.get(event.anchor, 1)
+            size = sizes.get(event.anchor or "", 1)
         elif isinstance(event, yaml.ScalarEvent):
             size = 1
         total += size
         if total > _MOST_VALUES:
-            raise YamlError(f"it stands for more than {_MOST_VALUES:,} values", event.start_mark.line + 1)
+            raise YamlError(f"it stands for more than {_MOST_VALUES:,} values", _line(event))

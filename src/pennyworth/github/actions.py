@@ -1,6 +1,8 @@
-"""What a step tells GitHub: https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands.
+"""Workflow commands, outputs and summaries of a GitHub Actions step.
 
-Away from GitHub the same lines are merely printed, and outputs and summaries go nowhere.
+https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands.
+
+Outside GitHub Actions, the commands are only printed, and outputs and summaries are dropped.
 """
 
 import os
@@ -12,7 +14,7 @@ from pennyworth.host.errors import OperationFailed
 
 
 def required(environ: Mapping[str, str], name: str) -> str:
-    """A setting that the step can't do without.
+    """Return a required environment variable.
 
     Raises:
         OperationFailed: it is missing or empty.
@@ -26,10 +28,14 @@ def required(environ: Mapping[str, str], name: str) -> str:
 
 
 def number(environ: Mapping[str, str], name: str, default: float) -> float:
-    """A setting that is a number, not below zero.
+    """Return an environment variable as a number of 0 or more.
 
+    Args:
+        environ: the environment variables.
+        name: the variable.
+        default: the value if it is missing or empty.
     Raises:
-        OperationFailed: it is none.
+        OperationFailed: it is not a number, or negative.
     """
     given = environ.get(name, "").strip()
     try:
@@ -37,30 +43,36 @@ def number(environ: Mapping[str, str], name: str, default: float) -> float:
     except ValueError:
         value = -1.0
     if not 0 <= value < float("inf"):
-        raise OperationFailed(f"{name} is {given!r}", "It is a number, 0 or more.")
+        raise OperationFailed(f"{name} is {given!r}", "Set it to a number of 0 or more.")
     return value
 
 
 def asked(environ: Mapping[str, str], name: str, *, default: bool) -> bool:
-    """A setting that is true or false.
+    """Return an environment variable that is `true` or `false`.
 
+    Args:
+        environ: the environment variables.
+        name: the variable.
+        default: the value if it is missing or empty.
     Raises:
-        OperationFailed: it is neither.
+        OperationFailed: it is neither true nor false.
     """
     value = environ.get(name, "")
     if value not in {"", "true", "false"}:
-        raise OperationFailed(f"{name} is neither true nor false", f"It is {value!r}.")
+        raise OperationFailed(
+            f"{name} is neither true nor false", f"It is {value!r}. Set it to true or false."
+        )
     return value == "true" if value else default
 
 
 def duration(seconds: float) -> str:
-    """How long something took, for a person."""
+    """Format a number of seconds, such as "2 min 5 s"."""
     minutes, rest = divmod(seconds, 60)
     return f"{minutes:.0f} min {rest:.0f} s" if minutes else f"{rest:.1f} s"
 
 
 def say(text: str) -> None:
-    """Print a line at once, in order with what programs print that a step runs."""
+    """Print a line at once, so that it keeps its order with the output of child processes."""
     print(text, flush=True)
 
 
@@ -68,10 +80,10 @@ def error(title: str, message: str, file: str = "", line: int | None = None) -> 
     """Show an error on the run's page.
 
     Args:
-        title: what went wrong, in few words.
-        message: more of it.
-        file: the file that it is about, where GitHub shows it, too; relative to the repository.
-        line: the line in it, counted from 1.
+        title: what went wrong, in a few words.
+        message: the details.
+        file: the file to annotate, relative to the repository. Empty: none.
+        line: the line in the file, counted from 1.
     """
     _annotate("error", title, message, file, line)
 
@@ -88,7 +100,7 @@ def _annotate(level: str, title: str, message: str, file: str, line: int | None)
 
 
 def mask(value: str) -> None:
-    """Have a value, each of its lines, replaced by *** in everything that the job prints from here on."""
+    """Make GitHub replace each line of a value with *** in the job's log from here on."""
     for line in value.splitlines():
         if line.strip():
             say(f"::add-mask::{_escaped(line.strip())}")
@@ -96,7 +108,7 @@ def mask(value: str) -> None:
 
 @contextmanager
 def group(title: str) -> Iterator[None]:
-    """Fold what is printed meanwhile under a title."""
+    """Fold everything that the block prints under a title."""
     say(f"::group::{title}")
     try:
         yield
@@ -105,17 +117,17 @@ def group(title: str) -> Iterator[None]:
 
 
 def output(name: str, value: str) -> None:
-    """Set one of the step's outputs, a single line."""
+    """Set an output of the step to a single line."""
     _append("GITHUB_OUTPUT", f"{name}={value}\n")
 
 
 def summary(markdown: str) -> None:
-    """Add a paragraph to the job's summary, on the run's page."""
+    """Add a paragraph to the job summary on the run's page."""
     _append("GITHUB_STEP_SUMMARY", f"{markdown.rstrip()}\n\n")
 
 
 def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    """A Markdown table."""
+    """Format a Markdown table."""
     return "\n".join(_row(cells) for cells in (head, ("---",) * len(head), *rows))
 
 
@@ -130,7 +142,7 @@ def _append(variable: str, text: str) -> None:
 
 
 def _escaped(text: str, more: str = "") -> str:
-    """Percent-encode what would end a command's line or one of its properties."""
+    """Percent-encode characters that would end a command or one of its properties."""
     for character in "%\r\n" + more:
         text = text.replace(character, f"%{ord(character):02X}")
     return text

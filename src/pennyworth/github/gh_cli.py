@@ -1,4 +1,4 @@
-"""The repository at GitHub, through its own program `gh` where that is installed and logged in.
+"""Access to GitHub through its command line `gh`, if it is installed and logged in.
 
 https://cli.github.com/manual/gh_secret_set
 """
@@ -20,35 +20,35 @@ _REMOTE = re.compile(r"github\.com[:/](?P<name>[\w.-]+/[\w.-]+?)(?:\.git)?/?$")
 
 
 class GitHubFailed(OperationFailed):
-    """gh could not do what it was asked; the message holds its own words."""
+    """gh failed. The message contains its output."""
 
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """A repository as GitHub knows it."""
+    """A repository on GitHub."""
 
     name: str
     """OWNER/NAME."""
     owner_id: str = ""
     id: str = ""
-    """The two numbers; empty where they could not be asked for."""
+    """The two numeric IDs; empty if gh could not look them up."""
 
 
 def is_logged_in() -> bool:
-    """Whether gh is there and may speak for somebody."""
+    """Return whether gh is installed and logged in."""
     return shutil.which("gh") is not None and _gh("auth", "status").returncode == 0
 
 
 def find_repository(name: str = "") -> Repository | None:
-    """A repository, its numbers included where gh can ask for them.
+    """Find a repository, with its numeric IDs if gh can look them up.
 
     Args:
-        name: OWNER/NAME; by default the one that this folder's git remote is.
+        name: OWNER/NAME. Empty: the repository of this folder's git remote.
     Returns:
-        None where there is none.
+        the repository; None if there is no name and no git remote.
     """
     if is_logged_in():
-        # gh itself puts the remote's owner and name for {owner} and {repo}
+        # gh replaces {owner} and {repo} with those of the git remote
         done = _gh("api", f"repos/{name or '{owner}/{repo}'}")
         if done.returncode == 0:
             found: dict[str, Any] = json.loads(done.stdout)
@@ -61,35 +61,35 @@ def find_repository(name: str = "") -> Repository | None:
 
 
 def list_secrets(repository: str) -> dict[str, datetime]:
-    """The names of a repository's secrets, and when each was set.
+    """List a repository's secrets by name, with the time each was set.
 
     Raises:
-        GitHubFailed: gh may not ask.
+        GitHubFailed: gh failed.
     """
     listed = json.loads(_done("secret", "list", "--repo", repository, "--json", "name,updatedAt"))
     return {secret["name"]: datetime.fromisoformat(secret["updatedAt"]) for secret in listed}
 
 
 def set_secret(repository: str, name: str, value: str) -> None:
-    """Set one of a repository's secrets. Its value goes by standard input, as arguments can be read by everybody.
+    """Set a repository's secret. Passes the value on standard input: other processes can see arguments.
 
     Raises:
-        GitHubFailed: gh may not.
+        GitHubFailed: gh failed.
     """
     _done("secret", "set", name, "--repo", repository, value=value)
 
 
 def delete_secret(repository: str, name: str) -> None:
-    """Remove one of a repository's secrets.
+    """Delete a repository's secret.
 
     Raises:
-        GitHubFailed: gh may not.
+        GitHubFailed: gh failed.
     """
     _done("secret", "delete", name, "--repo", repository)
 
 
 def make_command(repository: str, name: str, value: str | None) -> str:
-    """What a person types to set a secret; without a value gh asks for it."""
+    """Return the shell command that sets a secret. Without a value, gh asks for it."""
     body = ["--body", value] if value is not None else []
     return shlex.join(["gh", "secret", "set", name, "--repo", repository, *body])
 
@@ -97,7 +97,9 @@ def make_command(repository: str, name: str, value: str | None) -> str:
 def _done(*words: str, value: str | None = None) -> str:
     done = _gh(*words, value=value)
     if done.returncode:
-        raise GitHubFailed(f"gh {' '.join(words[:3])}: {done.stderr.strip() or f'status {done.returncode}'}")
+        raise GitHubFailed(
+            f"`gh {' '.join(words[:3])}` failed: {done.stderr.strip() or f'exit status {done.returncode}'}"
+        )
     return done.stdout
 
 

@@ -1,4 +1,7 @@
-"""The token by which GitHub tells AWS which run asks: https://docs.github.com/actions/reference/security/oidc."""
+"""The OIDC token that tells AWS which workflow run calls.
+
+https://docs.github.com/actions/reference/security/oidc
+"""
 
 import base64
 import json
@@ -14,35 +17,35 @@ _SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """Where a job asks for its token."""
+    """Where a job requests its token."""
 
     url: str
     token: str = field(repr=False)
-    """By which it asks."""
+    """The bearer token of the request."""
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> "Inputs":
-        """As GitHub sets them in a job that may ask: ACTIONS_ID_TOKEN_REQUEST_URL and ACTIONS_ID_TOKEN_REQUEST_TOKEN.
+        """Read ACTIONS_ID_TOKEN_REQUEST_URL and ACTIONS_ID_TOKEN_REQUEST_TOKEN, which GitHub sets.
 
         Raises:
-            OperationFailed: the job may not.
+            OperationFailed: the job lacks the permission `id-token: write`.
         """
         url = environ.get("ACTIONS_ID_TOKEN_REQUEST_URL", "")
         token = environ.get("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "")
         if not url or not token:
             raise OperationFailed(
-                "The job may not ask GitHub for a token",
-                "Give the job `permissions: {contents: read, id-token: write}`, and in a caller's workflow the job that"
-                " calls. Pull requests from forks never may.",
+                "The job may not request an OIDC token",
+                "Give the job `permissions: {contents: read, id-token: write}`. If another workflow calls this one,"
+                " give them to the calling job too. Pull requests from forks can't have them.",
             )
         return cls(url, token)
 
 
 def fetch_subject(inputs: Inputs) -> str:
-    """The `sub` of the token: whom AWS knows this run as.
+    """Fetch a token and return its `sub`, the subject that AWS sees.
 
     Raises:
-        OperationFailed: GitHub gives no token.
+        OperationFailed: GitHub issued no token.
     """
     request = urllib.request.Request(  # noqa: S310 - GitHub's own address
         f"{inputs.url}&audience={_AUDIENCE}", headers={"Authorization": f"bearer {inputs.token}"}
@@ -54,5 +57,7 @@ def fetch_subject(inputs: Inputs) -> str:
         return str(claims["sub"])
     except (OSError, ValueError, LookupError, AttributeError) as failure:
         raise OperationFailed(
-            "GitHub gives this run no token", "Run it again; see https://www.githubstatus.com.", str(failure)
+            "GitHub did not issue an OIDC token",
+            "Run this again. See also https://www.githubstatus.com.",
+            str(failure),
         ) from failure

@@ -1,14 +1,14 @@
-"""Keeps secrets out of what is shown: GitHub masks them in logs and summaries, and in no comment."""
+"""Masks secrets in comments and issues. GitHub itself masks them only in logs and summaries."""
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 PUBLIC: Mapping[str, Callable[[Any], bool]] = {"public": lambda _: True}
-"""Marks a dataclass's field that holds what stands in the template anyway, and in the repository with it."""
+"""Field metadata: the value is in the template, and so in the repository. It is never masked."""
 
 NAMES: Mapping[str, Callable[[Any], bool]] = {"public": str.isidentifier}
-"""Marks one of which that is true of logical ids alone: whatever else it holds may be a parameter's value."""
+"""Field metadata: only logical IDs are public. Any other value may be a parameter's value."""
 
 _HIDDEN = "***"
 
@@ -16,16 +16,16 @@ T = TypeVar("T")
 
 
 def masked(value: T, secrets: Iterable[str]) -> T:
-    """A value with *** in place of every secret, wherever it stands in its texts.
+    """Return a copy of a value with *** in place of every secret.
 
-    Only values are looked through, not the prose that they are shown in: a stack may be called what everybody calls it,
-    and a gap in a sentence that all have would tell the word.
+    Mask only values, not the sentences around them. A secret may be a common word, such as the stack's name
+    `endpoint`, and *** in a well-known sentence would reveal it.
 
     Args:
-        value: a dataclass, a text, or lists, tuples and dictionaries of them.
-        secrets: what must not be shown.
+        value: a dataclass, a string, or lists, tuples and dictionaries of them.
+        secrets: the strings to mask.
     """
-    # the longest first: a domain may stand in a name, and a name in a domain
+    # longest first, because one secret may contain another
     hidden = sorted({secret for secret in secrets if secret.strip()}, key=len, reverse=True)
     found: T = _masked(value, hidden)
     return found

@@ -1,4 +1,4 @@
-"""GitHub's REST API, as a workflow's step calls it: https://docs.github.com/rest.
+"""A client of GitHub's REST API for workflow steps: https://docs.github.com/rest.
 
 github = GitHub.from_environ(os.environ)
 github.call("POST", "/issues", {"title": "It is down"})
@@ -19,35 +19,35 @@ from pennyworth.host.errors import OperationFailed
 
 API_VERSION = "2022-11-28"
 
-_SECONDS = (10.0, 60.0)  # to connect, and for each answer
-_PAGE = 100  # the most that GitHub lists at a time
-_PAGES = 100  # of a list; more is no list that a step reads
+_SECONDS = (10.0, 60.0)  # to connect, and to read each response
+_PAGE = 100  # GitHub's maximum page size
+_PAGES = 100  # the maximum number of pages to read
 _ATTEMPTS = 4
-_WAIT_SECONDS = 60  # at most between two of them
+_WAIT_SECONDS = 60  # the maximum between two attempts
 
 
 class GitHubFailed(OperationFailed):
-    """GitHub did not do what it was asked. The message says why, and holds no token."""
+    """A request to GitHub failed. The message says why, and contains no token."""
 
     def __init__(self, message: str, status: int = 0) -> None:
         """
         Args:
-            message: what went wrong, and what to do about it where that is known.
-            status: HTTP's; 0 where no answer came.
+            message: what went wrong and, if known, what to do.
+            status: the HTTP status; 0 if there was no response.
         """
         super().__init__(message)
         self.status = status
 
 
 class _Again(Retry):  # type: ignore[misc]  # typed only where it is installed
-    """Which answers are asked for again.
+    """Decides which requests to retry.
 
-    Those that a request too many got, of any method: it was not looked at. And those of a gateway whose server did not
-    answer, unless the request creates something, which may have been done.
+    Retries rate-limited requests of any method, because GitHub did not process them. Also retries gateway
+    errors, except for POST, because GitHub may have processed the request.
     """
 
     def is_retry(self, method: str, status_code: int, has_retry_after: bool = False) -> bool:
-        """Whether to ask again after an answer with a status."""
+        """Return whether to retry after a response with this status."""
         # https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api
         if has_retry_after and status_code in (403, 429):
             return True
@@ -55,19 +55,19 @@ class _Again(Retry):  # type: ignore[misc]  # typed only where it is installed
 
 
 class GitHub:
-    """A repository at GitHub."""
+    """A repository on GitHub."""
 
     def __init__(self, repository: str, token: str, api_url: str = "https://api.github.com") -> None:
         """
         Args:
             repository: OWNER/NAME.
-            token: the job's GITHUB_TOKEN, or any other that may.
-            api_url: where the API is.
+            token: the job's GITHUB_TOKEN, or another token with the permissions.
+            api_url: the base URL of the API.
         """
         self.repository = repository
         self._base = f"{api_url.rstrip('/')}/repos/{quote(repository)}"
         self._session = requests.Session()
-        self._session.auth = _bearer(token)  # a header alone would give way to a .netrc
+        self._session.auth = _bearer(token)  # a plain header would be overridden by a .netrc file
         self._session.headers.update(
             {
                 "Accept": "application/vnd.github+json",
@@ -77,7 +77,7 @@ class GitHub:
         )
         again = _Again(
             total=_ATTEMPTS - 1,
-            read=0,  # an answer that breaks off may have been done
+            read=0,  # GitHub may have processed a request whose response broke off
             backoff_factor=1,
             retry_after_max=_WAIT_SECONDS,
             allowed_methods=None,
@@ -88,43 +88,42 @@ class GitHub:
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "GitHub":
-        """The repository that a workflow runs for, by the variables that GitHub sets and the token that the step was
-        given as GITHUB_TOKEN.
+        """Connect to the workflow's repository: GITHUB_REPOSITORY, GITHUB_API_URL and GITHUB_TOKEN.
 
         Raises:
             OperationFailed: one of them is missing.
         """
         if not environ.get("GITHUB_TOKEN"):
             raise OperationFailed(
-                "GITHUB_TOKEN is not set", "Hand the step the job's token: GITHUB_TOKEN: ${{ github.token }}."
+                "GITHUB_TOKEN is not set", "Set it in the step's `env:`: GITHUB_TOKEN: ${{ github.token }}."
             )
         names = ("GITHUB_REPOSITORY", "GITHUB_TOKEN", "GITHUB_API_URL")
         return cls(*(required(environ, name) for name in names))
 
     def call(self, method: str, path: str, body: Any = None, **query: str | int) -> Any:
-        """Ask for one thing.
+        """Send a request.
 
         Args:
-            method: HTTP's.
-            path: below /repos/OWNER/NAME, such as /issues; empty for the repository itself.
-            body: what is sent, as JSON.
-            query: the address's parameters.
+            method: the HTTP method.
+            path: the path after /repos/OWNER/NAME, such as /issues. Empty: the repository itself.
+            body: the body, sent as JSON.
+            query: the query parameters.
         Returns:
-            the answer's JSON; None where there is none.
+            the response's JSON; None if it has no body.
         Raises:
-            GitHubFailed: GitHub refused, or no answer came.
+            GitHubFailed: GitHub refused the request or did not respond.
         """
         response = self._send(method, self._base + path, json=body, params=query)
         return _decoded(response) if response.content else None
 
     def pages(self, path: str, **query: str | int) -> Iterator[dict[str, Any]]:
-        """Everything that a list holds, over all of its pages.
+        """Yield every entry of a list, from all of its pages.
 
         Args:
-            path: below /repos/OWNER/NAME, such as /issues.
-            query: the address's parameters.
+            path: the path after /repos/OWNER/NAME, such as /issues.
+            query: the query parameters.
         Raises:
-            GitHubFailed: GitHub refused, or no answer came.
+            GitHubFailed: GitHub refused a request or did not respond.
         """
         url, parameters = self._base + path, {"per_page": _PAGE, **query}
         for _ in range(_PAGES):
@@ -135,7 +134,7 @@ class GitHub:
             ):  # a list among counts, such as {"total_count": 1, "workflow_runs": [...]}
                 found = next(value for value in found.values() if isinstance(value, list))
             yield from found
-            # the next page's address holds the parameters
+            # the next page's URL contains the parameters
             url, parameters = response.links.get("next", {}).get("url", ""), {}
             if not url:
                 return
@@ -144,14 +143,14 @@ class GitHub:
         """Add a file to a release.
 
         Args:
-            url: the release's `upload_url`, a template that ends in {?name,label}.
-            name: the file's.
-            content: its bytes.
-            media_type: what they are.
+            url: the release's `upload_url`, which ends in {?name,label}.
+            name: the file's name.
+            content: the file's bytes.
+            media_type: its media type.
         Returns:
-            GitHub's description of it.
+            GitHub's description of the uploaded file.
         Raises:
-            GitHubFailed: GitHub refused, or no answer came.
+            GitHubFailed: GitHub refused the request or did not respond.
         """
         address = url.partition("{")[0]
         more = {"data": content, "params": {"name": name}, "headers": {"Content-Type": media_type}}
@@ -162,14 +161,14 @@ class GitHub:
         try:
             response = self._session.request(method, url, timeout=_SECONDS, **more)
         except requests.RequestException as error:
-            raise GitHubFailed(f"GitHub did not answer {said}: {type(error).__name__}") from None
+            raise GitHubFailed(f"GitHub did not respond to {said}: {type(error).__name__}") from None
         if not response.ok:
             raise GitHubFailed(f"GitHub refused {said}: {_reason(response)}", response.status_code)
         return response
 
 
 def _bearer(token: str) -> Callable[[requests.PreparedRequest], requests.PreparedRequest]:
-    """What puts the token into a request."""
+    """Return a function that adds the token to a request."""
 
     def authorized(request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = f"Bearer {token}"
@@ -184,12 +183,12 @@ def _decoded(response: requests.Response) -> Any:
     except ValueError:
         asked = f"{response.request.method} {response.url.partition('?')[0]}"
         raise GitHubFailed(
-            f"What answered {asked} is not GitHub's API: it sent no JSON", response.status_code
+            f"the response to {asked} is not JSON, so it is not from GitHub's API", response.status_code
         ) from None
 
 
 def _reason(response: requests.Response) -> str:
-    """What GitHub says of a refusal, and what would help."""
+    """Return GitHub's reason for a refusal, and what to do."""
     try:
         told = response.json()
     except ValueError:
@@ -202,14 +201,14 @@ def _reason(response: requests.Response) -> str:
     needed = response.headers.get("X-Accepted-GitHub-Permissions")
     if response.status_code in (403, 404) and needed:
         granted = needed.replace("_", "-").replace("=", ": ").replace(";", " or")
-        words.append(f"- the job's `permissions:` must hold {granted}")
+        words.append(f"- add {granted} to the job's `permissions:`")
     if response.headers.get("X-RateLimit-Remaining") == "0":
-        words.append("- the token's requests for this hour are used up; run this again later")
+        words.append("- the token's hourly rate limit is used up; run this again later")
     return " ".join(words)
 
 
 def _detail(error: Any) -> str:
-    """One of the reasons that a 422 lists."""
+    """Format one of the errors in a 422 response."""
     if not isinstance(error, dict):
         return str(error)
     return str(error.get("message") or " ".join(str(error[key]) for key in ("field", "code") if key in error))

@@ -1,4 +1,4 @@
-"""How long each step of a job took: each notes its own, and at the job's end they are drawn as one table."""
+"""Records how long each step of a job takes, and shows all of them in a table at the end of the job."""
 
 import json
 import os
@@ -11,14 +11,14 @@ _CELLS = 20
 
 
 def note(title: str, seconds: float) -> None:
-    """Note how long a step took, for the job's later steps. Away from GitHub nothing is noted."""
+    """Record how many seconds a step took, for later steps. Outside GitHub Actions, does nothing."""
     if file := _file():
         with file.open("a", encoding="utf-8") as log:
             print(json.dumps([title, seconds]), file=log)
 
 
 def as_markdown() -> str:
-    """What has been noted in this job, in order, as a table with bars; empty where nothing has."""
+    """Return the recorded times as a Markdown table with bars; empty if there are none."""
     file = _file()
     if not file or not file.exists():
         return ""
@@ -28,7 +28,7 @@ def as_markdown() -> str:
         (title, actions.duration(seconds), "█" * round(_CELLS * seconds / longest) or "▏")
         for title, seconds in noted
     ]
-    rows.append(("together", actions.duration(sum(seconds for _, seconds in noted)), ""))
+    rows.append(("total", actions.duration(sum(seconds for _, seconds in noted)), ""))
     return actions.table(("step", "time", ""), rows)
 
 

@@ -1,7 +1,7 @@
-"""The project's own Python environments: one for each lock in requirements/, made when first needed.
+"""The project's own Python environments: one for each lock in requirements/, created when first needed.
 
-They lie in the project's folder, are named by what they hold (so a changed lock, interpreter or folder makes
-a new one), and are complete or absent: an interrupted build leaves nothing that looks usable.
+They are in the project's folder. Their names depend on the lock, the interpreter and the folder, so a change of
+these creates a new environment. An interrupted build never looks like a complete environment.
 """
 
 import fcntl
@@ -23,46 +23,46 @@ from pennyworth.host.progress import say, step
 
 LOCKS = ROOT / "requirements"
 
-# locks that name only what is used of a package, so that what it would pull in stays away
+# locks that list everything needed, so that the packages' other dependencies are not installed
 WITHOUT_DEPENDENCIES = frozenset({"model"})
 
 _COMPLETE = ".complete"
-"""The file in a finished environment; holds the interpreter's identity."""
+"""The file that marks a complete environment. It contains the interpreter's identity."""
 
 
 class EnvironmentUnavailable(OperationFailed):
-    """An environment could not be made; the message says what to do next."""
+    """An environment could not be created. The message says what to do next."""
 
 
 def environment(name: str, python: str | None = None) -> Path:
-    """The folder with the programs of an environment, made first if it is not there.
+    """Return the folder with the programs of an environment. Creates the environment if necessary.
 
     Args:
-        name: a lock's name: `tools` stands for requirements/tools.txt.
-        python: the interpreter to make it with; the running one by default.
+        name: the lock's name, such as `tools` for requirements/tools.txt.
+        python: the interpreter to create it with. Default: the running one.
     Returns:
-        its bin folder: `environment("tools") / "sam"`.
+        its bin folder, as in `environment("tools") / "sam"`.
     Raises:
-        EnvironmentUnavailable: the packages can't be had or the interpreter can't make environments.
+        EnvironmentUnavailable: the packages can't be installed, or the interpreter can't create environments.
     """
     lock = LOCKS / f"{name}.txt"
     if not lock.exists():
         raise EnvironmentUnavailable(
-            "This works in a checkout of pennyworth's repository, and this is an installed package: clone the"
-            " repository and run it there. `pennyworth serve` and `pennyworth smoke` work anywhere."
+            "This command needs a checkout of pennyworth's repository, not an installed package: clone the repository"
+            " and run it there. `pennyworth serve` and `pennyworth smoke` work anywhere."
             if not LOCKS.exists()
-            else f"{lock.relative_to(ROOT)} is missing. Make it with `make lock`."
+            else f"{lock.relative_to(ROOT)} is missing. Create it with `make lock`."
         )
     interpreter = _resolved(python or sys.executable)
     identity = _identity(interpreter)
-    # scripts in bin/ name their interpreter by its full path: a moved checkout needs new ones
+    # scripts in bin/ contain the interpreter's full path, so a moved checkout needs new ones
     key = hashlib.sha256(lock.read_bytes() + f"{identity} {work_dir().resolve()}".encode()).hexdigest()[:12]
     home = made("env") / f"{name}-{key}"
     if _made_with(home) == identity:
         return home / "bin"
     with locked(made("env") / f"{name}.lock"):
         if _made_with(home) is None:
-            with step(f"making the environment '{name}' (first time only)") as detail:
+            with step(f"creating the environment '{name}' (first time only)") as detail:
                 shutil.rmtree(home, ignore_errors=True)
                 (_make_with_venv if name == "uv" else _make_with_uv)(lock, home, interpreter)
                 (home / _COMPLETE).write_text(identity)
@@ -74,14 +74,15 @@ def environment(name: str, python: str | None = None) -> Path:
 
 
 def uv() -> Path:
-    """The uv program, from an environment of its own."""
+    """Return the path of uv, which has an environment of its own."""
     return environment("uv") / "uv"
 
 
 def clean_environ() -> dict[str, str]:
-    """The environment for a tool: this process's, without what would lead pip, uv or Python elsewhere.
+    """Return environment variables for a tool: those of this process, except some for pip, uv and Python.
 
-    Settings that reach a registry (proxies, certificates, index and its credentials) are kept.
+    Removes variables that change where packages are installed or which Python is used. Keeps the settings for
+    reaching a package index: proxies, certificates, the index and its credentials.
     """
     dropped = {
         "VIRTUAL_ENV",
@@ -101,7 +102,7 @@ def clean_environ() -> dict[str, str]:
     environ.setdefault("UV_CACHE_DIR", str(made("cache", "uv")))
     environ.setdefault("UV_NO_PROGRESS", "1")
     environ.setdefault("UV_PYTHON_DOWNLOADS", "never")
-    # where the system keeps certificate authorities, they hold: an employer's proxy is known there and nowhere else
+    # use the system's certificate authorities, because a company's proxy may be known only there
     authorities = ssl.get_default_verify_paths()
     if authorities.cafile or authorities.capath:
         environ.setdefault("UV_SYSTEM_CERTS", "1")
@@ -113,10 +114,10 @@ def clean_environ() -> dict[str, str]:
 
 
 def _make_with_venv(lock: Path, home: Path, python: str) -> None:
-    """The first environment: the standard library's venv, and pip into it."""
+    """Create the environment of uv with the standard library's venv and pip."""
     call(
         [python, "-m", "venv", home],
-        f"{python} can't make a virtual environment. On Debian and Ubuntu: apt install python3-venv.",
+        f"{python} can't create a virtual environment. On Debian and Ubuntu, run: apt install python3-venv",
     )
     pip: list[str | Path] = [
         home / "bin" / "python",
@@ -132,10 +133,10 @@ def _make_with_venv(lock: Path, home: Path, python: str) -> None:
 
 
 def _make_with_uv(lock: Path, home: Path, python: str) -> None:
-    """Every other one: uv, which takes a tenth of pip's time."""
+    """Create any other environment with uv, which takes a tenth of pip's time."""
     call(
         [uv(), "venv", "--quiet", "--no-project", "--no-config", "--python", python, home],
-        f"no environment could be made with {python}.",
+        f"uv can't create an environment with {python}.",
     )
     install: list[str | Path] = [
         uv(),
@@ -152,19 +153,19 @@ def _make_with_uv(lock: Path, home: Path, python: str) -> None:
 
 def _not_installed(lock: Path) -> str:
     return (
-        f"the packages of requirements/{lock.name} could not be installed. Behind a proxy, set HTTPS_PROXY;"
-        " with a package index of your own, PIP_INDEX_URL and UV_DEFAULT_INDEX."
+        f"the packages of requirements/{lock.name} can't be installed. Behind a proxy, set HTTPS_PROXY. To use your own"
+        " package index, set PIP_INDEX_URL and UV_DEFAULT_INDEX."
     )
 
 
 def call(command: Sequence[str | Path], trouble: str) -> None:
-    """Run one of these tools to its end.
+    """Run a tool and wait for it to end.
 
     Args:
-        command: program and arguments.
-        trouble: what to say where it fails; the tool's own words follow.
+        command: the program and its arguments.
+        trouble: the error message if it fails.
     Raises:
-        EnvironmentUnavailable: it failed; says `trouble`, then what the tool said.
+        EnvironmentUnavailable: it failed. The message is `trouble`, followed by the tool's output.
     """
     with tempfile.TemporaryDirectory(dir=made("tmp")) as scratch:
         log = Path(scratch, "log")
@@ -174,18 +175,18 @@ def call(command: Sequence[str | Path], trouble: str) -> None:
 
 
 def _identity(python: str) -> str:
-    """What makes an interpreter the same one again: its path, and its version where it is the running one."""
+    """Return an interpreter's identity: its path and, if it is the running one, its version."""
     version = sys.version if python == _resolved(sys.executable) else ""
     return f"{python} {version}"
 
 
 def _resolved(python: str) -> str:
-    """An interpreter by its own path: a link to it may be gone before the environment is."""
+    """Return an interpreter's real path: a link to it may be deleted before the environment is."""
     return str(Path(shutil.which(python) or python).resolve())
 
 
 def _made_with(home: Path) -> str | None:
-    """The identity of the interpreter that an environment was made with; None: it is absent or half made."""
+    """Return the identity of an environment's interpreter; None if the environment is missing or incomplete."""
     try:
         return (home / _COMPLETE).read_text()
     except OSError:
@@ -194,11 +195,11 @@ def _made_with(home: Path) -> str | None:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold a lock file, so that two commands at once make a thing once. Its name says what."""
+    """Hold a lock file, so that concurrent commands create something only once. The file's name says what."""
     with path.open("w") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say(f"  · waiting: another command is making {path.stem}")
+            say(f"  · waiting: another command is creating {path.stem}")
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield

@@ -1,18 +1,18 @@
-"""The one error from which all others derive that a person or a workflow is told."""
+"""The base class of all errors that are shown to the user."""
 
 _DETAIL_CHARACTERS = 4000
 
 
 class OperationFailed(Exception):
-    """What was asked for can't be done."""
+    """An operation failed. Says why, and what to do next."""
 
     def __init__(self, title: str, message: str = "", detail: str = "", report: str = "") -> None:
         """
         Args:
-            title: what went wrong, in few words; the whole sentence where nothing else is said.
-            message: what to do next. Neither holds a secret.
-            detail: what a program said, line by line.
-            report: what a job's summary says in place of all that, in Markdown.
+            title: what went wrong, in a few words. Must not contain a secret.
+            message: what to do next. Must not contain a secret.
+            detail: the output of a program, if it helps.
+            report: Markdown for the job summary, to show instead of the rest.
         """
         super().__init__(message or title)
         self.title = title
@@ -21,6 +21,6 @@ class OperationFailed(Exception):
         self.report = report
 
     def __str__(self) -> str:
-        """All of it, as a terminal shows it."""
+        """Return title, message and detail, for a terminal."""
         said = f"{self.title}. {self.message}" if self.message else self.title
         return "\n".join(filter(None, (said, self.detail)))

@@ -1,4 +1,4 @@
-"""Other Pythons on this machine."""
+"""Finds other Python versions on this machine."""
 
 import os
 import shutil
@@ -20,15 +20,17 @@ class Interpreter:
 
     path: str
     version: str
-    """In full, such as 3.13.1."""
+    """The full version, such as 3.13.1."""
 
 
 @cache
 def interpreter(version: str) -> Interpreter | None:
-    """A CPython of exactly a version on this machine, or None. Nothing is downloaded.
+    """Find a CPython on this machine. Downloads nothing.
 
     Args:
-        version: major and minor, such as 3.13.
+        version: the major and minor version, such as 3.13.
+    Returns:
+        the interpreter; None if there is none.
     """
     for candidate in _candidates(version):
         words = _said([candidate, "-I", "-S", "-c", _PROBE]).split()
@@ -42,7 +44,7 @@ def _candidates(version: str) -> Iterator[str]:
         yield sys.executable
     on_path = shutil.which(f"python{version}")
     if on_path:
-        yield on_path  # may be a version manager's shim, which fails where its version is not switched on
+        yield on_path  # may be a version manager's shim, which fails if this version is not active
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
     yield from map(str, sorted(pyenv.glob(f"versions/{version}.*/bin/python{version}"), reverse=True))
     try:
@@ -56,7 +58,7 @@ def _candidates(version: str) -> Iterator[str]:
 
 
 def _said(command: list[str | Path]) -> str:
-    """What a program printed; nothing where it failed."""
+    """Run a program and return its output; empty if it fails."""
     try:
         done = subprocess.run(
             command,

@@ -1,15 +1,15 @@
-"""Values that come as one or as several, and lists that come as one text."""
+"""Converts values and comma-separated strings to lists."""
 
 from typing import Any
 
 
 def as_list(value: Any) -> list[Any]:
-    """A value that may stand alone or in a list, as a list; empty for None."""
+    """Return a list as it is, any other value in a list, and an empty list for None."""
     if value is None:
         return []
     return value if isinstance(value, list) else [value]
 
 
 def split_list(text: str) -> list[str]:
-    """The entries of a comma-separated list, without the space around them and without empty ones."""
+    """Split a comma-separated list. Strips spaces and drops empty entries."""
     return [entry.strip() for entry in text.split(",") if entry.strip()]

@@ -1,7 +1,10 @@
-"""Resolve requirements/*.in into their locks: `make lock`, run as `python -m pennyworth.host.locks`.
+"""Update the locks in requirements/ from their .in files.
 
-A lock names every package with its version and hashes, for every system and Python from 3.11 on, and no index's
-address: whoever installs from it takes the index that their machine is set to.
+    make lock
+    make lock ARGS="tools --upgrade"
+
+A lock lists every package with its version and hashes, for all systems and for Python 3.11 and newer. It names
+no package index: pip and uv use the one that your machine is set to. Runs `python -m pennyworth.host.locks`.
 """
 
 import argparse
@@ -22,64 +25,77 @@ from pennyworth.host.places import made
 from pennyworth.host.progress import say, step
 
 _COMPILE = (
-    *("pip", "compile", "--quiet", "--no-config", "--no-header", "--no-annotate"),
-    *("--universal", "--python-version", "3.11", "--generate-hashes", "--no-emit-index-url"),
+    "pip",
+    "compile",
+    "--quiet",
+    "--no-config",
+    "--no-header",
+    "--no-annotate",
+    "--universal",
+    "--python-version=3.11",
+    "--generate-hashes",
+    "--no-emit-index-url",
 )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Lock what is asked for.
+    """Run the command line.
 
     Args:
-        argv: the command line's words; the process's own by default.
+        argv: the arguments, without the program's name. Default: those of this process.
     Returns:
-        the exit status: 1 where a lock could not be made or, with --check, is not what its .in asks for.
+        the exit status: 1 if a lock could not be created or, with --check, is out of date; else 0.
     """
-    parser = argparse.ArgumentParser(prog="make lock", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="make lock", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help="only these, such as `tools`; all by default"
+        "names", nargs="*", metavar="NAME", help="update only these locks, such as `tools` (default: all)"
     )
     what = parser.add_mutually_exclusive_group()
-    what.add_argument("--check", action="store_true", help="change nothing; fail where a lock does not match")
+    what.add_argument("--check", action="store_true", help="change nothing; fail if a lock is out of date")
     what.add_argument(
-        "--upgrade", action="store_true", help="take the newest versions that the .in files allow"
+        "--upgrade", action="store_true", help="use the newest versions that the .in files allow"
     )
     options = parser.parse_args(argv)
     known = sorted(path.stem for path in LOCKS.glob("*.in"))
     if unknown := set(options.names) - set(known):
-        parser.error(f"no such requirements: {', '.join(sorted(unknown))}. There are: {', '.join(known)}")
+        parser.error(
+            f"there is no lock named {', '.join(sorted(unknown))}. The locks are: {', '.join(known)}"
+        )
     try:
         stale = [name for name in options.names or known if _lock(name, options.upgrade, options.check)]
     except EnvironmentUnavailable as error:
         say(str(error))
         return 1
     if options.check and stale:
-        say(f"these locks are not what their .in files ask for: {', '.join(stale)}. Run `make lock`.")
+        say(f"these locks are out of date: {', '.join(stale)}. Run `make lock`.")
         return 1
     return 0
 
 
 def _lock(name: str, upgrade: bool, check: bool) -> bool:
-    """Resolve one; whether its lock is another one than before."""
+    """Resolve one .in file. Returns whether its lock differs."""
     lock = LOCKS / f"{name}.txt"
     with step(f"requirements/{name}.in") as detail, tempfile.TemporaryDirectory(dir=made("tmp")) as scratch:
         resolved = Path(scratch, lock.name)
         if lock.exists():
-            shutil.copy(lock, resolved)  # versions in it are kept where they still fit
-        wanted = [
-            *(["--upgrade"] if upgrade else []),
-            *(["--no-deps"] if name in WITHOUT_DEPENDENCIES else []),
-            str(LOCKS / f"{name}.in"),
-        ]
+            shutil.copy(lock, resolved)  # keep its versions where they still fit
+        command: list[str | Path] = [uv(), *_COMPILE, "--output-file", resolved]
+        if upgrade:
+            command.append("--upgrade")
+        if name in WITHOUT_DEPENDENCIES:
+            command.append("--no-deps")
+        command.append(LOCKS / f"{name}.in")
         call(
-            [uv(), *_COMPILE, "--output-file", resolved, *wanted],
+            command,
             f"requirements/{name}.in can't be resolved.",
         )
         changed = not lock.exists() or resolved.read_bytes() != lock.read_bytes()
         if changed and not check:
             resolved.replace(lock)
         if changed:
-            detail("differs" if check else "changed")
+            detail("out of date" if check else "updated")
     return changed
 
 

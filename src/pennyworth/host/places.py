@@ -1,19 +1,19 @@
-"""Where things lie: the checkout, and the one folder inside it that the project writes to."""
+"""The paths of the checkout and of the one folder that the project writes to."""
 
 import os
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
-"""The checkout: template.yaml, requirements/ and src/ lie here."""
+"""The checkout, with template.yaml, requirements/ and src/."""
 
 
 def work_dir() -> Path:
-    """The folder for everything made on this machine; `PENNYWORTH_WORK_DIR` moves it. Ignored by git."""
+    """Return the folder for all generated files. PENNYWORTH_WORK_DIR changes it; git ignores it."""
     return Path(os.environ.get("PENNYWORTH_WORK_DIR") or ROOT / ".pennyworth")
 
 
 def made(*parts: str) -> Path:
-    """A folder below work_dir(), made if need be."""
+    """Return a folder in work_dir(). Creates it if necessary."""
     folder = work_dir().joinpath(*parts)
     folder.mkdir(parents=True, exist_ok=True)
     return folder

@@ -1,8 +1,8 @@
 """Child processes that never outlive the command that started them.
 
-Each runs behind a small guard in a session of its own, and the guard ends the program and all that it
-started when the guard's standard input closes. The kernel closes it whatever happens to the parent: return,
-error, closed terminal or SIGKILL.
+Each runs under a small guard process in a session of its own. When the guard's standard input closes, it ends
+the program and everything the program started. The kernel closes it however the parent ends: return, error,
+closed terminal or SIGKILL.
 """
 
 import os
@@ -19,11 +19,11 @@ from types import FrameType
 _GRACE_SECONDS = 5.0
 _POLL_SECONDS = 0.02
 _PR_SET_CHILD_SUBREAPER = 36
-_NOT_FOUND = 127  # as the shell has it
+_NOT_FOUND = 127  # as in shells
 
 
 class Child:
-    """A running program and everything that it started."""
+    """A running program and everything it started."""
 
     def __init__(
         self,
@@ -36,10 +36,10 @@ class Child:
         """Start a program.
 
         Args:
-            command: program and arguments.
-            log: the file that takes its output.
-            env: its whole environment; this process's by default.
-            cwd: its working folder.
+            command: the program and its arguments.
+            log: the file to write its output to.
+            env: all of its environment variables. None: those of this process.
+            cwd: its working directory. None: that of this process.
         """
         self.log = log
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -55,31 +55,30 @@ class Child:
             )
 
     def running(self) -> bool:
-        """Whether the program still runs."""
+        """Return whether the program is still running."""
         return self._guard.poll() is None
 
     def wait(self, timeout: float | None = None) -> int:
-        """Wait until the program has ended, and what it left behind with it.
+        """Wait until the program and everything it started have ended.
 
         Args:
-            timeout: how long at most, in seconds; for ever by default.
+            timeout: the maximum number of seconds to wait. None: no limit.
         Returns:
-            its exit status as a shell gives it: 128 + N where signal N ended it, 127 where it could not be
-            started.
+            its exit status as in a shell: 128 + N if signal N ended it, 127 if it could not be started.
         Raises:
-            subprocess.TimeoutExpired: it still runs.
+            subprocess.TimeoutExpired: it is still running.
         """
         return self._guard.wait(timeout)
 
     def tail(self, lines: int = 20) -> str:
-        """The last lines of its log."""
+        """Return the last lines of its log."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
     def stop(self) -> None:
-        """End it and all that it started, and wait until they are gone."""
+        """End the program and everything it started, and wait until they have ended."""
         if self._guard.stdin:
             self._guard.stdin.close()
-        self._guard.wait()  # bounded: the guard kills what does not end
+        self._guard.wait()  # returns soon: the guard kills processes that do not end
 
     def __enter__(self) -> "Child":
         return self
@@ -89,7 +88,7 @@ class Child:
 
 
 def raise_on_signals() -> None:
-    """Let SIGTERM and a closed terminal unwind this process as Ctrl-C does, so that every `with` is left."""
+    """Make SIGTERM and a closed terminal act like Ctrl-C, so that every `with` block exits."""
 
     def interrupt(number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt(signal.Signals(number).name)
@@ -99,7 +98,7 @@ def raise_on_signals() -> None:
 
 
 def _guard(command: list[str]) -> int:
-    """Run a command until it ends or standard input closes, then end what it left behind."""
+    """Run a command until it ends or standard input closes. Then end the processes it left behind."""
     _adopt_orphans()
     try:
         program = subprocess.Popen(command, stdin=subprocess.DEVNULL, process_group=0)
@@ -112,7 +111,7 @@ def _guard(command: list[str]) -> int:
             pass
         _end_group(program.pid)
 
-    # Whoever signals the guard means the program; ending the guard first would leave it alone
+    # pass signals on to the program: if the guard ended first, nobody would end the program
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: program.terminate())
     threading.Thread(target=watch, daemon=True).start()
@@ -123,14 +122,14 @@ def _guard(command: list[str]) -> int:
 
 
 def _end_group(group: int, meanwhile: Callable[[], object] = lambda: None) -> None:
-    """Ask every process of a group to end, and kill those that have not within the grace period.
+    """Send SIGTERM to a process group, and SIGKILL if it has not ended after the grace period.
 
     Args:
-        group: its number.
-        meanwhile: called while waiting.
+        group: the process group's ID.
+        meanwhile: called repeatedly while waiting.
     """
     deadline = time.monotonic() + _GRACE_SECONDS
-    # macOS answers EPERM for a group that holds nothing but a process not yet reaped
+    # macOS returns EPERM for a group with only a zombie process
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(group, signal.SIGTERM)
         while time.monotonic() < deadline:
@@ -141,18 +140,18 @@ def _end_group(group: int, meanwhile: Callable[[], object] = lambda: None) -> No
 
 
 def _adopt_orphans() -> None:
-    """Become the parent of descendants that lose theirs, so that those which left the group are found too.
+    """Become the parent of orphaned descendants, to find those that left the process group.
 
     Linux alone has this: https://man7.org/linux/man-pages/man2/PR_SET_CHILD_SUBREAPER.2const.html
     """
     if sys.platform == "linux":
-        import ctypes  # only here: it takes longer to import than the rest of the guard
+        import ctypes  # here, because importing it takes longer than the rest of the guard
 
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def _end_orphans() -> None:
-    """End adopted processes as a group is ended. Ending one may bring its children here."""
+    """End the adopted processes: SIGTERM, later SIGKILL. Ending one may make its children orphans too."""
     began = time.monotonic()
     asked: set[int] = set()
     while _reap() and time.monotonic() < began + 2 * _GRACE_SECONDS:
@@ -165,7 +164,7 @@ def _end_orphans() -> None:
 
 
 def _reap() -> bool:
-    """Take leave of children that have ended; whether any are left."""
+    """Reap children that have ended. Returns whether any are left."""
     with suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
@@ -174,7 +173,7 @@ def _reap() -> bool:
 
 
 def _children() -> set[int]:
-    """Process ids of this process's children; nothing where the kernel does not list them."""
+    """Return the process IDs of this process's children; empty if the kernel does not list them."""
     with suppress(OSError):
         tasks = Path("/proc/self/task").iterdir()
         return {int(pid) for task in tasks for pid in (task / "children").read_text().split()}

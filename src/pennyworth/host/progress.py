@@ -1,4 +1,4 @@
-"""Progress lines with the time that each step took. Standard error, so that standard output stays data."""
+"""Prints progress to standard error, with the time of each step. Standard output is for results."""
 
 import sys
 import time
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 _unfinished = False
-"""Whether the terminal's last line announces a step and waits to be replaced by its result."""
+"""Whether the terminal's last line announces a step, to be replaced by its result."""
 
 
 def say(text: str, *, replace: bool = False) -> None:
@@ -14,24 +14,24 @@ def say(text: str, *, replace: bool = False) -> None:
 
     Args:
         text: the line.
-        replace: whether it takes the place of an announcement that still stands there.
+        replace: whether it replaces an announcement in the terminal's last line.
     """
     _print(text, replace=replace)
 
 
 def announce(text: str) -> None:
-    """Say what is under way. On a terminal the line takes the place of the last such, until its result does."""
+    """Print what is in progress. On a terminal, the next announcement or result replaces the line."""
     _print(text, unfinished=sys.stderr.isatty(), replace=True)
 
 
 @contextmanager
 def step(title: str) -> Iterator[Callable[[str], None]]:
-    """Announce a step, then how long it took.
+    """Announce a step, and print how long it took when the block ends.
 
     Args:
-        title: what is done, as a person would say it.
+        title: what the step does.
     Yields:
-        a function that adds a detail to the closing line, such as a version or a size.
+        a function that adds a detail to the final line, such as a version or a size.
     """
     details: list[str] = []
     began = time.monotonic()
@@ -46,7 +46,7 @@ def step(title: str) -> Iterator[Callable[[str], None]]:
 
 
 def _print(line: str, *, unfinished: bool = False, replace: bool = False) -> None:
-    """Write a line below, or in place of, an announcement that still stands there."""
+    """Write a line below an announcement, or replace it."""
     global _unfinished
     before = ("\r\033[K" if replace else "\n") if _unfinished else ""
     print(f"{before}{line}", end="" if unfinished else "\n", file=sys.stderr, flush=True)

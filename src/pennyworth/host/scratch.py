@@ -1,4 +1,4 @@
-"""Folders for one run of a command, removed at its end: where it was killed, by the next one."""
+"""Temporary folders for one run of a command. If it is killed, the next run removes them."""
 
 import fcntl
 import shutil
@@ -12,11 +12,11 @@ from pennyworth.host.places import made
 
 @contextmanager
 def scratch(kind: str) -> Iterator[Path]:
-    """A folder of one's own below work_dir(), from `with` to the end of its block.
+    """Create a folder in work_dir() for the block, and remove it afterwards.
 
     Args:
-        kind: what it is for, the first part of its name. Folders of that kind which killed commands left behind are
-            removed.
+        kind: the purpose, and the first part of the folder's name. Also removes folders of this kind that
+            killed commands left behind.
     """
     _remove_abandoned(kind)
     folder = Path(tempfile.mkdtemp(prefix=f"{kind}-", dir=made("tmp")))
@@ -29,11 +29,11 @@ def scratch(kind: str) -> Iterator[Path]:
 
 
 def _remove_abandoned(kind: str) -> None:
-    """Remove what a killed command could not: its lock has gone with it."""
+    """Remove the folders of killed commands, which no longer hold their locks."""
     for folder in made("tmp").glob(f"{kind}-*"):
         try:
             with (folder / "lock").open() as held:
                 fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:  # held, or not yet made
+        except OSError:  # locked, or not created yet
             continue
         shutil.rmtree(folder, ignore_errors=True)

@@ -1,1 +1,1 @@
-"""Everything foreign, on this machine: AWS, GitHub, a language model, and what is tried with them."""
+"""Local replacements of AWS, GitHub and a language model, and the demo and rehearsal that use them."""

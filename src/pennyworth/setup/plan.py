@@ -1,7 +1,7 @@
-"""What setting an account and a repository up takes: looked at first, then done, each step by itself.
+"""Plans the setup of an account and a repository, then carries it out step by step.
 
-A step that finds everything as it must be does nothing, so a second run changes nothing, and one that was interrupted
-is taken up where it stopped.
+A step with nothing to change does nothing. So a second run changes nothing, and a run after an interrupted one
+continues where it stopped.
 """
 
 import secrets
@@ -36,80 +36,82 @@ _ENDED = ("_COMPLETE", "_FAILED")
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One part of the set-up."""
+    """One step of the setup."""
 
     what: str
     changes: tuple[str, ...]
-    """What is not yet as it must be, in words; empty where nothing is to be done."""
+    """What the step will change, in words. Empty: nothing."""
     carry_out: Callable[[], object]
 
 
 class Plan:
-    """The set-up of one account and one repository."""
+    """The setup of one account and one repository."""
 
     def __init__(self, account: Account, settings: Settings, *, new_key: bool, wait_seconds: float) -> None:
-        """Look at what is there; nothing is changed.
+        """Plan the setup by reading the account and the repository. Changes nothing.
 
         Args:
             account: the account.
-            settings: what it is set up for.
-            new_key: whether callers shall get a new key.
-            wait_seconds: how long to wait for a certificate.
+            settings: the settings of the setup.
+            new_key: whether to create an API key for callers.
+            wait_seconds: how many seconds to wait for the certificate.
         """
         self._account = account
         self._settings = settings
         self._wait_seconds = wait_seconds
         self._certificate = ""
-        """Its ARN, once it is known."""
+        """The certificate's ARN, once it is known."""
         self._unset: list[str] = []
-        """The secrets that a person has to think of, and has not."""
+        """The secrets that only the user can set, and has not set yet."""
         self._new_key = f"sk-{secrets.token_urlsafe(_NEW_KEY_BYTES)}" if new_key else ""
         self.steps = [*self._plan_stacks(), *self._plan_repairs(), *self._plan_certificates()]
         self.steps += self._plan_secrets(any(step.changes for step in self.steps))
 
     @property
     def changes(self) -> bool:
-        """Whether there is anything to do."""
+        """Whether there is anything to change."""
         return any(step.changes for step in self.steps)
 
     def text(self) -> str:
-        """The plan, a line a change."""
+        """Return the plan as text, one change per line."""
         lines = []
         for one in self.steps:
             lines.append(
-                f"{'+' if one.changes else '='} {one.what}{'' if one.changes else ': as it must be'}"
+                f"{'+' if one.changes else '='} {one.what}{'' if one.changes else ': nothing to change'}"
             )
             lines += [f"    {line}" for change in one.changes for line in change.splitlines()]
         return "\n".join(lines)
 
     def carry_out(self) -> None:
-        """Do it all.
+        """Carry out every step.
 
         Raises:
-            Unprepared: a step failed; what was done before stays, and the next run goes on from there.
+            Unprepared: a step failed. Earlier steps stay done, and the next run continues from there.
         """
         for one in self.steps:
             if one.changes:
                 one.carry_out()
 
     def leftover(self) -> str:
-        """What a person has yet to do; empty for nothing."""
+        """Return what is left for the user to do. Empty: nothing."""
         lines = []
         repository, values = self._settings["Repository"], self.secrets()
         if gh_cli.is_logged_in():
             values = dict.fromkeys(self._unset)
             if values:
-                lines.append("Set these yourself, as nobody else knows them:")
+                lines.append("Set these secrets yourself:")
         else:
-            values |= {KEYS: None}  # gh asks for it: arguments can be read by everybody
-            lines.append("gh is not logged in here. Set the repository's secrets where it is, or by hand:")
+            values |= {KEYS: None}  # gh asks for the value: other processes can see arguments
+            lines.append(
+                "gh is not logged in here. Run these commands where it is, or set the secrets on GitHub:"
+            )
         lines += [f"    {gh_cli.make_command(repository, name, value)}" for name, value in values.items()]
         if self._new_key:
-            lines += ["The key for your callers, shown this once:", f"    {self._new_key}"]
+            lines += ["The API key for your callers, shown only once:", f"    {self._new_key}"]
         return "\n".join(lines)
 
     def secrets(self) -> dict[str, str | None]:
-        """The repository's secrets; None for one whose value a person has to think of."""
+        """Return the repository's secrets by name; None for a value that only the user knows."""
         values: dict[str, str | None] = {
             "AWS_DEPLOY_ROLE_ARN": self._account.build_role_arn(DEPLOY_ROLE),
             "AWS_REGION": self._settings.region,
@@ -126,7 +128,7 @@ class Plan:
         return values | {KEYS: self._new_key or None, "PROVIDER_CREDENTIALS": None}
 
     def _plan_stacks(self) -> Iterator[Step]:
-        """The stack itself and, where IAM reports elsewhere, the copy there that makes nothing but alerts."""
+        """Plan the stack, and a copy with only the alerts if IAM reports its changes in another region."""
         here, home = self._settings.region, self._account.home
         yield self._plan_stack(here, self._settings)
         alerts = self._settings["AlertEmail"] != ""
@@ -134,7 +136,7 @@ class Plan:
             if alerts:
                 yield self._plan_stack(home, Settings.of({**self._settings.parameters, "Part": "alerts"}))
             elif read_parameters(self._account.describe_stack(region=home)).get("Part") == "alerts":
-                what, why = f"stack {STACK} in {home}", "delete it: no alerts are wanted"
+                what, why = f"stack {STACK} in {home}", "delete it, because alerts are off"
                 yield Step(what, (why,), partial(delete_stack, self._account, home))
 
     def _plan_stack(self, region: str, settings: Settings) -> Step:
@@ -143,21 +145,21 @@ class Plan:
         wanted = dict(settings.parameters)
         changes = []
         if there is None:
-            changes.append("make it from policies/bootstrap.yaml")
+            changes.append("create it from policies/bootstrap.yaml")
             if wanted["Part"] == "all":
                 changes += [f"{name} = {value}" for name, value in wanted.items() if value]
             else:
-                changes.append("with the alerts alone: this is where IAM reports its changes")
+                changes.append("with only the alerts, because IAM reports its changes in this region")
         else:
             changes += [
-                f"{name}: {before.get(name) or 'nothing'} becomes {value or 'nothing'}"
+                f"change {name} from {before.get(name) or 'nothing'} to {value or 'nothing'}"
                 for name, value in wanted.items()
                 if before.get(name, "") != value
             ]
             if self._is_outdated(region):
-                changes.append("bring it up to this version of policies/bootstrap.yaml")
+                changes.append("update it to this version of policies/bootstrap.yaml")
             if not there.status.endswith("_COMPLETE") or there.status == "ROLLBACK_COMPLETE":
-                changes.append(f"try again: it is in {there.status}")
+                changes.append(f"retry, because it is in {there.status}")
         return Step(
             f"stack {STACK} in {region}",
             tuple(changes),
@@ -175,31 +177,31 @@ class Plan:
         )
         deploy_stack(self._account, region, wanted)
         if narrow:
-            # CloudFormation writes the policy anew where its document changed, PassRole by the names' beginning
+            # an update of the policy makes CloudFormation reset PassRole to all roles with the stack's prefix
             _, document = policy.fetch_current()
             if not is_equivalent(keep_tightened_statements(document, narrow), document):
-                with step("PassRole stays with the roles that it named"):
+                with step("restricting iam:PassRole to the same roles as before"):
                     policy.put(keep_tightened_statements(document, narrow))
         if wanted["Part"] == "all":
             self._put_back()
 
     def _plan_repairs(self) -> Iterator[Step]:
-        """What somebody changed by hand, of which CloudFormation knows nothing."""
+        """Plan the repair of changes made by hand, which CloudFormation does not notice."""
         stack = self._account.describe_stack()
         if stack is None or self._is_outdated(self._settings.region):
-            return  # `_deploy` looks once it is up to date
+            return  # `_deploy` repairs after the update
         found = find_drifts(self._account, Settings.of(stack.parameters))
-        changes = tuple(f"put {drift.what} back: {drift.detail}" for drift in found if drift.restore)
+        changes = tuple(f"restore {drift.what}: {drift.detail}" for drift in found if drift.restore)
         yield Step("the roles and their policies", changes, self._put_back)
 
     def _put_back(self) -> None:
         for drift in find_drifts(self._account, self._settings):
             if drift.restore:
-                with step(f"{drift.what}: put back"):
+                with step(f"restoring {drift.what}"):
                     drift.restore()
 
     def _is_outdated(self, region: str) -> bool:
-        """Whether a stack was made by another version of the template."""
+        """Return whether the stack was created by another version of the template."""
         client = self._account.client("cloudformation", region)
         original = client.get_template(StackName=STACK, TemplateStage="Original")["TemplateBody"]
         return bool(original != TEMPLATE.read_text())
@@ -213,10 +215,15 @@ class Plan:
         zone = self._settings["HostedZoneId"]
         changes = []
         if found is None:
-            changes.append(f"request it in {self._account.region}, and prove it by a record in {zone}")
+            changes.append(
+                f"request it in {self._account.region}, and write its validation record into the hosted zone {zone}"
+            )
         else:
             records = certificates.find_missing_records(self._account, domain, zone, self._certificate)
-            changes += [f"write its proof into {zone}: {record['Name']}" for record in records]
+            changes += [
+                f"write its validation record {record['Name']} into the hosted zone {zone}"
+                for record in records
+            ]
             if found["Status"] != "ISSUED":
                 changes.append("wait until it is issued")
         yield Step(f"certificate for {domain}", tuple(changes), lambda: self._certify(domain, zone))
@@ -225,7 +232,7 @@ class Plan:
         if not self._certificate:
             self._certificate = certificates.request_certificate(self._account, domain)
         certificates.write_validation_records(self._account, domain, zone, self._certificate)
-        with step(f"certificate for {domain} (some minutes)") as detail:
+        with step(f"certificate for {domain} (takes some minutes)") as detail:
             certificates.wait_until_issued(
                 self._account, self._certificate, self._wait_seconds, report=detail
             )
@@ -235,9 +242,9 @@ class Plan:
             return
         repository = self._settings["Repository"]
         present = gh_cli.list_secrets(repository)
-        # what GitHub keeps can't be read: a secret that is older than what it names is set again
+        # secrets can't be read: set those again that are older than the stack's last change
         stack = None if changing else self._account.describe_stack()
-        since = stack.begun.replace(microsecond=0) if stack else None  # GitHub tells whole seconds
+        since = stack.begun.replace(microsecond=0) if stack else None  # GitHub reports whole seconds
         wanted = [
             name
             for name, value in self.secrets().items()
@@ -258,14 +265,14 @@ class Plan:
 
 
 def deploy_stack(account: Account, region: str, wanted: Mapping[str, str]) -> None:
-    """Make the stack or bring it up to date, telling of its events as they happen.
+    """Create or update the bootstrap stack, and print its events as they happen.
 
     Args:
-        account: where.
-        region: the stack's.
-        wanted: its parameters.
+        account: the account.
+        region: the stack's region.
+        wanted: the stack's parameters.
     Raises:
-        Unprepared: it failed; says why.
+        Unprepared: the operation failed. The message says why.
     """
     client = account.client("cloudformation", region)
     stack = Stack(STACK, region)
@@ -273,7 +280,7 @@ def deploy_stack(account: Account, region: str, wanted: Mapping[str, str]) -> No
     if there and there.status in {
         "ROLLBACK_COMPLETE",
         "REVIEW_IN_PROGRESS",
-    }:  # holds nothing, takes no update
+    }:  # has no resources and can't be updated
         delete_stack(account, region)
         there = None
     marker = stack.fetch_last_event()
@@ -288,36 +295,40 @@ def deploy_stack(account: Account, region: str, wanted: Mapping[str, str]) -> No
         if "No updates are to be performed" in str(failure):
             return
         raise Unprepared(
-            f"CloudFormation refuses the stack: {failure.response['Error']['Message']}"
+            f"CloudFormation refused the stack {STACK}: {failure.response['Error']['Message']}"
         ) from failure
     with step(f"stack {STACK} in {region}"):
         status = _follow(stack, marker)
     if not status.endswith("_COMPLETE") or "ROLLBACK" in status:
         cause = stack.find_first_cause(stack.fetch_events_since(marker))
-        raise Unprepared(f"The stack {STACK} is in {status}: {cause or 'see its events in the console'}")
+        raise Unprepared(
+            f"The stack {STACK} is in {status}: {cause or 'see its events in the CloudFormation console'}"
+        )
 
 
 def delete_stack(account: Account, region: str) -> None:
-    """Delete the stack, telling of its events as they happen.
+    """Delete the bootstrap stack, and print its events as they happen.
 
     Raises:
-        Unprepared: something of it could not be deleted; says what.
+        Unprepared: a resource could not be deleted. The message says which.
     """
     found = account.describe_stack(region=region)
     if found is None:
         return
-    stack = Stack(found.id, region)  # by its id a stack can be asked for when it is gone
+    stack = Stack(found.id, region)  # a deleted stack can be described only by its ID
     marker = stack.fetch_last_event()
     account.client("cloudformation", region).delete_stack(StackName=STACK)
     with step(f"deleting the stack {STACK} in {region}"):
         status = _follow(stack, marker)
     if status not in {"DELETE_COMPLETE", ""}:
         cause = stack.find_first_cause(stack.fetch_events_since(marker))
-        raise Unprepared(f"The stack {STACK} is in {status}: {cause or 'see its events in the console'}")
+        raise Unprepared(
+            f"The stack {STACK} is in {status}: {cause or 'see its events in the CloudFormation console'}"
+        )
 
 
 def _follow(stack: Stack, marker: str | None) -> str:
-    """Tell of a stack's events until its operation has ended; the state that it ended in."""
+    """Print a stack's events until its operation has ended. Returns the final state; empty if it is gone."""
     deadline = time.monotonic() + _STACK_SECONDS
     told = 0
     while True:
@@ -332,6 +343,6 @@ def _follow(stack: Stack, marker: str | None) -> str:
             return status
         if time.monotonic() > deadline:
             raise Unprepared(
-                f"The stack {STACK} is still in {status}. Look at it in CloudFormation's console."
+                f"The stack {STACK} is still in {status}. Check its events in the CloudFormation console."
             )
         time.sleep(_POLL_SECONDS)

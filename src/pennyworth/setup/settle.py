@@ -1,4 +1,4 @@
-"""Where the settings come from: what is given, what was set up before, what can be found out, what a person answers."""
+"""Collects the settings of the setup: from options, from the last run, from look-ups, and from answers."""
 
 from collections.abc import Callable, Mapping
 
@@ -9,18 +9,18 @@ from pennyworth.iam.bootstrap_template.template import PARAMETERS
 from pennyworth.iam.settings import Settings, WrongSetting
 
 Ask = Callable[[str, str], str]
-"""Asks a person: a question, and the answer that is taken where they give none."""
+"""Asks the user a question. Takes the question and the default answer."""
 
 
 def settle(account: Account, given: Mapping[str, str], ask: Ask | None) -> Settings:
-    """The settings.
+    """Collect the settings.
 
     Args:
-        account: the account that is set up.
-        given: the template's parameters as far as they were told.
-        ask: asks for what is missing; None asks nobody.
+        account: the account to set up.
+        given: the template's parameters that were given as options.
+        ask: asks the user for what is missing. None: don't ask.
     Raises:
-        Unprepared: something is missing, or not as it must be.
+        Unprepared: a setting is missing or wrong.
     """
     before = {
         name: value for name, value in read_parameters(account.describe_stack()).items() if name in PARAMETERS
@@ -37,16 +37,16 @@ def settle(account: Account, given: Mapping[str, str], ask: Ask | None) -> Setti
 
 
 def _repository(known: dict[str, str], given: Mapping[str, str], ask: Ask | None) -> None:
-    """Find the repository and its numbers."""
+    """Find the repository and its numeric IDs."""
     if "Repository" in given or not known.get("Repository"):
         found = gh_cli.find_repository(given.get("Repository", ""))
         name = found.name if found else ""
         if ask and "Repository" not in given:
-            answer = ask("Which repository shall deploy (OWNER/NAME)?", name)
+            answer = ask("Which GitHub repository deploys (OWNER/NAME)?", name)
             if answer != name:
                 found = gh_cli.find_repository(answer)
         if found is None:
-            raise Unprepared("Which repository shall deploy? Give --repository OWNER/NAME.")
+            raise Unprepared("The repository that deploys is not known. Use --repository OWNER/NAME.")
         if found.name != known.get("Repository"):
             known |= {"RepositoryOwnerId": "", "RepositoryId": "", **given}
         known["Repository"] = found.name
@@ -57,7 +57,7 @@ def _repository(known: dict[str, str], given: Mapping[str, str], ask: Ask | None
 def _domain(account: Account, known: dict[str, str], ask: Ask | None) -> None:
     """Find the hosted zone of the domain."""
     if "BaseDomain" not in known and ask:
-        known["BaseDomain"] = ask("Below which domain shall it be api.DOMAIN (none: the plain API URL)?", "")
+        known["BaseDomain"] = ask("Your domain, to serve at api.DOMAIN (empty for the plain API URL)?", "")
     domain = known.get("BaseDomain", "")
     if not domain:
         known["HostedZoneId"] = ""
@@ -66,12 +66,12 @@ def _domain(account: Account, known: dict[str, str], ask: Ask | None) -> None:
         nearest = [zone for zone in zones if zone[1] == zones[0][1]]
         if not nearest:
             raise Unprepared(
-                f"No public hosted zone of this account holds {domain}. Make one in Route 53, and name its name servers"
-                " at your registrar."
+                f"This account has no public hosted zone for {domain}. Create one in Route 53, and set its name"
+                " servers at your registrar."
             )
         if len(nearest) > 1:
             raise Unprepared(
-                f"Several hosted zones are called {nearest[0][1]}: {', '.join(zone for zone, _ in nearest)}. Give"
-                " --hosted-zone-id."
+                f"Several hosted zones are called {nearest[0][1]}: {', '.join(zone for zone, _ in nearest)}. Choose"
+                " one with --hosted-zone-id."
             )
         known["HostedZoneId"] = nearest[0][0]

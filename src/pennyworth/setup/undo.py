@@ -1,4 +1,4 @@
-"""What `pennyworth bootstrap` set up, taken back. What it did not make stays."""
+"""Removes what `pennyworth bootstrap` created, and nothing else."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -24,24 +24,24 @@ SECRETS = (
 
 
 def take_back(account: Account, confirmed: Callable[[str], bool]) -> list[str]:
-    """Take the set-up back.
+    """Remove the setup.
 
     Args:
-        account: the account, seen from the region that was set up.
-        confirmed: shows a person what goes, and asks.
+        account: the account, in the region that was set up.
+        confirmed: shows the user what will be deleted, and asks for confirmation.
     Returns:
         what remains, and why.
     Raises:
-        Unprepared: the endpoint is still there, or something could not be deleted.
+        Unprepared: the endpoint still exists, the user declined, or something could not be deleted.
     """
     settings = read_parameters(account.describe_stack())
     if not settings:
-        raise Unprepared(f"There is no stack {STACK} in {account.region}.")
+        raise Unprepared(f"There is no stack {STACK} in {account.region}. Check --region.")
     endpoint = settings["StackName"]
     if account.describe_stack(endpoint) is not None:
         raise Unprepared(
-            f"The stack {endpoint} is still there, and its role needs the boundary that would go. Delete it first:"
-            f" sam delete --stack-name {endpoint} --region {account.region}"
+            f"The stack {endpoint} still exists, and its roles use the permissions boundary to be deleted. Delete it"
+            f" first: sam delete --stack-name {endpoint} --region {account.region}"
         )
     base, zone = settings.get("BaseDomain", ""), settings.get("HostedZoneId", "")
     domain = f"api.{base}"
@@ -77,29 +77,29 @@ def take_back(account: Account, confirmed: Callable[[str], bool]) -> list[str]:
         ):
             account.client("iam").delete_open_id_connect_provider(OpenIDConnectProviderArn=provider)
     elif provider:
-        remains.append(f"the identity provider {provider}, which these roles trust, too: {', '.join(others)}")
+        remains.append(f"the identity provider {provider}, which other roles also trust: {', '.join(others)}")
     elif account.fetch_client_ids() is not None:
-        remains.append(f"the identity provider {account.provider}, which was there before")
+        remains.append(f"the identity provider {account.provider}, which existed before")
     if requested and not certificates.delete_certificate(account, domain, zone, requested):
-        remains.append(f"the certificate {requested}, which something still uses")
+        remains.append(f"the certificate {requested}, which is still in use")
     elif found and not requested:
-        remains.append(f"the certificate {found['CertificateArn']}, which was there before")
+        remains.append(f"the certificate {found['CertificateArn']}, which existed before")
     for name in present:
         gh_cli.delete_secret(repository, name)
     if not gh_cli.is_logged_in():
         remains += [
-            f"the repository's secret: gh secret delete {name} --repo {repository}" for name in SECRETS
+            f"the repository's secret {name}: gh secret delete {name} --repo {repository}" for name in SECRETS
         ]
     bucket = account.describe_stack("aws-sam-cli-managed-default")
     if bucket is not None:
         remains.append(
-            "the stack aws-sam-cli-managed-default, in whose bucket sam keeps packages; others may use it"
+            "the stack aws-sam-cli-managed-default with sam's package bucket, which other projects may use"
         )
     return remains
 
 
 def _list_other_roles(account: Account) -> Iterator[str]:
-    """The roles that trust GitHub's identity provider, but ours."""
+    """Yield the roles that trust GitHub's identity provider, except ours."""
     for page in account.client("iam").get_paginator("list_roles").paginate():
         for role in page["Roles"]:
             document: dict[str, Any] = role["AssumeRolePolicyDocument"]
@@ -108,7 +108,7 @@ def _list_other_roles(account: Account) -> Iterator[str]:
 
 
 def tell(remains: list[str]) -> None:
-    """Say what was taken back and what was not."""
-    say("Taken back." if not remains else "Taken back. What remains:")
+    """Print that the setup was removed, and what remains."""
+    say("The setup was removed." if not remains else "The setup was removed. What remains:")
     for line in remains:
         say(f"  {line}")

@@ -49,4 +49,4 @@ def test_the_command_prints_where_it_lies(nowhere: Path, capsys: pytest.CaptureF
 
 def test_the_command_says_what_is_missing(nowhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["adapter"]) == 1
-    assert "cargo is not on PATH: install Rust" in capsys.readouterr().err
+    assert "cargo is not on PATH. Install Rust" in capsys.readouterr().err

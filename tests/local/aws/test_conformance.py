@@ -283,7 +283,7 @@ NOT_READY = f"not ready within {INIT_SECONDS} seconds"
         ("dies", 3, ["no configuration: giving up", "the runtime ended: exit status 7"]),
         ("unhealthy", INIT_SECONDS + 2, ["app is not ready after", "/health", NOT_READY]),
         ("silent", INIT_SECONDS + 2, [NOT_READY]),
-        ("missing", 2, ["the function wants python3.99, which is not on this machine"]),
+        ("missing", 2, ["the function needs python3.99, which is not on this machine"]),
     ],
 )
 def test_a_function_that_never_becomes_ready(

@@ -149,7 +149,7 @@ def test_a_published_release_can_no_longer_be_changed(fake: FakeGitHub) -> None:
 def test_a_token_may_what_the_jobs_permissions_say(
     fake: FakeGitHub, permissions: dict[str, str], method: str, path: str, body: Any, needed: str
 ) -> None:
-    with refusal(403, f"not accessible by integration - the job's `permissions:` must hold {needed}$"):
+    with refusal(403, f"not accessible by integration - add {needed} to the job's `permissions:`$"):
         client(fake, permissions).call(method, path, body)
     assert fake.issues == {} and not fake.releases.all
 

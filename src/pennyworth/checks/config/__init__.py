@@ -1,6 +1,7 @@
-"""Whether a LiteLLM config file will serve: what of it is honoured, where each model goes, and what is missing.
+"""Checks a LiteLLM config file: which settings have an effect, where each model goes, and what is missing.
 
-The gateway's own parser judges; what is here finds the lines, and what a parser has no reason to say. Needs PyYAML.
+The gateway's own parser decides what is valid. This package adds line numbers, and checks that a parser has no
+reason to make. Needs PyYAML.
 """
 
 from pennyworth.checks.config.check import check

@@ -1,6 +1,7 @@
-"""LiteLLM's providers: read from its sources as data once, and kept beside this file.
+"""LiteLLM's providers, extracted from its sources into litellm.json beside this file.
 
-LiteLLM itself takes seconds to import, and is not there where a configuration is checked. After its lock has changed:
+Importing LiteLLM takes seconds, and it is often not installed where a configuration is checked. After changing
+the locked version of LiteLLM, run:
 
     python3 -m pennyworth.checks.config.catalogue > src/pennyworth/checks/config/litellm.json
 """
@@ -23,31 +24,31 @@ _PRICES = "model_prices_and_context_window_backup.json"
 
 
 @cache
-def key_variables() -> dict[str, tuple[str, ...]]:
-    """The variables that may hold each provider's key, as far as LiteLLM's sources say; () where they don't."""
+def list_key_variables() -> dict[str, tuple[str, ...]]:
+    """Return the variables that may hold each provider's key. A provider without known variables has ()."""
     kept: dict[str, list[str]] = json.loads(FILE.read_text(encoding="utf-8"))
     return {provider: tuple(variables) for provider, variables in kept.items()}
 
 
-def known(provider: str) -> bool:
-    """Whether there is such a provider."""
-    return provider in PROVIDERS or provider in key_variables()
+def is_known(provider: str) -> bool:
+    """Return whether the gateway or LiteLLM has a provider of this name."""
+    return provider in PROVIDERS or provider in list_key_variables()
 
 
-def nearest(name: str, names: Iterable[str]) -> str | None:
-    """What somebody may have meant who wrote a name that there is not."""
+def find_nearest(name: str, names: Iterable[str]) -> str | None:
+    """Return the most similar name, as a suggestion for a misspelt one; None if none is similar."""
     return next(iter(difflib.get_close_matches(name, sorted(names), 1, 0.8)), None)
 
 
-def nearest_provider(name: str) -> str | None:
-    """The provider that may have been meant."""
-    return nearest(name, {*PROVIDERS, *key_variables()})
+def find_nearest_provider(name: str) -> str | None:
+    """Return the provider with the most similar name; None if none is similar."""
+    return find_nearest(name, {*PROVIDERS, *list_key_variables()})
 
 
 @cache
-def priced_models() -> dict[str, frozenset[str]]:
-    """The models in LiteLLM's price table, by provider; empty where LiteLLM is not installed on this machine."""
-    for folder in _installed():
+def list_priced_models() -> dict[str, frozenset[str]]:
+    """Return the models in LiteLLM's price table, by provider. Empty if LiteLLM is not installed here."""
+    for folder in _find_installed():
         try:
             table = json.loads((folder / _PRICES).read_bytes())
         except (OSError, ValueError):
@@ -60,18 +61,20 @@ def priced_models() -> dict[str, frozenset[str]]:
     return {}
 
 
-def _installed() -> Iterator[Path]:
-    """Folders in which LiteLLM may lie. It is not imported."""
+def _find_installed() -> Iterator[Path]:
+    """Yield folders that may contain LiteLLM, without importing it."""
     spec = importlib.util.find_spec("litellm")
     yield from map(Path, (spec and spec.submodule_search_locations) or ())
     yield from sorted(work_dir().glob("env/litellm-*/lib/python*/site-packages/litellm"))
 
 
-def read(litellm: Path) -> dict[str, list[str]]:
-    """Names of providers, and the variables of their keys, from LiteLLM's sources.
+def read_providers(litellm: Path) -> dict[str, list[str]]:
+    """Read each provider's name and the variables of its key from LiteLLM's sources.
 
     Args:
-        litellm: the package's folder.
+        litellm: the folder of the package `litellm`.
+    Returns:
+        the variables by provider; an empty list where the sources name none.
     """
     types = ast.parse((litellm / "types" / "utils.py").read_text(encoding="utf-8"))
     (enum,) = (node for node in types.body if isinstance(node, ast.ClassDef) and node.name == "LlmProviders")
@@ -92,28 +95,28 @@ def read(litellm: Path) -> dict[str, list[str]]:
         for node in utils.body
         if isinstance(node, ast.FunctionDef) and node.name == "validate_environment"
     )
-    for name, variables in _compared(function):
+    for name, variables in _find_comparisons(function):
         if name in found and not found[name]:
             found[name] = variables
     return dict(sorted(found.items()))
 
 
-def _compared(function: ast.FunctionDef) -> Iterator[tuple[str, list[str]]]:
-    """From `if custom_llm_provider == "x": ... "X_API_KEY" ...`, x and the variables."""
+def _find_comparisons(function: ast.FunctionDef) -> Iterator[tuple[str, list[str]]]:
+    """Yield ("x", ["X_API_KEY"]) for each `if custom_llm_provider == "x": ... "X_API_KEY" ...`."""
     for node in ast.walk(function):
         if not (isinstance(node, ast.If) and "custom_llm_provider" in ast.dump(node.test)):
             continue
-        named = [text for text in _texts(node.test) if not text.isupper()]
+        named = [text for text in _list_texts(node.test) if not text.isupper()]
         keys = [
             text
             for statement in node.body
-            for text in _texts(statement)
+            for text in _list_texts(statement)
             if text.isupper() and text.endswith(("_KEY", "_TOKEN")) and not text.startswith("_")
         ]
         yield from ((name, list(dict.fromkeys(keys))) for name in named)
 
 
-def _texts(node: ast.AST) -> list[str]:
+def _list_texts(node: ast.AST) -> list[str]:
     return [
         child.value
         for child in ast.walk(node)
@@ -123,5 +126,7 @@ def _texts(node: ast.AST) -> list[str]:
 
 if __name__ == "__main__":
     (locked,) = environment("litellm").parent.glob("lib/python*/site-packages/litellm")
-    lines = (f" {json.dumps(name)}: {json.dumps(variables)}" for name, variables in read(locked).items())
+    lines = (
+        f" {json.dumps(name)}: {json.dumps(variables)}" for name, variables in read_providers(locked).items()
+    )
     print("{\n" + ",\n".join(lines) + "\n}")

@@ -1,15 +1,15 @@
-"""Check a config file, line by line."""
+"""Checks a config file and puts the results into a report."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pennyworth.checks.config.facts import Entry, Facts, dotted, gather, references
+from pennyworth.checks.config.facts import Entry, Facts, find_references, format_place, gather
 from pennyworth.checks.config.lines import Lines, NotYaml, Place
-from pennyworth.checks.config.needs import needs
+from pennyworth.checks.config.needs import list_needs
 from pennyworth.checks.config.report import Finding, Model, Need, Report, Setting, Severity
-from pennyworth.checks.config.rules import RULES, asks_for_bedrock, missing_variables, unheeded
+from pennyworth.checks.config.rules import RULES, check_variables, find_ignored_parameters, uses_bedrock_role
 from pennyworth.checks.config.stack import FUNCTION_VARIABLES, StackSettings
 from pennyworth.gateway.config import ConfigError, read
 from pennyworth.gateway.providers import PROVIDERS
@@ -27,10 +27,10 @@ def check(
     """Check a configuration.
 
     Args:
-        path: a LiteLLM config file, YAML or JSON; None for what the stack does without one.
-        environ: the variables that the gateway will have. Their values reach no finding.
-        stack: what is known of the stack.
-        complete: whether those are all: else one that is not among them is not missed.
+        path: a LiteLLM config file, YAML or JSON. None: the stack's default configuration.
+        environ: the environment variables that the gateway will have. Findings never contain their values.
+        stack: the stack's settings, as far as they are known.
+        complete: whether `environ` contains every variable. If not, missing ones are not reported.
     """
     stack = stack or StackSettings()
     if path is None:
@@ -41,26 +41,26 @@ def check(
         try:
             document, lines = read(path), Lines.read(path)
         except (ConfigError, NotYaml) as error:
-            return Report(str(path), findings=(_unreadable(path, error),))
+            return Report(str(path), findings=(_explain_unreadable(path, error),))
     environ = dict.fromkeys(FUNCTION_VARIABLES, "set by Lambda") | dict(environ)
     facts = gather(document, lines, environ, stack)
     findings = sorted(
-        (finding for rule in RULES if complete or rule is not missing_variables for finding in rule(facts)),
+        (finding for rule in RULES if complete or rule is not check_variables for finding in rule(facts)),
         key=lambda finding: (list(Severity).index(finding.severity), finding.line or 0),
     )
-    bedrock = any(asks_for_bedrock(entry.deployment, facts) for entry in facts.entries)
+    bedrock = any(uses_bedrock_role(entry.deployment, facts) for entry in facts.entries)
     return Report(
         file=str(path or ""),
-        models=tuple(_model(entry, facts, complete=complete) for entry in facts.entries),
-        settings=tuple(_settings(facts)),
+        models=tuple(_describe_model(entry, facts, complete=complete) for entry in facts.entries),
+        settings=tuple(_list_settings(facts)),
         findings=tuple(findings),
         litellm={"yes": True, "no": False}.get(stack.litellm, facts.config.needs_litellm()),
         parameters={"BedrockAccess": "yes"} if bedrock else {},
     )
 
 
-def _unreadable(path: Path, error: ConfigError | NotYaml) -> Finding:
-    """Why a file can't be read. The gateway says so in many words, and does not tell the line by itself."""
+def _explain_unreadable(path: Path, error: ConfigError | NotYaml) -> Finding:
+    """Explain why a file can't be read, with the line if YAML knows it."""
     try:
         Lines.read(path)
     except NotYaml as found:
@@ -70,65 +70,67 @@ def _unreadable(path: Path, error: ConfigError | NotYaml) -> Finding:
     return Finding(Severity.ERROR, None, "", str(error).removeprefix(f"{path}: "))
 
 
-def _model(entry: Entry, facts: Facts, *, complete: bool) -> Model:
+def _describe_model(entry: Entry, facts: Facts, *, complete: bool) -> Model:
     deployment = entry.deployment
     named = (
         Need((variable,), str(place[-1]), str(place[-1]), variable in facts.environ)
-        for place, variable in references(entry.params, (*entry.place, "litellm_params"))
+        for place, variable in find_references(entry.params, (*entry.place, "litellm_params"))
     )
     return Model(
-        facts.lines.of(entry.place),
+        facts.lines.find(entry.place),
         deployment.name,
         deployment.provider,
         deployment.model,
         deployment.lane,
-        _reason(entry),
+        _explain_lane(entry),
         tuple(
             replace(need, met=need.met or not complete)
-            for need in (*named, *needs(deployment, facts.environ))
+            for need in (*named, *list_needs(deployment, facts.environ))
         ),
     )
 
 
-def _reason(entry: Entry) -> str:
-    """Why a model takes its lane, which the gateway has decided."""
+def _explain_lane(entry: Entry) -> str:
+    """Explain why the gateway chose a model's lane."""
     deployment = entry.deployment
     info = entry.raw.get("model_info")
     if isinstance(info, Mapping) and info.get("lane"):
-        return "model_info.lane says so"
+        return "model_info.lane sets it"
     if not deployment.provider:
-        return "each request names its provider"
+        return "each request names the provider"
     if deployment.provider == "azure":
         return (
-            "Azure's v1 API is OpenAI's"
+            "Azure's v1 API is compatible with OpenAI's"
             if deployment.lane == "direct"
-            else "Azure's dated API versions are not OpenAI's; with api_version: v1 it goes directly"
+            else "Azure's dated API versions differ from OpenAI's; api_version: v1 makes it direct"
         )
     if deployment.provider in PROVIDERS:
-        return f"{deployment.provider} speaks OpenAI's API"
-    return f"LiteLLM translates for {deployment.provider}"
+        return f"{deployment.provider} is compatible with OpenAI's API"
+    return f"LiteLLM translates requests for {deployment.provider}"
 
 
-def _settings(facts: Facts) -> Iterator[Setting]:
-    """Everything in the file but the usual of model_list, and whether it is honoured."""
+def _list_settings(facts: Facts) -> Iterator[Setting]:
+    """Yield the file's settings and whether each has an effect. Leaves out every model's `model`."""
     for name, value in facts.document.items():
         if name == "model_list":
             continue
         if str(name) in facts.config.ignored or not isinstance(value, Mapping):
-            yield _setting(facts, (str(name),), str(name) not in facts.config.ignored)
+            yield _describe_setting(facts, (str(name),), str(name) not in facts.config.ignored)
             continue
         for key in value:
             place = (str(name), str(key))
-            yield _setting(facts, place, dotted(place) not in facts.config.ignored)
+            yield _describe_setting(facts, place, format_place(place) not in facts.config.ignored)
     for entry in facts.entries:
-        without = unheeded(entry)
+        without = find_ignored_parameters(entry)
         for key in entry.params:
             if key != "model":
-                yield _setting(facts, (*entry.place, "litellm_params", str(key)), str(key) not in without)
+                yield _describe_setting(
+                    facts, (*entry.place, "litellm_params", str(key)), str(key) not in without
+                )
         info: Any = entry.raw.get("model_info")
         for key in info if isinstance(info, Mapping) else ():
-            yield _setting(facts, (*entry.place, "model_info", str(key)), key == "lane")
+            yield _describe_setting(facts, (*entry.place, "model_info", str(key)), key == "lane")
 
 
-def _setting(facts: Facts, place: Place, honoured: bool) -> Setting:
-    return Setting(facts.lines.of(place), dotted(place), honoured)
+def _describe_setting(facts: Facts, place: Place, honoured: bool) -> Setting:
+    return Setting(facts.lines.find(place), format_place(place), honoured)

@@ -1,4 +1,4 @@
-"""What the rules of a check look at."""
+"""The parsed configuration that the rules examine."""
 
 import copy
 from collections.abc import Iterator, Mapping
@@ -12,44 +12,51 @@ from pennyworth.gateway.config import Config, ConfigError, Deployment, parse
 
 REFERENCE = "os.environ/"
 
-# stands in for an entry that the gateway refuses, so that it goes on to judge the others
+# replaces an entry that the gateway refuses, so that the other entries can still be checked
 _FILLER = {"model_name": "refused", "litellm_params": {"model": "openai/refused"}}
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An entry of model_list that the gateway takes."""
+    """An entry of model_list that the gateway accepts."""
 
     place: Place
     params: Mapping[str, Any]
-    """litellm_params as they stand in the file."""
+    """litellm_params as written in the file."""
     raw: Mapping[str, Any]
     deployment: Deployment
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """A configuration, what the gateway makes of it, and what it is meant for."""
+    """A configuration, how the gateway understands it, and where it will run."""
 
     document: Mapping[str, Any]
     lines: Lines
     config: Config
-    """Without what the gateway refuses."""
+    """The parsed configuration, without the parts that the gateway refuses."""
     entries: tuple[Entry, ...]
     refusals: tuple[ConfigError, ...]
-    """All that the gateway objects to, not only the first."""
+    """Every error that the gateway reports, not only the first."""
     environ: Mapping[str, str]
     stack: StackSettings
 
-    def finding(self, severity: Severity, place: Place, message: str) -> Finding:
-        """A finding about a setting."""
-        return Finding(severity, self.lines.of(place), dotted(place), message)
+    def make_finding(self, severity: Severity, place: Place, message: str) -> Finding:
+        """Return a finding about a setting, with its line."""
+        return Finding(severity, self.lines.find(place), format_place(place), message)
 
 
 def gather(
     document: Mapping[str, Any], lines: Lines, environ: Mapping[str, str], stack: StackSettings
 ) -> Facts:
-    """Have the gateway judge a configuration, time and again, each time without what it objected to before."""
+    """Parse a configuration with the gateway's parser, repeatedly, removing what it refuses each time.
+
+    Args:
+        document: the parsed file.
+        lines: its line numbers.
+        environ: the environment variables that the gateway will have.
+        stack: the stack's settings, as far as they are known.
+    """
     left = copy.deepcopy(dict(document))
     refused: set[int] = set()
     refusals: list[ConfigError] = []
@@ -86,25 +93,25 @@ def _remove(document: dict[str, Any], path: Place) -> None:
     del holder[last]
 
 
-def dotted(place: Place) -> str:
-    """A setting's name for people: `model_list[0].litellm_params.model`."""
+def format_place(place: Place) -> str:
+    """Return a setting's name as text: `model_list[0].litellm_params.model`."""
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).removeprefix(".")
 
 
-def texts(value: Any, place: Place) -> Iterator[tuple[Place, str]]:
-    """Every text in a part of a configuration, with its place."""
+def find_texts(value: Any, place: Place) -> Iterator[tuple[Place, str]]:
+    """Yield every string in a part of a configuration, with its place."""
     if isinstance(value, Mapping):
         for key, item in value.items():
-            yield from texts(item, (*place, str(key)))
+            yield from find_texts(item, (*place, str(key)))
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from texts(item, (*place, index))
+            yield from find_texts(item, (*place, index))
     elif isinstance(value, str):
         yield place, value
 
 
-def references(value: Any, place: Place) -> Iterator[tuple[Place, str]]:
-    """Every `os.environ/NAME` in a part of a configuration: its place and the name."""
-    for where, text in texts(value, place):
+def find_references(value: Any, place: Place) -> Iterator[tuple[Place, str]]:
+    """Yield every `os.environ/NAME` in a part of a configuration: its place and NAME."""
+    for where, text in find_texts(value, place):
         if text.startswith(REFERENCE):
             yield where, text.removeprefix(REFERENCE)

@@ -1,4 +1,4 @@
-"""A report for people's terminals, for a job's summary and for programs."""
+"""Renders a report as text, Markdown or JSON."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -13,75 +13,80 @@ _MODELS = ("line", "model", "goes to", "lane", "why", "needs")
 
 
 def as_text(report: Report) -> str:
-    """Tables for a terminal."""
-    parts = [f"{report.file or 'no config file'}: {_count(len(report.models), 'model')}, {report.package()}"]
+    """Return the report as tables for a terminal."""
+    parts = [
+        f"{report.file or 'no config file'}: {_count(len(report.models), 'model')}, {report.describe_package()}"
+    ]
     if report.models:
-        parts.append(_columns([_MODELS, *_models(report)]))
-    # of a model's own parameters only those that are not as one would expect
+        parts.append(_align_columns([_MODELS, *_format_models(report)]))
+    # of the models' own parameters, show only those without effect
     shown = [s for s in report.settings if not (s.honoured and s.place.startswith("model_list"))]
     if shown:
-        rows = [(_line(s.line), s.place, "honoured" if s.honoured else "no effect") for s in shown]
-        parts.append(_columns([("line", "setting", ""), *rows]))
+        rows = [(_format_line(s.line), s.place, "used" if s.honoured else "no effect") for s in shown]
+        parts.append(_align_columns([("line", "setting", ""), *rows]))
     for name, value in report.parameters.items():
-        parts.append(f"The stack must have {name}={value}.")
+        parts.append(f"Set the stack parameter {name}={value}.")
     if report.findings:
-        parts.append(findings(report))
-    parts.append(verdict(report))
+        parts.append(render_findings(report))
+    parts.append(summarize(report))
     return "\n\n".join(parts)
 
 
-def findings(report: Report) -> str:
-    """What was found, a line each."""
-    return "\n".join(f"{_MARKS[finding.severity]} {_said(finding)}" for finding in report.findings)
+def render_findings(report: Report) -> str:
+    """Return the findings, one per line."""
+    return "\n".join(f"{_MARKS[finding.severity]} {_format_finding(finding)}" for finding in report.findings)
 
 
 def as_markdown(report: Report) -> str:
-    """The same for a job's summary, without what is in order."""
-    parts = [f"{verdict(report)} The package: {report.package()}."]
+    """Return the report for a GitHub job summary, without the settings that have an effect."""
+    parts = [f"{summarize(report)} The package: {report.describe_package()}."]
     if report.findings:
-        rows = [(_ICONS[f.severity], _line(f.line), _code(f.place), f.message) for f in report.findings]
+        rows = [
+            (_ICONS[f.severity], _format_line(f.line), _format_code(f.place), f.message)
+            for f in report.findings
+        ]
         parts.append(actions.table(("", "line", "setting", ""), rows))
     if report.models:
-        models = actions.table(_MODELS, [_escaped(row) for row in _models(report)])
+        models = actions.table(_MODELS, [_escape_row(row) for row in _format_models(report)])
         parts.append(f"<details><summary>Where each model goes</summary>\n\n{models}\n\n</details>")
     for name, value in report.parameters.items():
-        parts.append(f"The stack must have `{name}={value}`.")
+        parts.append(f"Set the stack parameter `{name}={value}`.")
     return "\n\n".join(parts)
 
 
 def as_json(report: Report) -> str:
-    """All of it, for programs."""
+    """Return the whole report as JSON, for programs."""
     document = asdict(report) | {
         "errors": report.count(Severity.ERROR),
         "warnings": report.count(Severity.WARNING),
-        "package": report.package(),
+        "package": report.describe_package(),
     }
     return json.dumps(document, ensure_ascii=False, indent=1)
 
 
-def verdict(report: Report) -> str:
-    """The result in a sentence."""
+def summarize(report: Report) -> str:
+    """Return the result in one sentence, such as "1 error, 2 warnings."."""
     counted = [
         _count(report.count(severity), severity.value) for severity in Severity if report.count(severity)
     ]
     if not counted:
-        return "Nothing to complain of."
+        return "No problems found."
     return f"{', '.join(counted)}."
 
 
-def _models(report: Report) -> Iterator[tuple[str, ...]]:
+def _format_models(report: Report) -> Iterator[tuple[str, ...]]:
     for model in report.models:
         yield (
-            _line(model.line),
+            _format_line(model.line),
             model.name,
-            _target(model),
+            _format_target(model),
             model.lane,
             model.reason,
-            ", ".join(_needed(model.needs)) or "nothing",
+            ", ".join(_format_needs(model.needs)) or "nothing",
         )
 
 
-def _needed(needs: Sequence[Need]) -> Iterator[str]:
+def _format_needs(needs: Sequence[Need]) -> Iterator[str]:
     seen = set()
     for need in needs:
         if need.variables not in seen:
@@ -89,35 +94,35 @@ def _needed(needs: Sequence[Need]) -> Iterator[str]:
             yield f"{' or '.join(need.variables)}{'' if need.met else ' (not set)'}"
 
 
-def _target(model: Model) -> str:
-    return f"{model.provider}/{model.model}" if model.provider else "as asked for"
+def _format_target(model: Model) -> str:
+    return f"{model.provider}/{model.model}" if model.provider else "as requested"
 
 
-def _said(finding: Finding) -> str:
+def _format_finding(finding: Finding) -> str:
     where = f"line {finding.line}, " if finding.line else ""
     place = f"{finding.place}: " if finding.place else ""
     stop = "" if finding.message.endswith(("?", ".")) else "."
     return f"{finding.severity.value}: {where}{place}{finding.message}{stop}"
 
 
-def _columns(rows: Sequence[tuple[str, ...]]) -> str:
+def _align_columns(rows: Sequence[tuple[str, ...]]) -> str:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
     )
 
 
-def _escaped(row: tuple[str, ...]) -> tuple[str, ...]:
-    """Cells whose `*` and `_` Markdown leaves alone."""
+def _escape_row(row: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the cells with `*` and `_` protected from Markdown."""
     line, name, target, *rest = row
-    return (line, _code(name), _code(target), *rest)
+    return (line, _format_code(name), _format_code(target), *rest)
 
 
-def _code(text: str) -> str:
+def _format_code(text: str) -> str:
     return f"`{text}`" if text else ""
 
 
-def _line(number: int | None) -> str:
+def _format_line(number: int | None) -> str:
     return str(number or "")
 
 

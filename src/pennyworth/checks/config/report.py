@@ -1,4 +1,4 @@
-"""What a check finds."""
+"""The results of checking a config file."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -11,57 +11,57 @@ class Severity(StrEnum):
     """How bad a finding is."""
 
     ERROR = "error"
-    """The gateway refuses the file, or a model in it can't ever answer."""
+    """The gateway refuses the file, or a model in it can never answer."""
     WARNING = "warning"
-    """Something is missing, has no effect, or should stand elsewhere."""
+    """Something is missing, has no effect, or is in the wrong place."""
     NOTE = "note"
-    """Good to know."""
+    """Worth knowing, but not a problem."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing found."""
+    """One result of the check."""
 
     severity: Severity
     line: int | None
-    """Counted from 1; None where the file has none for it."""
+    """Counted from 1; None if the finding has no line."""
     place: str
-    """The setting: `model_list[0].litellm_params.api_key`."""
+    """The setting's name, such as `model_list[0].litellm_params.api_key`."""
     message: str
-    """What is the matter and how to fix it. Never holds a secret."""
+    """What is wrong and how to fix it. Never contains a secret."""
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """Something that a model needs of the environment."""
+    """A value that a model needs from the environment."""
 
     variables: tuple[str, ...]
-    """Any one of these variables."""
+    """Setting any one of these is enough."""
     purpose: str
-    """What for: `key`, `address` ..."""
+    """What the value is: `key`, `address` ..."""
     parameter: str
-    """The parameter in litellm_params that may hold it instead."""
+    """The parameter in litellm_params that can set it instead."""
     met: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """What becomes of an entry of model_list."""
+    """How the gateway will serve an entry of model_list."""
 
     line: int | None
     name: str
     provider: str
-    """Empty: each request names it."""
+    """Empty if each request names the provider."""
     model: str
     lane: str
     reason: str
-    """Why that lane."""
+    """Why the model takes this lane."""
     needs: tuple[Need, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A setting outside of model_list, or a less usual one inside."""
+    """A setting in the file, and whether it has an effect."""
 
     line: int | None
     place: str
@@ -70,34 +70,34 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All that is known of a config file."""
+    """Everything known about a config file."""
 
     file: str
-    """Its path as it was given; empty without a file."""
+    """The path as given; empty without a file."""
     models: tuple[Model, ...] = ()
     settings: tuple[Setting, ...] = ()
     findings: tuple[Finding, ...] = ()
     litellm: bool = False
-    """Whether the package holds LiteLLM."""
+    """Whether the function's package contains LiteLLM."""
     parameters: dict[str, str] = field(default_factory=dict)
-    """Stack parameters that the configuration asks for."""
+    """Stack parameters that the configuration needs."""
 
     def count(self, severity: Severity) -> int:
-        """How many findings there are of a severity."""
+        """Return the number of findings of a severity."""
         return sum(finding.severity is severity for finding in self.findings)
 
     def failed(self, *, strict: bool = False) -> bool:
-        """Whether the configuration should not be deployed.
+        """Return whether the configuration has errors and should not be deployed.
 
         Args:
-            strict: warnings count, too.
+            strict: whether warnings count as errors.
         """
         return bool(self.count(Severity.ERROR) or (strict and self.count(Severity.WARNING)))
 
-    def package(self) -> str:
-        """What the configuration means for the package's size, in words."""
+    def describe_package(self) -> str:
+        """Describe the package's size and the memory it needs, in words."""
         return (
-            f"with LiteLLM: about {LITELLM_MIB} MiB unzipped, and at least 512 MiB of memory"
+            f"with LiteLLM: about {LITELLM_MIB} MiB unzipped, needs at least 512 MiB of memory"
             if self.litellm
-            else f"without LiteLLM: about {DIRECT_MIB} MiB unzipped, and 256 MiB of memory are enough"
+            else f"without LiteLLM: about {DIRECT_MIB} MiB unzipped, 256 MiB of memory are enough"
         )

@@ -1,6 +1,5 @@
-"""The health check: whether a deployed endpoint is well, seen with rights that change nothing.
+"""The health check of a deployed endpoint. It needs only read permissions.
 
-`examine` goes through a table of named checks (checks.py); each finding says what was seen and what to do next.
-`history` keeps a line for each run, `chart` draws them, and `issue` keeps one issue at GitHub for as long as
-something is wrong.
+`examine` runs the checks of checks.py; each finding says what was found and what to do next. `history` stores a
+line for each run, `chart` draws them, and `issue` keeps one GitHub issue open while something is wrong.
 """

@@ -1,4 +1,4 @@
-"""The history as a picture, in Markdown that GitHub draws: squares for the days, and Mermaid's charts.
+"""Draws the history in Markdown for GitHub: a square for each day, and Mermaid charts.
 
 https://docs.github.com/get-started/writing-on-github/working-with-advanced-formatting/creating-diagrams
 https://mermaid.js.org/syntax/xyChart.html
@@ -27,26 +27,26 @@ _WEEKS = 13
 _SPOTS = 28
 _FEW_DAYS = 3
 _WIDTH, _HEIGHT = 900, 220  # pixels
-_COLOUR = "#2f81f7"  # to be seen on white and on black
+_COLOUR = "#2f81f7"  # visible on white and on black
 
 
 def as_markdown(entries: Sequence[Entry]) -> str:
-    """The runs of the last weeks, drawn. Empty where there are none."""
+    """Draw the runs of the last weeks. Empty if there are none."""
     if not entries:
         return ""
     parts = [_headline(entries), _squares(entries)]
     spots = _spots(entries)
     if len(spots) > 1:
         parts += [
-            _plot("First answer to the light check, ms", "line", spots, lambda one: one.first_ms, median),
+            _plot("Time to the first answer, ms", "line", spots, lambda one: one.first_ms, median),
             _plot(
-                "What one request in twenty took longer than, s",
+                "p95 latency, s",
                 "bar",
                 spots,
                 lambda one: None if one.p95_ms is None else one.p95_ms / 1000,
                 max,
             ),
-            _plot("Requests that failed, %", "bar", spots, lambda one: one.error_percent, max),
+            _plot("Failed requests, %", "bar", spots, lambda one: one.error_percent, max),
         ]
     return "\n\n".join(filter(None, parts))
 
@@ -59,12 +59,12 @@ def _headline(entries: Sequence[Entry]) -> str:
         return f"**{len(entries)} runs** in {over}"
     share = 100 * sum(tried) / len(tried)
     shown = f"{share:.2f}".rstrip("0").rstrip(".")
-    down = f", {len(tried) - sum(tried)} not" if sum(tried) < len(tried) else ""
+    down = f", {len(tried) - sum(tried)} did not" if sum(tried) < len(tried) else ""
     return f"**{shown} % available** in {over}: {sum(tried)} of {len(tried)} runs found it answering{down}"
 
 
 def _squares(entries: Sequence[Entry]) -> str:
-    """A square a day, a column a week."""
+    """Draw a square for each day and a column for each week."""
     last = entries[-1].time.astimezone(UTC).date()
     first = max(entries[0].time.astimezone(UTC).date(), last - timedelta(weeks=_WEEKS))
     worst = {day: _worst(found) for day, found in _by_day(entries).items()}
@@ -76,7 +76,7 @@ def _squares(entries: Sequence[Entry]) -> str:
         heads.append(f"{monday.day} {monday:%b}")
         columns.append("<br>".join(cells))
         monday += timedelta(weeks=1)
-    legend = f"🟩 well 🟨 a warning 🟥 unhealthy 🟦 deploying {_NOT_LOOKED} not looked at"
+    legend = f"🟩 healthy 🟨 warning 🟥 unhealthy 🟦 deploying {_NOT_LOOKED} not checked"
     return f"{table(tuple(heads), [tuple(columns)])}\n\n<sub>{legend}</sub>"
 
 
@@ -93,11 +93,11 @@ def _by_day(entries: Iterable[Entry]) -> dict[date, list[Entry]]:
 
 
 def _spots(entries: Sequence[Entry]) -> list[tuple[str, list[Entry]]]:
-    """What a chart has beside one another, with what is written below: days, or runs where there are few days."""
+    """Group the runs for the x-axis of a chart, with labels: by day, or one by one if there are few days."""
     days = _by_day(entries)
     if len(days) <= _FEW_DAYS:
         return list({f"{one.time.astimezone(UTC):%a %H:%M}": [one] for one in entries[-_SPOTS:]}.items())
-    # of so many days no two have the same number: one name twice would be one place
+    # few enough days that no two have the same number: equal labels would be drawn as one
     newest = [day for day in sorted(days) if day > max(days) - timedelta(days=_SPOTS)]
     return [
         (f"{day.day} {day:%b}" if day.day == 1 or day == newest[0] else f"{day.day}", days[day])
@@ -112,7 +112,7 @@ def _plot(
     figure: Callable[[Entry], float | None],
     together: Callable[[list[float]], float],
 ) -> str:
-    """A chart; empty where no run has such a figure, or none above nothing."""
+    """Draw a chart; empty if no run has this figure, or all are 0."""
     drawn = [
         (label, together(values) if values else 0.0)
         for label, runs in spots
@@ -139,5 +139,5 @@ xychart-beta
 
 
 def _number(value: float) -> str:
-    """A number as Mermaid reads it, without an exponent."""
+    """Format a number for Mermaid, without an exponent."""
     return f"{value:.0f}" if value >= 100 else f"{value:.2f}"

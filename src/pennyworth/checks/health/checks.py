@@ -1,4 +1,4 @@
-"""The table of checks, and a way through it."""
+"""The table of health checks, and the function that runs them."""
 
 import re
 from collections.abc import Callable, Collection
@@ -32,15 +32,17 @@ CHECKS: dict[str, Callable[[Subject], Findings]] = {
     "trust": check_trust,
     "rights": check_rights,
 }
-"""Each by its name, in the order in which they are made."""
+"""The checks by name, in the order in which they run."""
 
 
 def examine(subject: Subject, skip: Collection[str] = ()) -> Findings:
-    """Every check's findings, as they come. While a deployment is at work, and without a stack, the first alone.
+    """Run every check and yield its findings.
+
+    During a deployment, or without a stack, only the first check runs.
 
     Args:
-        subject: what is looked at.
-        skip: names of checks to leave out.
+        subject: the endpoint to check.
+        skip: names of checks to skip.
     """
     for name, check in CHECKS.items():
         if name in skip:
@@ -59,18 +61,18 @@ def _reason(failure: Exception) -> str:
         return str(failure)
     told = failure.response["Error"]
     if wanted := _lacking(failure):
-        return f"AWS refused {failure.operation_name}: {wanted} is not allowed"
-    return f"AWS refused {failure.operation_name}: {told.get('Message') or told.get('Code')}"
+        return f"AWS denied {failure.operation_name}: the permission {wanted} is missing"
+    return f"{failure.operation_name} failed: {told.get('Message') or told.get('Code')}"
 
 
 def _advise(failure: Exception) -> str:
     if not _lacking(failure):
         return ""
-    return "The role lacks that right, which policies/view.json has: run `pennyworth bootstrap` again."
+    return "policies/view.json contains this permission: run `pennyworth bootstrap` again."
 
 
 def _lacking(failure: Exception) -> str:
-    """The right for want of which AWS refused; empty where it did so for another reason."""
+    """Return the permission whose lack made AWS refuse; empty if it failed for another reason."""
     if not isinstance(failure, ClientError) or not is_denied(failure):
         return ""
     named = re.search(r"perform: ([\w-]+:\w+)", failure.response["Error"].get("Message", ""))

@@ -1,21 +1,24 @@
-"""The endpoint itself, tried lightly: nothing of it asks a model, so it costs no token."""
+"""Runs light smoke tests against the endpoint. They ask no model, so they cost no tokens."""
 
 from pennyworth.checks import smoke
 from pennyworth.checks.finding import Findings, ok, unhealthy
 from pennyworth.checks.health.subject import Subject
 
 LIGHT = ("health", "no-key", "wrong-key", "models", "malformed", "cors")
-"""The smoke tests that are run. None of them reaches a provider."""
+"""The smoke tests to run. None of them calls a provider."""
 OF_A_KEY = ("models", "malformed")
-"""Those that need a key."""
+"""The tests among them that need an API key."""
 
 _TIMEOUT_SECONDS = 30.0
 
 
 def check_endpoint(subject: Subject) -> Findings:
-    """Whether it answers as it should."""
+    """Check whether the endpoint answers as it should."""
     if not subject.base_url:
-        yield unhealthy("the stack has no endpoint", "Deploy it with this repository's template.")
+        yield unhealthy(
+            "the stack has no endpoint",
+            "Deploy this repository's template as this stack, or correct STACK_NAME.",
+        )
         return
     origin = _origin(subject)
     left_out = {*(() if subject.key else OF_A_KEY), *(() if origin else ("cors",))}
@@ -23,12 +26,12 @@ def check_endpoint(subject: Subject) -> Findings:
     there = smoke.Endpoint.through(subject.emulator, subject.base_url, subject.key, timeout=_TIMEOUT_SECONDS)
     results = smoke.run(there, skip=skip, origin=origin, strict=True)
     failed = [result for result in results if result.status == "failed"]
-    # the first call wakes the function where nobody called lately
+    # the first call includes a cold start if nobody has called recently
     first = round(results[0].seconds * 1000)
     if failed:
         yield unhealthy(
             "{failed}",
-            "Look into the function's log, or try it yourself: `pennyworth smoke URL`. The key is the first of"
+            "Read the function's log, or run `pennyworth smoke URL` yourself. This check uses the first of"
             " LITELLM_API_KEYS.",
             {"up": 0},
             failed="\n".join(f"{result.check}: {result.detail}" for result in failed),
@@ -36,11 +39,11 @@ def check_endpoint(subject: Subject) -> Findings:
         return
     passed = sum(result.status == "passed" for result in results)
     yield ok(
-        f"{passed} light checks passed; the first answer came after {first} ms", {"up": 1, "first_ms": first}
+        f"{passed} light smoke tests passed; the first answer took {first} ms", {"up": 1, "first_ms": first}
     )
 
 
 def _origin(subject: Subject) -> str:
-    """An origin whose pages may call it; empty where there is none."""
+    """Return an origin whose pages may call the endpoint; empty if none may."""
     first = subject.parameters.get("CorsAllowOrigins", "*").partition(",")[0].strip()
     return "https://example.com" if first == "*" else first

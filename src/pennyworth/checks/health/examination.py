@@ -1,4 +1,4 @@
-"""A whole health check: every check's findings, a history of them, and an issue for as long as something is wrong."""
+"""Runs the whole health check: the findings, their history, and a GitHub issue while something is wrong."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,20 +24,20 @@ _SOUND = frozenset({Verdict.OK, Verdict.WARNING, Verdict.DEPLOYING})
 
 @dataclass(frozen=True, slots=True)
 class IssueInputs:
-    """Where the issue is kept, and what it says besides the findings."""
+    """Where the issue is kept, and what it contains besides the findings."""
 
     github: GitHub
     name: str = ""
-    """Which endpoint it is, where a repository has several. Public."""
+    """The endpoint's name, if the repository has several. Public."""
     run_url: str = ""
-    """The run's page."""
+    """The URL of the workflow run."""
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> "IssueInputs":
-        """As a step is told them: GITHUB_TOKEN and what else GitHub sets, and if wanted NAME.
+        """Read the inputs from a step's environment: GITHUB_TOKEN, GitHub's variables and, optionally, NAME.
 
         Raises:
-            OperationFailed: one is missing.
+            OperationFailed: a required variable is missing.
         """
         server, run_id = environ.get("GITHUB_SERVER_URL", ""), environ.get("GITHUB_RUN_ID", "")
         repository = environ.get("GITHUB_REPOSITORY", "")
@@ -47,38 +47,40 @@ class IssueInputs:
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """Which endpoint is looked at, and what becomes of what is seen."""
+    """Which endpoint to check, and what to do with the findings."""
 
     stack: str
     region: str
     keys: Sequence[str] = field(default=(), repr=False)
-    """The endpoint's API keys, the first of which is used; without any only what needs none is tried."""
+    """The endpoint's API keys; the first one is used. Without any, tests that need a key are skipped."""
     repository: str = ""
-    """The only repository that the deploy role may trust, OWNER/NAME; empty where that is not known."""
+    """The only repository that the deploy role may trust, OWNER/NAME. Empty: not checked."""
     role: str = DEPLOY_ROLE
     """The deploy role, by name or ARN."""
     policy: str = MANAGED_POLICIES["deployment"]
     """Its policy with the PassRole statement, by name or ARN."""
     emulator: str = ""
-    """The URL of an AWS emulator, where every domain is at one address and without TLS; empty for AWS."""
+    """The URL of an AWS emulator, which serves every domain at one address without TLS. Empty: AWS."""
     limits: Limits = field(default_factory=Limits)
     skip: Sequence[str] = ()
-    """Names of checks to leave out."""
+    """Names of checks to skip."""
     strict: bool = False
-    """Whether a warning counts as unhealthy."""
+    """Whether warnings count as unhealthy."""
     history: Path | None = None
-    """Where earlier runs are remembered."""
+    """The file with the results of earlier runs. None: keep no history."""
     issue: IssueInputs | None = None
-    """None where no issue is kept."""
+    """None: keep no issue."""
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> "Inputs":
-        """As a step is told them: STACK_NAME and AWS_REGION; and, if wanted, LITELLM_API_KEYS and SKIP, which are
-        comma-separated, ROLE and POLICY, STRICT, HISTORY, ISSUE, whether an issue is kept, GITHUB_REPOSITORY, and
-        Limits' own, such as WINDOW_HOURS.
+        """Read the inputs from a step's environment.
+
+        STACK_NAME and AWS_REGION are required. Optional: LITELLM_API_KEYS and SKIP (comma-separated), ROLE,
+        POLICY, STRICT and ISSUE (true or false), HISTORY, GITHUB_REPOSITORY, and those of Limits, such as
+        WINDOW_HOURS.
 
         Raises:
-            OperationFailed: one is missing or wrong.
+            OperationFailed: a variable is missing or wrong.
         """
         file = environ.get("HISTORY", "")
         return cls(
@@ -99,39 +101,43 @@ class Inputs:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How an endpoint is."""
+    """The result of a health check."""
 
     findings: Sequence[Finding]
     history: Sequence[Entry] = ()
-    """This run and those before it; none where they are not remembered."""
+    """This run and earlier ones; empty without a history."""
     issue: str = ""
-    """What became of the issue."""
+    """What was done with the issue."""
     issue_failure: str = ""
-    """Why GitHub did not keep it."""
+    """Why the issue could not be updated, if so."""
 
     @property
     def verdict(self) -> Verdict:
-        """What the findings mean together."""
+        """The overall verdict."""
         return overall(self.findings)
 
     @property
     def sound(self) -> bool:
-        """Whether nobody needs to be told."""
+        """Whether nobody has to act."""
         return self.verdict in _SOUND
 
 
 def check_health(inputs: Inputs, tell: Callable[[Finding], None]) -> Health:
-    """Look at everything.
+    """Run the health check.
 
     Args:
-        inputs: the endpoint.
-        tell: is told each finding as it comes.
+        inputs: which endpoint to check, and how.
+        tell: called with each finding as it is made.
+    Returns:
+        the findings, the history and what was done with the issue.
     Raises:
-        OperationFailed: there is no such check, or AWS can't be asked.
+        OperationFailed: a check to skip does not exist, or AWS can't be called.
     """
     subject = connect(inputs)
     if wrong := [name for name in inputs.skip if name not in CHECKS]:
-        raise OperationFailed(f"There is no check {', '.join(wrong)}", f"There are: {', '.join(CHECKS)}.")
+        raise OperationFailed(
+            f"There is no check named {', '.join(wrong)}", f"The checks are: {', '.join(CHECKS)}."
+        )
     findings = []
     try:
         for finding in examine(subject, inputs.skip):
@@ -139,7 +145,7 @@ def check_health(inputs: Inputs, tell: Callable[[Finding], None]) -> Health:
             tell(findings[-1])
     except AWS_FAILURES as failure:
         raise OperationFailed(
-            "AWS can't be asked", "Run it again, or see what it says:", str(failure)
+            "A call to AWS failed", "Run this again. If it fails again, the message is:", str(failure)
         ) from failure
     now = datetime.now(UTC)
     entries = _remember(inputs.history, findings, now) if inputs.history else []
@@ -153,15 +159,15 @@ def check_health(inputs: Inputs, tell: Callable[[Finding], None]) -> Health:
 
 
 def connect(inputs: Inputs) -> Subject:
-    """What is looked at.
+    """Connect to the account and return the endpoint to check.
 
     Raises:
-        OperationFailed: AWS does not know whoever asks.
+        OperationFailed: there are no valid AWS credentials.
     """
     try:
         account = Account(inputs.region)
     except Unprepared as failure:
-        raise OperationFailed("AWS can't be asked", str(failure)) from failure
+        raise OperationFailed("AWS can't be called", str(failure)) from failure
     return Subject(
         account,
         inputs.stack,

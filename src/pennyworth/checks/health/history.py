@@ -1,7 +1,7 @@
-"""What was seen in earlier runs: a file with a JSON object a line, the newest last.
+"""Keeps the results of earlier runs in a file with one JSON object per line, the newest last.
 
-It holds numbers and names of checks, nothing of where the endpoint is: whoever may read a repository may read its
-caches, too.
+The file contains numbers and names of checks, but nothing about where the endpoint is: everyone who may read
+the repository may also read its caches.
 """
 
 import json
@@ -13,37 +13,37 @@ from pathlib import Path
 from pennyworth.checks.finding import Finding, Verdict, overall
 
 ENTRIES = 540
-"""How many are kept: 90 days of a run every four hours."""
+"""The number of runs to keep: 90 days of a run every four hours."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A run."""
+    """The results of one run."""
 
     at: str
-    """When, as ISO 8601 in UTC."""
+    """The time of the run, as ISO 8601 in UTC."""
     verdict: str
     wrong: tuple[str, ...] = ()
     """The checks that found something unhealthy."""
     up: bool | None = None
-    """Whether the endpoint answered as it should; None where it was not tried."""
+    """Whether the endpoint answered as it should; None if it was not tested."""
     first_ms: float | None = None
-    """After how many milliseconds it answered first, a cold start included."""
+    """Milliseconds until the first answer, including a cold start."""
     requests: float | None = None
-    """How many its users sent in the hours before."""
+    """The number of requests in the hours before the run."""
     error_percent: float | None = None
-    """How many of them failed."""
+    """The percentage of requests that failed."""
     p95_ms: float | None = None
-    """What one in twenty took longer than."""
+    """The p95 latency in milliseconds."""
 
     @property
     def time(self) -> datetime:
-        """When."""
+        """The time of the run."""
         return datetime.fromisoformat(self.at)
 
 
 def entry(findings: Sequence[Finding], now: datetime) -> Entry:
-    """What is kept of a run."""
+    """Return the entry for a run's findings."""
     figures: dict[str, float] = {}
     for finding in findings:
         figures.update(finding.figures)
@@ -58,12 +58,12 @@ def entry(findings: Sequence[Finding], now: datetime) -> Entry:
 
 
 def wrong(findings: Iterable[Finding]) -> tuple[str, ...]:
-    """The names of the checks that found something unhealthy, each once, in order."""
+    """Return the names of the checks that found something unhealthy, each once, in order."""
     return tuple(dict.fromkeys(finding.check for finding in findings if finding.verdict == Verdict.UNHEALTHY))
 
 
 def read(path: Path) -> list[Entry]:
-    """The runs in a file, oldest first; none where there is no file. A line that is none of ours is passed over."""
+    """Read the runs in a file, oldest first. Skips invalid lines; a missing file is empty."""
     if not path.is_file():
         return []
     found = []
@@ -74,7 +74,7 @@ def read(path: Path) -> list[Entry]:
 
 
 def write(path: Path, entries: Sequence[Entry]) -> None:
-    """Keep the newest ENTRIES runs."""
+    """Write the newest ENTRIES runs to a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     kept = entries[-ENTRIES:]
     path.write_text("".join(f"{json.dumps(asdict(one))}\n" for one in kept), encoding="utf-8")

@@ -1,7 +1,7 @@
-"""The one issue at GitHub that is open for as long as something is wrong.
+"""Keeps one GitHub issue open while something is wrong.
 
-Issues of a public repository are public, and GitHub masks no secret in them: findings are `hiding` them before one is
-written.
+Issues of a public repository are public, and GitHub does not mask secrets in them. So `Finding.hiding` masks
+them first.
 """
 
 import json
@@ -23,23 +23,23 @@ _STATE = re.compile(r"<!-- pennyworth-health-check (\{.*?\}) -->")
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What the issue remembers, in a comment that is not shown."""
+    """What the issue stores in a hidden HTML comment."""
 
     name: str
-    """Which endpoint it is about, where a repository has several."""
+    """The endpoint's name, if the repository has several."""
     since: str
-    """When it went wrong, as ISO 8601."""
+    """When the problem started, as ISO 8601."""
     wrong: tuple[str, ...]
-    """The checks that found something unhealthy when it was last looked at."""
+    """The checks that found something unhealthy in the last run."""
 
     def hidden(self) -> str:
-        """How it stands in the issue."""
+        """Return the hidden comment for the issue."""
         told = {"name": self.name, "since": self.since, "wrong": list(self.wrong)}
         return f"<!-- pennyworth-health-check {json.dumps(told).replace('>', chr(92) + 'u003e')} -->"
 
     @classmethod
     def of(cls, body: str) -> "State | None":
-        """What an issue remembers; None where it is not ours."""
+        """Read the state from an issue's text; None if the issue is not ours."""
         if not (found := _STATE.search(body)):
             return None
         try:
@@ -52,20 +52,20 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a run has to tell."""
+    """A run's findings, for the issue."""
 
     findings: Sequence[Finding]
     now: datetime
     hidden: Sequence[str]
-    """What the issue must not hold."""
+    """Values that must not appear in the issue."""
     name: str = ""
-    """Which endpoint it is, where a repository has several. Public."""
+    """The endpoint's name, if the repository has several. Public."""
     run_url: str = ""
-    """The run's page."""
+    """The URL of the workflow run."""
 
     @property
     def shown(self) -> list[Finding]:
-        """The findings as strangers may read them."""
+        """The findings, with secrets masked."""
         return [one.hiding(self.hidden) for one in self.findings]
 
     @property
@@ -75,15 +75,15 @@ class Report:
 
 
 def keep(github: GitHub, report: Report) -> str:
-    """Open, update or close the issue, as a run's findings ask for.
+    """Open, update or close the issue, depending on a run's findings.
 
     Args:
         github: the repository.
-        report: the run's.
+        report: the run's findings.
     Returns:
-        what was done, in words; empty where nothing was to do.
+        what was done, in words. Empty if there was nothing to do.
     Raises:
-        GitHubFailed: GitHub refused.
+        GitHubFailed: GitHub refused a request.
     """
     verdict = overall(report.findings)
     if verdict == Verdict.DEPLOYING:
@@ -95,15 +95,15 @@ def keep(github: GitHub, report: Report) -> str:
     told = []
     for number, state in open_ones:
         if unseen.intersection(state.wrong):
-            told.append(f"Issue #{number} stays open: what was wrong can't be seen now.")
+            told.append(f"Issue #{number} stays open: this run could not check what was wrong.")
             continue
         _recovered(github, report, number, state)
-        told.append(f"Issue #{number} is closed.")
+        told.append(f"Closed issue #{number}.")
     return " ".join(told)
 
 
 def _open(github: GitHub, name: str) -> list[tuple[int, State]]:
-    """Our open issues, oldest first, by number and what they remember; mostly one or none."""
+    """Return our open issues with their state, oldest first; usually one or none."""
     found = [
         (int(issue["number"]), state)
         for issue in github.pages("/issues", state="open", labels=LABEL)
@@ -119,7 +119,7 @@ def _unhealthy(github: GitHub, report: Report, open_ones: Sequence[tuple[int, St
         state = State(report.name, report.now.astimezone(UTC).isoformat(timespec="seconds"), now)
         body = {"title": report.title, "body": _body(report, state), "labels": [LABEL]}
         issue = github.call("POST", "/issues", body)
-        return f"Issue #{issue['number']} is opened."
+        return f"Opened issue #{issue['number']}."
     number, before = open_ones[0]
     state = State(before.name, before.since, now)
     github.call("PATCH", f"/issues/{number}", {"body": _body(report, state)})
@@ -131,9 +131,9 @@ def _unhealthy(github: GitHub, report: Report, open_ones: Sequence[tuple[int, St
         for one in report.shown
         if one.verdict == Verdict.UNHEALTHY and one.check not in before.wrong
     ]
-    said = "\n".join(["What is wrong has changed:", "", *new, *gone])
+    said = "\n".join(["The problems have changed:", "", *new, *gone])
     github.call("POST", f"/issues/{number}/comments", {"body": said})
-    return f"Issue #{number} tells that something else is wrong."
+    return f"Updated issue #{number}: the problems have changed."
 
 
 def _recovered(github: GitHub, report: Report, number: int, state: State) -> None:
@@ -149,22 +149,26 @@ def _have_label(github: GitHub) -> None:
     except GitHubFailed as failure:
         if failure.status != 404:
             raise
-        label = {"name": LABEL, "color": _LABEL_COLOUR, "description": "Kept by the health check"}
+        label = {
+            "name": LABEL,
+            "color": _LABEL_COLOUR,
+            "description": "Opened and closed by the health check",
+        }
         github.call("POST", "/labels", label)
 
 
 def _body(report: Report, state: State) -> str:
     since = datetime.fromisoformat(state.since)
     seen = f"last seen {_time(report.now)}"
-    run = f" · [what the run saw]({report.run_url})" if report.run_url else ""
+    run = f" · [latest run]({report.run_url})" if report.run_url else ""
     bad = [one for one in report.shown if one.verdict in (Verdict.UNHEALTHY, Verdict.WARNING)]
     rest = [one for one in report.shown if one not in bad]
     parts = [
         f"Since {_time(since)} · {seen}{run}",
         as_table(bad),
-        f"<details><summary>The other checks</summary>\n\n{as_table(rest)}\n\n</details>" if rest else "",
-        "_The health check keeps this text up to date, comments when something else goes wrong, and closes the issue"
-        " once all is well. Where the endpoint is stands in the run's summary, not here._",
+        f"<details><summary>Other checks</summary>\n\n{as_table(rest)}\n\n</details>" if rest else "",
+        "_The health check updates this text, comments when the problems change, and closes this issue when the"
+        " endpoint is healthy again. For the endpoint's address, see the run's summary._",
     ]
     text = "\n\n".join(filter(None, parts))
     return f"{state.hidden()}\n{text}"
@@ -175,7 +179,7 @@ def _time(when: datetime) -> str:
 
 
 def duration(length: timedelta) -> str:
-    """A length of time in words."""
+    """Return a length of time in words, such as "2 hours and 5 minutes"."""
     minutes = max(round(length.total_seconds() / 60), 1)
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)

@@ -1,4 +1,4 @@
-"""From where on something is wrong. Standard library only: the command line tells them before there are libraries."""
+"""The limits of the health check. Standard library only, because --help must work without other packages."""
 
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
@@ -13,7 +13,7 @@ def _limit(default: float, describe: str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Each is a variable such as WINDOW_HOURS, an option of the command and an input of the action."""
+    """Each limit is a variable such as WINDOW_HOURS, a command-line option and an input of the action."""
 
     window_hours: float = _limit(4, "Hours of CloudWatch metrics to evaluate")
     max_error_percent: float = _limit(5, "Unhealthy if more than this percentage of requests failed (5xx)")
@@ -27,10 +27,10 @@ class Limits:
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "Limits":
-        """The limits that variables set; the others are the defaults.
+        """Read the limits from environment variables. Limits without one keep their defaults.
 
         Raises:
-            OperationFailed: one is no number.
+            OperationFailed: a variable is not a number.
         """
         return cls(
             **{one.name: number(environ, one.name.upper(), getattr(cls(), one.name)) for one in _fields()}
@@ -38,12 +38,12 @@ class Limits:
 
 
 def names() -> list[str]:
-    """The limits' names, as Limits takes them."""
+    """Return the names of the fields of Limits."""
     return [one.name for one in _fields()]
 
 
 def describe() -> dict[str, tuple[str, str]]:
-    """Each limit's name with hyphens: what it is, and its default."""
+    """Return each limit's description and default, by its name with hyphens."""
     return {
         one.name.replace("_", "-"): (str(one.metadata["describe"]), f"{getattr(Limits(), one.name):g}")
         for one in _fields()

@@ -1,4 +1,4 @@
-"""Whether the deploy role may do what it may, no more, and is taken by nobody else. Compared, never changed."""
+"""Checks the deploy role's permissions and trust policy. Changes nothing."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -18,14 +18,14 @@ from pennyworth.iam.drift import find_drifts
 from pennyworth.iam.passrole.simulation import Simulation
 from pennyworth.iam.settings import Settings, WrongSetting
 
-_NOT_OURS = "`pennyworth bootstrap` makes it; accounts with a role of their own leave this check out."
-_OUTDATED = "The account was set up by another version: run `pennyworth bootstrap` again."
-_SEE = "`pennyworth tighten-passrole --dry-run` says the same, and more."
-_AGAIN = "Run `pennyworth bootstrap` again, which puts it right, and see in CloudTrail who changed it."
+_NOT_OURS = "`pennyworth bootstrap` creates it. If you use a role of your own, skip this check."
+_OUTDATED = "The account was set up by another version of pennyworth: run `pennyworth bootstrap` again."
+_SEE = "For details, run `pennyworth tighten-passrole --dry-run`."
+_AGAIN = "Run `pennyworth bootstrap` again to fix it. CloudTrail shows who changed it."
 
 
 def check_passrole(subject: Subject) -> Findings:
-    """Whether the deploy role may hand on exactly the stack's roles, as `tighten-passrole` leaves it."""
+    """Check that the deploy role may pass exactly the stack's roles, as `tighten-passrole` sets it."""
     account = subject.account
     arn = account.build_policy_arn(subject.policy)
     if get_or_none(account.client("iam").get_policy, PolicyArn=arn) is None:
@@ -40,15 +40,15 @@ def check_passrole(subject: Subject) -> Findings:
         return
     if outcome.difference:
         yield unhealthy(
-            "the policy does not name exactly the stack's roles",
-            "Deploy again, or run `pennyworth tighten-passrole` (with --dry-run it shows what differs).",
+            "iam:PassRole does not name exactly the stack's roles",
+            "Deploy again, or run `pennyworth tighten-passrole` (--dry-run shows what differs).",
         )
         return
     simulation = Simulation(account.build_role_arn(subject.role), account.client("iam"))
     judged = simulation.simulate(outcome.roles, account.build_role_arn(f"{subject.stack}-"))
     for finding in judged.refused:
         yield unhealthy(
-            "{role} can't be handed to {service}: {because}",
+            "the deploy role can't pass {role} to {service}: {because}",
             "The next deployment would fail. Run `pennyworth bootstrap` again.",
             role=finding.arn,
             service=finding.service,
@@ -56,18 +56,18 @@ def check_passrole(subject: Subject) -> Findings:
         )
     for finding in judged.allowed:
         yield unhealthy(
-            "{role} can be handed to {service}, too, by {because}",
-            "Narrow that policy, or detach it.",
+            "the deploy role can also pass {role} to {service}: {because}",
+            "Restrict or detach the policy that allows it.",
             role=finding.arn,
             service=finding.service,
             because=finding.because,
         )
     if not judged.refused and not judged.allowed:
-        yield ok("exactly the stack's roles may be handed on, each to its service")
+        yield ok("the deploy role may pass exactly the stack's roles, each to its service")
 
 
 def check_trust(subject: Subject) -> Findings:
-    """Whether nobody but this repository's runs can take the deploy role."""
+    """Check that only this repository's runs can assume the deploy role."""
     name = subject.role.rpartition("/")[2]
     found = get_or_none(subject.account.client("iam").get_role, RoleName=name)
     if found is None:
@@ -78,12 +78,12 @@ def check_trust(subject: Subject) -> Findings:
     for problem in problems:
         yield unhealthy("{problem}", _AGAIN, problem=problem)
     if not problems:
-        whose = subject.repository or "the repositories that it names"
-        yield ok("only runs of {whose} can take the deploy role", whose=whose)
+        whose = subject.repository or "the repositories in its trust policy"
+        yield ok("only runs of {whose} can assume the deploy role", whose=whose)
 
 
 def check_rights(subject: Subject) -> Findings:
-    """Whether role, policies and boundaries are as `pennyworth bootstrap` made them."""
+    """Check that roles, policies and boundaries are as `pennyworth bootstrap` created them."""
     made_with = read_parameters(subject.account.describe_stack())
     if not made_with:
         yield unknown("the account was not set up by `pennyworth bootstrap`")
@@ -91,67 +91,69 @@ def check_rights(subject: Subject) -> Findings:
     try:
         settings = Settings.of(made_with)
     except WrongSetting as wrong:
-        yield warning("the account's set-up can't be read: {reason}", _OUTDATED, reason=str(wrong))
+        yield warning("the account's setup can't be read: {reason}", _OUTDATED, reason=str(wrong))
         return
-    # what a newer version of this project writes differently is no drift of the account's
+    # another version of this project may write other documents, which is not drift
     said, fix = (warning, _OUTDATED) if _is_outdated(subject.account) else (unhealthy, _AGAIN)
     found = list(find_drifts(subject.account, settings))
     for one in found:
-        told = "not as it was made" if "\n" in one.detail else one.detail
+        told = "changed" if "\n" in one.detail else one.detail
         yield said(
-            "{what}: {told}", f"{fix} `pennyworth doctor` shows the difference.", what=one.what, told=told
+            "{what}: {told}", f"{fix} `pennyworth doctor` shows the differences.", what=one.what, told=told
         )
     if not found:
-        yield ok("role, policies and boundaries are as they were made")
+        yield ok("roles, policies and permissions boundaries are unchanged")
 
 
 def _is_outdated(account: Account) -> bool:
-    """Whether the account was set up by another version of policies/bootstrap.yaml."""
+    """Return whether the account was set up by another version of policies/bootstrap.yaml."""
     cloudformation = account.client("cloudformation")
     made = cloudformation.get_template(StackName=STACK, TemplateStage="Original")["TemplateBody"]
     return bool(made != TEMPLATE.read_text())
 
 
 def find_trust_problems(document: Mapping[str, Any], repository: str = "") -> Iterator[str]:
-    """What is wrong with a deploy role's trust policy.
+    """Find problems in a deploy role's trust policy.
 
     https://docs.github.com/actions/how-tos/secure-your-work/security-harden-deployments/oidc-in-aws
 
     Args:
-        document: the policy.
-        repository: the only one that may be trusted, OWNER/NAME; any where it is empty.
+        document: the trust policy.
+        repository: the only repository that may be trusted, OWNER/NAME. Empty: any repository.
+    Yields:
+        each problem, in words.
     """
     allowing = [one for one in as_list(document.get("Statement", [])) if one.get("Effect") == "Allow"]
     if not allowing:
-        yield "it trusts nobody: no deployment can take the role"
+        yield "it trusts nobody, so no deployment can assume the role"
     for statement in allowing:
         principal = statement.get("Principal")
         federated = as_list(principal.get("Federated", [])) if isinstance(principal, Mapping) else []
         others = not isinstance(principal, Mapping) or set(principal) != {"Federated"}
         if others or not all(str(one).endswith(f":oidc-provider/{ISSUER}") for one in federated):
-            yield "somebody else than GitHub's runs can take the role, too"
+            yield "others than GitHub runs can also assume the role"
             continue
         conditions: Mapping[str, Mapping[str, Any]] = statement.get("Condition", {})
         if any(operator.lower().startswith("forallvalues") for operator in conditions):
-            yield "ForAllValues lets in a token that lacks the claim"
+            yield "ForAllValues also accepts tokens without the claim"
         exact = {key.lower(): value for key, value in conditions.get("StringEquals", {}).items()}
         if as_list(exact.get(f"{ISSUER}:aud", [])) != [AUDIENCE]:
-            yield f"aud is not kept to {AUDIENCE} by StringEquals"
+            yield f"StringEquals does not restrict aud to {AUDIENCE}"
         subjects = [str(one) for one in as_list(exact.get(f"{ISSUER}:sub", []))]
         if not subjects:
-            yield "sub is not kept to this repository's runs by StringEquals"
+            yield "StringEquals does not restrict sub to this repository's runs"
         for one in subjects:
             yield from _find_subject_problems(one, repository)
 
 
 def _find_subject_problems(subject: str, repository: str) -> Iterator[str]:
-    # since July 2026 GitHub may put ids behind the names: repo:OWNER@1/NAME@2:ref:refs/heads/main
+    # since July 2026 GitHub may append IDs to the names: repo:OWNER@1/NAME@2:ref:refs/heads/main
     parts = re.fullmatch(r"repo:([^/:@]+)(?:@\d+)?/([^/:@]+)(?:@\d+)?:(.+)", subject)
     if "*" in subject or "?" in subject:
-        yield f"{subject} holds a wildcard"
+        yield f"{subject} contains a wildcard"
     elif not parts:
-        yield f"{subject} names no repository and branch or environment"
+        yield f"{subject} does not name a repository with a branch or an environment"
     elif repository and f"{parts[1]}/{parts[2]}".lower() != repository.lower():
-        yield f"{subject} is another repository's"
+        yield f"{subject} is another repository"
     elif parts[3] == "pull_request":
-        yield f"{subject} lets whoever may open a pull request deploy"
+        yield f"{subject} lets everyone who can open a pull request deploy"

@@ -1,4 +1,4 @@
-"""The stack: its state, and whether somebody changed what it made."""
+"""Checks the stack's state, and its resources for drift."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -9,24 +9,24 @@ from pennyworth.checks.finding import Finding, Findings, Verdict, ok, unhealthy,
 from pennyworth.checks.health.subject import Subject
 
 _LONGEST = timedelta(hours=2)
-"""What takes longer hangs: a job of the deployment workflow ends after an hour."""
+"""A longer operation hangs: the deployment workflow's job ends after an hour."""
 
 _SOUND = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"})
 _BACK = frozenset({"UPDATE_ROLLBACK_COMPLETE", "IMPORT_ROLLBACK_COMPLETE"})
 _FIX = {
-    "UPDATE_ROLLBACK_FAILED": "In CloudFormation's console choose 'Continue update rollback'.",
-    "DELETE_IN_PROGRESS": "Somebody is deleting it. If that was not you, see in CloudTrail who it was.",
-    "DELETE_FAILED": "Delete it in CloudFormation's console, keeping what can't be deleted, and deploy again.",
+    "UPDATE_ROLLBACK_FAILED": "In the CloudFormation console, choose 'Continue update rollback'.",
+    "DELETE_IN_PROGRESS": "Somebody is deleting the stack. If it was not you, CloudTrail shows who.",
+    "DELETE_FAILED": "Delete it in the CloudFormation console, retaining what can't be deleted. Then deploy again.",
 }
 
 _POLL_SECONDS = 2.0
 
 MOVED = ("AWS::Lambda::Alias", ("/FunctionVersion", "/RoutingConfig"))
-"""What a rollback moves by design: the check `version` judges it."""
+"""What a rollback changes by design. The check `version` covers it."""
 
 
 def check_state(subject: Subject) -> Findings:
-    """Whether it is in a state that it should be in."""
+    """Check the stack's state."""
     status = subject.status
     if not status:
         yield unhealthy(
@@ -38,33 +38,37 @@ def check_state(subject: Subject) -> Findings:
         yield ok(status)
     elif status in _BACK:
         yield warning(
-            f"{status}: the last deployment failed, and the one before it runs",
-            "See why in that workflow run's summary, and deploy again.",
+            f"{status}: the last deployment failed, and the previous one is live",
+            "The summary of that workflow run says why. Fix it and deploy again.",
         )
     elif status.endswith("_IN_PROGRESS") and not status.startswith("DELETE"):
         lasts = datetime.now(UTC) - subject.begun if subject.begun else timedelta()
         minutes = lasts.total_seconds() / 60
         if lasts < _LONGEST:
-            yield Finding(Verdict.DEPLOYING, f"a deployment is at work, since {minutes:.0f} min ({status})")
+            yield Finding(
+                Verdict.DEPLOYING, f"a deployment has been in progress for {minutes:.0f} min ({status})"
+            )
         else:
             yield unhealthy(
-                f"{status} since {minutes:.0f} min", "See in CloudFormation's console what it waits for."
+                f"{status} for {minutes:.0f} min", "Check in the CloudFormation console what it waits for."
             )
     else:
-        yield unhealthy(status, _FIX.get(status, "Deploy again: the deployment workflow says what to do."))
+        yield unhealthy(
+            status, _FIX.get(status, "Deploy again. If that fails, the workflow run says what to do.")
+        )
 
 
 def check_drift(subject: Subject) -> Findings:
-    """Whether what the stack made is as it was made. Values are not told: they may be credentials."""
+    """Check the stack's resources for drift. Findings contain no values: they may be credentials."""
     limit = subject.limits.drift_seconds
     if not limit:
-        yield ok("not looked at, as asked")
+        yield ok("skipped, because drift-seconds is 0")
         return
     cloudformation = subject.account.client("cloudformation")
     begun = cloudformation.detect_stack_drift(StackName=subject.stack)["StackDriftDetectionId"]
     found = _await_detection(cloudformation, begun, limit)
     if found["DetectionStatus"] == "DETECTION_IN_PROGRESS":
-        yield unknown(f"CloudFormation was not done after {limit:.0f} s", "The next run asks again.")
+        yield unknown(f"drift detection did not finish within {limit:.0f} s", "The next run tries again.")
         return
     drifted = list(_list_drifted(cloudformation, subject.stack))
     deleted = [one["LogicalResourceId"] for one in drifted if one["StackResourceDriftStatus"] == "DELETED"]
@@ -72,25 +76,25 @@ def check_drift(subject: Subject) -> Findings:
     if deleted:
         yield unhealthy(
             f"somebody deleted {', '.join(sorted(deleted))}",
-            "Deploy once without it and once with it, or the stack anew.",
+            "Deploy once without it and once with it, or delete the stack and deploy it again.",
         )
     if changed:
         yield warning(
-            "changed by hand:\n" + "\n".join(sorted(changed)),
-            "Put it into the settings, or undo it: the next deployment that touches it will.",
+            "changed outside CloudFormation:\n" + "\n".join(sorted(changed)),
+            "Make the same change in your settings, or undo it: a later deployment may overwrite it.",
         )
     if found["DetectionStatus"] == "DETECTION_FAILED":
         yield unknown(
-            "CloudFormation could not look at everything: {reason}",
-            "Mostly a right to read is missing: policies/view.json has them all.",
-            reason=found.get("DetectionStatusReason", "no reason told"),
+            "drift detection could not check everything: {reason}",
+            "Usually a read permission is missing. policies/view.json contains all of them.",
+            reason=found.get("DetectionStatusReason", "CloudFormation gave no reason"),
         )
     elif not deleted and not changed:
-        yield ok("everything is as it was deployed")
+        yield ok("no resource has changed since the deployment")
 
 
 def _await_detection(cloudformation: Any, detection: str, limit: float) -> Mapping[str, Any]:
-    """What became of the detection, as far as it got in a number of seconds."""
+    """Wait for the drift detection, for at most `limit` seconds. Returns its last status."""
     until = time.monotonic() + limit
     while True:
         found: Mapping[str, Any] = cloudformation.describe_stack_drift_detection_status(
@@ -102,7 +106,7 @@ def _await_detection(cloudformation: Any, detection: str, limit: float) -> Mappi
 
 
 def _list_drifted(cloudformation: Any, stack: str) -> Iterator[Mapping[str, Any]]:
-    """Every resource that is not as it was made; boto3 has no paginator for them."""
+    """Yield every resource that has drifted. boto3 has no paginator for them."""
     more: dict[str, str] = {}
     while True:
         page = cloudformation.describe_stack_resource_drifts(
@@ -115,7 +119,7 @@ def _list_drifted(cloudformation: Any, stack: str) -> Iterator[Mapping[str, Any]
 
 
 def _changed(drifted: Mapping[str, Any]) -> str:
-    """Which properties of a resource changed; empty where it is only what a rollback moves."""
+    """Return which properties of a resource changed; empty if only those that a rollback changes."""
     if drifted["StackResourceDriftStatus"] != "MODIFIED":
         return ""
     kind, moved = MOVED

@@ -1,4 +1,4 @@
-"""What is looked at: a deployed stack, with what a run was told of it."""
+"""The endpoint to check: a deployed stack and the settings of the check."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,31 +17,31 @@ _TLS_PORT = 443
 
 @dataclass(frozen=True)
 class Subject:
-    """A stack, and how it is reached."""
+    """A stack, and how to reach its endpoint."""
 
     account: Account
     stack: str
-    """Its name."""
+    """The stack's name."""
     limits: Limits = field(default_factory=Limits)
     key: str | None = None
-    """An API key of the endpoint; None where only what needs none is tried."""
+    """An API key of the endpoint. None: tests that need a key are skipped."""
     repository: str = ""
-    """The only repository that the deploy role may trust, OWNER/NAME; empty where that is not known."""
+    """The only repository that the deploy role may trust, OWNER/NAME. Empty: not checked."""
     role: str = DEPLOY_ROLE
     """The deploy role, by name or ARN."""
     policy: str = MANAGED_POLICIES["deployment"]
     """Its policy with the PassRole statement, by name or ARN."""
     emulator: str = ""
-    """The URL of an AWS emulator, where every domain is at one address and without TLS; empty for AWS."""
+    """The URL of an AWS emulator, which serves every domain at one address without TLS. Empty: AWS."""
 
     @cached_property
     def described(self) -> Snapshot | None:
-        """What CloudFormation says of the stack; None where there is none."""
+        """CloudFormation's description of the stack; None if it does not exist."""
         return self.account.describe_stack(self.stack)
 
     @property
     def status(self) -> str:
-        """The stack's state; empty where there is no stack."""
+        """The stack's state; empty if it does not exist."""
         return self.described.status if self.described else ""
 
     @property
@@ -51,36 +51,36 @@ class Subject:
 
     @property
     def parameters(self) -> Mapping[str, str]:
-        """The stack's parameters by name; **** for those that CloudFormation hides."""
+        """The stack's parameters by name; **** for hidden (NoEcho) ones."""
         return read_parameters(self.described)
 
     @property
     def begun(self) -> datetime | None:
-        """When the operation that is at work on the stack, or was the last, began."""
+        """When the current or last operation on the stack began."""
         return self.described.begun if self.described else None
 
     @property
     def base_url(self) -> str:
-        """Where its users call it; empty where it is nowhere."""
+        """The base URL that users call; empty if there is none."""
         return self.outputs.get("CustomDomainUrl") or self.outputs.get("ApiUrl", "")
 
     @property
     def domain(self) -> str:
-        """The custom domain's name; empty where there is none."""
+        """The custom domain's name; empty if there is none."""
         return urlsplit(self.outputs.get("CustomDomainUrl", "")).hostname or ""
 
     @property
     def tls(self) -> tuple[str, int] | None:
-        """Where the custom domain's certificate is shown; None where TLS is spoken nowhere."""
+        """The host and port that serve the custom domain's certificate; None without TLS."""
         return (self.domain, _TLS_PORT) if self.domain and not self.emulator else None
 
     def list_resources(self, kind: str) -> list[str]:
-        """The physical ids of the stack's resources of a type, such as AWS::CloudWatch::Alarm."""
+        """Return the physical IDs of the stack's resources of a type, such as AWS::CloudWatch::Alarm."""
         cloudformation = self.account.client("cloudformation")
         return list(list_physical_ids(cloudformation, self.stack, kind).values())
 
     def hidden(self) -> list[str]:
-        """What must stand nowhere that strangers read: GitHub masks secrets in logs, and nowhere else."""
+        """Return values to keep out of public places. GitHub masks secrets only in logs."""
         api = urlsplit(self.outputs.get("ApiUrl", "")).hostname or ""
         found = [
             self.stack,

@@ -1,4 +1,4 @@
-"""What CloudWatch counted: how many requests failed, and how long they took.
+"""Checks CloudWatch metrics: how many requests failed, and how long they took.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-metrics-and-dimensions.html
 https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
@@ -29,38 +29,38 @@ _METRICS = {
 }
 
 Hours = Mapping[datetime, float]
-"""A metric's value in each hour in which it has one."""
+"""A metric's value by hour. Hours without a value are missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """What happened in a number of hours."""
+    """The metrics of the last hours."""
 
     hours: Mapping[str, Hours]
-    """By the names of _METRICS."""
+    """The metrics by their names in _METRICS."""
 
     def total(self, name: str) -> int:
-        """Of a metric that is counted."""
+        """Return the sum of a metric over all hours."""
         return round(sum(self.hours[name].values()))
 
     def highest(self, name: str) -> float:
-        """Of a metric that is measured."""
+        """Return the highest value of a metric."""
         return max(self.hours[name].values(), default=0.0)
 
     def slowest(self, at_least: float) -> float | None:
-        """The longest p95 of an hour with so many requests, in seconds; None where no hour had."""
+        """Return the highest p95 latency in seconds of all hours with enough requests; None without any."""
         counted = self.hours["requests"]
         judged = [value for hour, value in self.hours["p95"].items() if counted.get(hour, 0) >= at_least]
         return max(judged) / 1000 if judged else None
 
     @property
     def error_percent(self) -> float:
-        """How many requests failed."""
+        """The percentage of requests that failed."""
         return 100 * self.total("failed") / self.total("requests") if self.total("requests") else 0.0
 
 
 def fetch_traffic(subject: Subject) -> Traffic:
-    """Ask CloudWatch, in whole hours: with a percentile nothing can be added up."""
+    """Fetch the metrics from CloudWatch, hour by hour, because percentiles can't be added up."""
     now = datetime.now(UTC)
     from_hour = now - timedelta(hours=subject.limits.window_hours)
     stage = urlsplit(subject.outputs.get("ApiUrl", "")).path.strip("/")
@@ -102,11 +102,11 @@ def fetch_traffic(subject: Subject) -> Traffic:
 
 
 def check_traffic(subject: Subject) -> Findings:
-    """Whether requests succeed, and in time."""
+    """Check the error rate and the latency."""
     limits = subject.limits
     seen = fetch_traffic(subject)
     requests, percent = seen.total("requests"), seen.error_percent
-    window = f"in {limits.window_hours:g} hours"
+    window = f"in the last {limits.window_hours:g} hours"
     p95 = seen.slowest(limits.min_requests)
     figures: dict[str, float] = {"requests": requests}
     if requests:
@@ -115,38 +115,36 @@ def check_traffic(subject: Subject) -> Findings:
         figures["p95_ms"] = round(p95 * 1000)
     if seen.total("throttled"):
         yield warning(
-            f"Lambda turned {seen.total('throttled')} away {window}",
-            "The account's concurrency was used up: ask for more in Service Quotas.",
+            f"Lambda throttled {seen.total('throttled')} requests {window}",
+            "The account's concurrency limit was reached: request a higher one in Service Quotas.",
         )
     crashes = seen.total("crashed")
     if crashes and seen.total("invocations") >= limits.min_requests:
         share = 100 * crashes / seen.total("invocations")
         said = unhealthy if share > limits.max_error_percent else warning
         yield said(
-            f"the function crashed {crashes} times {window} ({share:.1f} %)", "Look into the function's log."
+            f"the function crashed {crashes} times {window} ({share:.1f} %)", "Read the function's log."
         )
     if not requests:
-        yield ok(f"no traffic {window}", figures)
+        yield ok(f"no requests {window}", figures)
         return
     told = f"{requests} requests {window}: {seen.total('failed')} failed ({percent:.1f} %)"
     told += f", {seen.total('refused')} refused (4xx)"
     told += f", at most {seen.highest('at_once'):.0f} at once" if seen.hours["at_once"] else ""
     if requests < limits.min_requests:
         if seen.total("failed"):
-            yield warning(f"{told}; too few to judge by", "Look into the function's log.", figures)
+            yield warning(f"{told}; too few to judge the error rate", "Read the function's log.", figures)
         else:
             yield ok(told, figures)
         return
-    told += f"; one in twenty took longer than {p95:.1f} s" if p95 is not None else ""
+    told += f"; p95 latency up to {p95:.1f} s" if p95 is not None else ""
     longest = _longest(subject)
     if percent > limits.max_error_percent:
-        yield unhealthy(
-            told, "Look into the function's log: its last failures are on the dashboard, too.", figures
-        )
+        yield unhealthy(told, "Read the function's log. The dashboard also shows the last failures.", figures)
     elif p95 is not None and p95 > longest:
         yield unhealthy(
-            f"{told}, more than {longest:g}",
-            "Look at the provider first. Where such answers are meant to be long, raise max-p95-seconds.",
+            f"{told}, above the limit of {longest:g} s",
+            "Check the provider first. If long answers are normal for you, raise max-p95-seconds.",
             figures,
         )
     else:
@@ -154,6 +152,6 @@ def check_traffic(subject: Subject) -> Findings:
 
 
 def _longest(subject: Subject) -> float:
-    """What one request in twenty may take, in seconds."""
+    """Return the limit for the p95 latency, in seconds."""
     given = subject.parameters.get("LatencyAlarmSeconds", "")
     return subject.limits.max_p95_seconds or (float(given) if given else _DEFAULT_P95_SECONDS)

@@ -1,24 +1,24 @@
-"""Smoke tests: try an OpenAI-compatible endpoint over the network as its users would. Standard library only.
+"""Smoke tests for any OpenAI-compatible endpoint, over the network. Standard library only.
 
-`run` goes through a table of named checks and returns a result for each. A failure's message says what to do
-next, and no message holds the key. Any such endpoint may be tried; what only this project's gateway promises is
-asked of others if wished, and skipped where they lack it.
+`run` runs a table of named checks and returns a result for each. A failure's message says what to do next. No
+message contains the API key. Checks of what only this project's gateway guarantees are skipped if another
+endpoint fails them, unless `strict` is set.
 """
 
-from pennyworth.checks.smoke.checks import CHECKS, EXPECTED, LARGE_BYTES, QUESTION, Check, Trial, unknown
+from pennyworth.checks.smoke.checks import CHECKS, EXPECTED, LARGE_BYTES, QUESTION, Check, Trial, find_unknown
 from pennyworth.checks.smoke.endpoint import Endpoint, Failure, Response, Skipped, Unpromised, Unreachable
 from pennyworth.checks.smoke.results import (
     MARKS,
     Result,
     Status,
+    all_passed,
     as_json,
     as_junit,
     as_markdown,
-    counted,
-    line,
-    passed,
+    format_line,
+    summarize,
 )
-from pennyworth.checks.smoke.runner import run, ticking
+from pennyworth.checks.smoke.runner import report_progress, run
 
 __all__ = [
     "CHECKS",
@@ -36,13 +36,13 @@ __all__ = [
     "Trial",
     "Unpromised",
     "Unreachable",
+    "all_passed",
     "as_json",
     "as_junit",
     "as_markdown",
-    "counted",
-    "line",
-    "passed",
+    "find_unknown",
+    "format_line",
+    "report_progress",
     "run",
-    "ticking",
-    "unknown",
+    "summarize",
 ]

@@ -1,6 +1,7 @@
-"""The smoke tests of a deployed stack, at the address that its outputs name. Needs boto3.
+"""Runs the smoke tests against a deployed stack. Needs boto3.
 
-That is the custom domain once its name resolves and its certificate is valid; until then the plain API URL, and why.
+They use the custom domain if its name resolves and its certificate is valid. If not, they use the plain API URL
+and report why.
 """
 
 import time
@@ -20,55 +21,57 @@ from pennyworth.host.lists import split_list
 _PAUSE_SECONDS = 2.0
 _DOMAIN_OUTPUT, _API_OUTPUT = "CustomDomainUrl", "ApiUrl"
 
-# what a new custom domain may lack, and what a person can do about each
+# what a new custom domain may lack, and what to do about it
 _MISSING = {
     "name": (
-        "its DNS record is not there yet",
-        "A new record takes minutes to be seen. If it stays so, see that your registrar names the hosted zone's name"
-        " servers: `pennyworth doctor` asks.",
+        "its name does not resolve yet",
+        "A new DNS record takes some minutes. If it still does not resolve, set the hosted zone's name servers at your"
+        " registrar. `pennyworth doctor` checks this.",
     ),
     "certificate": (
         "its certificate is not valid yet",
-        "A new domain takes minutes. If it stays so, see that the certificate is issued for this name, and that"
-        " nothing else serves it.",
+        "A new domain takes some minutes. If it stays invalid, check that the certificate is issued for this name, and"
+        " that the name points to this API.",
     ),
     "answer": (
         "nothing answers there yet",
-        "A new domain takes minutes. If it stays so, look at its DNS record.",
+        "A new domain takes some minutes. If it still does not answer, check its DNS record.",
     ),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """Which stack is tried, and how."""
+    """Which stack to test, and how."""
 
     stack: str
     region: str
     key: str = field(repr=False)
     """One of the endpoint's API keys."""
     models: Sequence[str] = ()
-    """The models to ask; by default those that the endpoint lists."""
+    """The models to ask. Empty: those that the endpoint lists."""
     skip: Sequence[str] = ()
-    """Names of checks to leave out."""
+    """Names of checks to skip."""
     wait_seconds: float = 0.0
-    """How long to wait for the custom domain, and for an answer at all."""
+    """How many seconds to wait for the custom domain and for the first answer."""
     require_domain: bool = False
-    """Whether the API URL will not do."""
+    """Whether to fail instead of using the API URL."""
     long_seconds: float = 0.0
-    """For how long a request must stay open; 0 leaves that out."""
+    """How many seconds a request must stay open. 0: skip this check."""
     emulator: str = ""
-    """The URL of an AWS emulator, where every domain is at one address and without TLS; empty for AWS."""
+    """The URL of an AWS emulator, which serves every domain at one address without TLS. Empty: AWS."""
     junit: Path | None = None
-    """Where the results go as JUnit's XML."""
+    """The file to write the results to as JUnit XML, if any."""
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> "Inputs":
-        """As a step is told them: STACK_NAME, AWS_REGION and LITELLM_API_KEYS, the first of which is used; and, if
-        wanted, MODELS and SKIP, comma-separated, WAIT_SECONDS, REQUIRE_DOMAIN, LONG_SECONDS and JUNIT.
+        """Read the inputs from a step's environment.
+
+        STACK_NAME, AWS_REGION and LITELLM_API_KEYS are required; the first key is used. Optional: MODELS and
+        SKIP (comma-separated), WAIT_SECONDS, REQUIRE_DOMAIN (true or false), LONG_SECONDS and JUNIT (a file).
 
         Raises:
-            OperationFailed: one is missing or wrong.
+            OperationFailed: a variable is missing or wrong.
         """
         junit = environ.get("JUNIT", "")
         key, *_ = split_list(actions.required(environ, "LITELLM_API_KEYS"))
@@ -88,51 +91,52 @@ class Inputs:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the endpoint is tried."""
+    """The address at which the endpoint is tested."""
 
     endpoint: smoke.Endpoint
     url: str
     kind: Literal["custom-domain", "api"]
     lack: str = ""
-    """Why it is not the custom domain, where there is one."""
+    """Why it is not the custom domain, although there is one."""
     advice: str = ""
-    """What a person can do about that."""
+    """What to do about that."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """How an endpoint answered."""
+    """The results of the smoke tests."""
 
     place: Place
     results: list[smoke.Result]
 
     @property
     def passed(self) -> bool:
-        """Whether every check did."""
-        return smoke.passed(self.results)
+        """Whether no check failed."""
+        return smoke.all_passed(self.results)
 
     @property
     def failures(self) -> str:
-        """Each check that failed, a line each."""
+        """The checks that failed, one per line."""
         failed = [result for result in self.results if result.status == "failed"]
         return "\n".join(f"{result.check}: {result.detail}" for result in failed)
 
 
 def try_stack(inputs: Inputs) -> Tried:
-    """Run the smoke tests.
+    """Run the smoke tests against a stack.
 
     Raises:
-        OperationFailed: there is no such check, no endpoint, or the custom domain that is required does not work.
+        OperationFailed: a check to skip does not exist, the stack has no endpoint, or the required custom
+            domain does not work.
     """
-    if unknown := smoke.unknown(inputs.skip):
+    if unknown := smoke.find_unknown(inputs.skip):
         raise OperationFailed(
-            f"There is no smoke test called {', '.join(unknown)}",
-            f"SKIP takes some of {', '.join(check.name for check in smoke.CHECKS)}.",
+            f"There is no smoke test named {', '.join(unknown)}",
+            f"The smoke tests are: {', '.join(check.name for check in smoke.CHECKS)}.",
         )
     until = time.monotonic() + inputs.wait_seconds
     stack = Stack(inputs.stack, inputs.region).describe()
     if stack is None:
-        raise _no_endpoint(inputs.stack)
+        raise _make_no_endpoint_error(inputs.stack)
     place = find_place(stack, inputs, until)
     results = smoke.run(
         place.endpoint,
@@ -142,25 +146,29 @@ def try_stack(inputs: Inputs) -> Tried:
         wait=until - time.monotonic(),
         strict=True,
         long_seconds=inputs.long_seconds,
-        report=lambda result: actions.say(smoke.line(result)),
+        report=lambda result: actions.say(smoke.format_line(result)),
         progress=lambda text: actions.say(f"· {text}"),
     )
     return Tried(place, results)
 
 
 def find_place(stack: Snapshot, inputs: Inputs, until: float) -> Place:
-    """Where to try it. Waits for the custom domain until then, and never longer.
+    """Choose the address to test. Waits for the custom domain if necessary.
 
+    Args:
+        stack: the deployed stack.
+        inputs: how to test it.
+        until: how long to wait, as time.monotonic().
     Raises:
-        OperationFailed: there is no endpoint, or the custom domain that is required does not work.
+        OperationFailed: the stack has no endpoint, or the required custom domain does not work.
     """
     domain, api = stack.outputs.get(_DOMAIN_OUTPUT), stack.outputs.get(_API_OUTPUT)
     if not (domain or api):
-        raise _no_endpoint(stack.name)
+        raise _make_no_endpoint_error(stack.name)
     if inputs.require_domain and not domain:
         raise OperationFailed(
             f"The stack {stack.name} has no custom domain",
-            "Set BASE_DOMAIN and ROUTE53_HOSTED_ZONE_ID and deploy it again, or don't require the domain.",
+            "Set BASE_DOMAIN and ROUTE53_HOSTED_ZONE_ID and deploy again, or set require-domain to false.",
         )
     key = inputs.key
     if inputs.emulator or not domain:
@@ -168,8 +176,8 @@ def find_place(stack: Snapshot, inputs: Inputs, until: float) -> Place:
         endpoint = smoke.Endpoint.through(inputs.emulator, url, key)
         return Place(endpoint, url, "custom-domain" if domain else "api")
     endpoint = smoke.Endpoint(domain, key)
-    with smoke.ticking("waiting for the custom domain", lambda text: actions.say(f"· {text}")):
-        while (missing := endpoint.missing()) and time.monotonic() < until:
+    with smoke.report_progress("waiting for the custom domain", lambda text: actions.say(f"· {text}")):
+        while (missing := endpoint.diagnose()) and time.monotonic() < until:
             time.sleep(_PAUSE_SECONDS)
     if missing is None:
         return Place(endpoint, domain, "custom-domain")
@@ -180,10 +188,10 @@ def find_place(stack: Snapshot, inputs: Inputs, until: float) -> Place:
 
 
 def write_junit(tried: Tried, path: Path) -> None:
-    """Write JUnit's XML. It leaves the job unmasked, as a file, so where the endpoint is does not stand in it.
+    """Write the results as JUnit XML, without the endpoint's address: GitHub does not mask files.
 
     Raises:
-        OperationFailed: it can't be written.
+        OperationFailed: the file can't be written.
     """
     place = tried.place
     hidden = [
@@ -196,32 +204,33 @@ def write_junit(tried: Tried, path: Path) -> None:
         path.write_text(smoke.as_junit(hidden, properties), encoding="utf-8")
     except OSError as error:
         raise OperationFailed(
-            "The results can't be written as JUnit's XML", f"{path}: {error.strerror}. Name another file."
+            "The JUnit XML file can't be written", f"{path}: {error.strerror}. Choose another file."
         ) from error
 
 
-def fail(tried: Tried) -> OperationFailed:
-    """What is told of an endpoint that does not answer as it should."""
+def make_failure(tried: Tried) -> OperationFailed:
+    """Return the error for an endpoint that failed smoke tests."""
     return OperationFailed(
-        "The endpoint does not answer as it should", "It stays deployed. What failed:", tried.failures
+        "The endpoint failed smoke tests", "It stays deployed. The failures:", tried.failures
     )
 
 
 def tried_as_markdown(tried: Tried) -> str:
-    """What was seen, for a job's summary."""
+    """Return the results as Markdown for a job summary."""
     place = tried.place
     where = "the custom domain" if place.kind == "custom-domain" else "the API URL"
-    why = f", as the custom domain can't be reached: {place.lack}. {place.advice}" if place.lack else ""
-    return f"At {where} `{place.url}`{why}: {smoke.counted(tried.results)}.\n\n{smoke.as_markdown(tried.results)}"
+    why = f", because the custom domain does not work: {place.lack}. {place.advice}" if place.lack else ""
+    return f"Tested {where} `{place.url}`{why}: {smoke.summarize(tried.results)}.\n\n{smoke.as_markdown(tried.results)}"
 
 
 def _choose_origin(stack: Snapshot) -> str:
-    """An origin whose pages may call the endpoint."""
+    """Return an origin whose pages may call the endpoint."""
     allowed = split_list(stack.parameters.get("CorsAllowOrigins", ""))
     return next((origin for origin in allowed if origin != "*"), "https://example.com")
 
 
-def _no_endpoint(stack: str) -> OperationFailed:
+def _make_no_endpoint_error(stack: str) -> OperationFailed:
     return OperationFailed(
-        f"The stack {stack} has no endpoint", "Deploy it first, with the template of this repository."
+        f"The stack {stack} has no endpoint",
+        "Deploy this repository's template as this stack, or correct STACK_NAME.",
     )

@@ -1,4 +1,4 @@
-"""An OpenAI-compatible API somewhere, as a client without any library sees it."""
+"""A client of an OpenAI-compatible API, with the standard library alone."""
 
 import http.client
 import json
@@ -14,38 +14,38 @@ from urllib.parse import urlsplit
 
 _OURS = "pennyworth"
 _NEXT = {
-    401: "The key must be one of the deployment's API keys: give it in PENNYWORTH_API_KEY or by --key.",
-    403: "API Gateway knows no such domain or path: the base URL ends in /v1, and a new domain takes minutes.",
-    404: "Look at the base URL: it ends in /v1.",
-    413: "Send less.",
-    429: "Too many calls at once, or the provider's quota is used up.",
-    500: "Look into the function's log.",
-    502: "The function or the provider failed: look into the function's log.",
-    503: "The function could not start: look into its log.",
-    504: "The function or the provider was too slow: look into the function's log.",
+    401: "Set PENNYWORTH_API_KEY or --key to one of the endpoint's API keys.",
+    403: "API Gateway has no such domain or path. The base URL ends in /v1. A new domain takes some minutes.",
+    404: "Check the base URL: it ends in /v1.",
+    413: "Send a smaller request.",
+    429: "Too many calls at once, or the provider's quota is used up. Try again later.",
+    500: "Read the function's log.",
+    502: "The function or the provider failed. Read the function's log.",
+    503: "The function could not start. Read its log.",
+    504: "The function or the provider was too slow. Read the function's log.",
 }
 
 
 class Failure(Exception):
-    """A check failed; the message says how, and what to do next."""
+    """A check failed. The message says why, and what to do next."""
 
 
 class Unpromised(Failure):
-    """The endpoint lacks what this project's gateway promises, and others need not have."""
+    """The endpoint lacks something that only this project's gateway guarantees."""
 
 
 class Skipped(Exception):
-    """A check can't tell; the message says why."""
+    """A check could not be made. The message says why."""
 
 
 class Unreachable(Failure):
-    """No answer at all: further checks would only repeat it."""
+    """The endpoint did not answer at all, so further checks would fail too."""
 
     def __init__(self, message: str, missing: Literal["name", "certificate", "answer"] = "answer") -> None:
         """
         Args:
             message: what was tried, and what to do next.
-            missing: how far it got: the name does not resolve, the certificate does not fit, nothing answers.
+            missing: what failed: resolving the name, verifying the certificate, or getting an answer.
         """
         super().__init__(message)
         self.missing = missing
@@ -53,38 +53,38 @@ class Unreachable(Failure):
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A complete HTTP answer."""
+    """A complete HTTP response."""
 
     status: int
     headers: Mapping[str, str]
-    """By name in lower case."""
+    """The headers by lower-case name."""
     body: bytes
 
     def json(self) -> Any:
-        """The body's JSON.
+        """Parse the body as JSON.
 
         Raises:
-            Failure: it is none.
+            Failure: the body is not JSON.
         """
         try:
             return json.loads(self.body)
         except ValueError:
-            raise Failure(f"JSON was expected, not {shortened(self.body)!r}") from None
+            raise Failure(f"expected JSON, not {shorten(self.body)!r}") from None
 
-    def explained(self) -> str:
-        """Its status and message, and what to do about it."""
-        said = shortened(self.body)
+    def explain(self) -> str:
+        """Return the status, the error message, and what to do about it."""
+        said = shorten(self.body)
         try:
             document = json.loads(self.body)
             error = document.get("error", document)
-            said = shortened(str(error["message"] if isinstance(error, dict) else error))
+            said = shorten(str(error["message"] if isinstance(error, dict) else error))
         except (ValueError, LookupError, AttributeError):
             pass
         return f"HTTP {self.status}{': ' if said else ''}{said.rstrip('.')}. {_NEXT.get(self.status, '')}".strip()
 
 
 class Endpoint:
-    """An OpenAI-compatible API somewhere."""
+    """An OpenAI-compatible API."""
 
     def __init__(
         self,
@@ -96,17 +96,17 @@ class Endpoint:
     ) -> None:
         """
         Args:
-            base_url: where it lies, ending in /v1 as SDKs have it.
-            key: what it is called with.
-            connect: host and port to connect to in place of the URL's own, whose name stays in the Host header
-                and in TLS: for a domain that does not resolve (yet).
-            timeout: seconds without a byte after which a call has failed.
+            base_url: its base URL, ending in /v1, as for OpenAI's SDKs.
+            key: the API key. None: send none.
+            connect: the host and port to connect to instead of the URL's, for a domain that does not resolve
+                yet. The Host header and TLS still use the URL's host name.
+            timeout: the seconds without data after which a call fails.
         Raises:
-            ValueError: the URL is not an http or https one.
+            ValueError: the base URL does not start with http:// or https://.
         """
         parts = urlsplit(base_url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError(f"an http:// or https:// base URL is expected, not {base_url!r}")
+            raise ValueError(f"expected a base URL with http:// or https://, not {base_url!r}")
         self.key = key
         self.timeout = timeout
         self.host = parts.hostname
@@ -117,12 +117,12 @@ class Endpoint:
 
     @classmethod
     def through(cls, emulator: str, base_url: str, key: str | None = None, **more: Any) -> "Endpoint":
-        """An endpoint in an AWS emulator, where every domain is at one address, and without TLS.
+        """Create an endpoint in an AWS emulator, which serves every domain at one address without TLS.
 
         Args:
-            emulator: the emulator's URL; empty for AWS itself.
-            base_url: where it would lie in AWS.
-            key: what it is called with.
+            emulator: the emulator's URL. Empty: AWS.
+            base_url: its base URL in AWS.
+            key: the API key. None: send none.
             more: further arguments of Endpoint.
         """
         address = urlsplit(emulator)
@@ -133,17 +133,21 @@ class Endpoint:
 
     @cached_property
     def models(self) -> list[str]:
-        """The models that it lists."""
+        """The names of the models that it lists.
+
+        Raises:
+            Failure: it lists none.
+        """
         listing = self._expect(200, "GET", "/models").json()
         data = listing.get("data") if isinstance(listing, dict) else None
         names = [entry["id"] for entry in data or () if isinstance(entry, dict) and "id" in entry]
         if not names:
-            raise Failure("it lists no models. Look at the configuration's model_list.")
+            raise Failure("it lists no models. Check model_list in the configuration.")
         return names
 
     @cached_property
     def software(self) -> str:
-        """What it says it is, such as "pennyworth 1.0"; empty where it says nothing."""
+        """The name and version in its /version, such as "pennyworth 1.0". Empty if it has none."""
         try:
             document = self.call("GET", "/version").json()
             return f"{document['name']} {document['version']}"
@@ -152,13 +156,17 @@ class Endpoint:
 
     @property
     def ours(self) -> bool:
-        """Whether it says that it is this project's gateway."""
+        """Whether it is this project's gateway, by its /version."""
         return self.software.split(" ")[0] == _OURS
 
-    def missing(self, timeout: float = 10.0) -> Unreachable | None:
-        """What is missing for a connection, with TLS if the URL has it; None where nothing is."""
+    def diagnose(self, timeout: float = 10.0) -> Unreachable | None:
+        """Try to connect, with TLS if the URL has it. Returns what failed, or None.
+
+        Args:
+            timeout: the seconds to wait for the connection.
+        """
         try:
-            self._connected(timeout).close()
+            self._open_socket(timeout).close()
         except Unreachable as unreachable:
             return unreachable
         return None
@@ -172,47 +180,53 @@ class Endpoint:
         headers: Mapping[str, str] | None = None,
         key: str | None = None,
     ) -> Response:
-        """Send a request and read the whole answer.
+        """Send a request and read the whole response.
 
         Args:
             method: the HTTP method.
-            path: below the base URL.
-            body: JSON, if any.
+            path: the path after the base URL.
+            body: the JSON body, if any.
             headers: further request headers.
-            key: the bearer token; none is sent without.
+            key: the API key. None: send none.
         Raises:
-            Unreachable: there was no answer.
+            Unreachable: there was no response.
         """
         with closing(self._open(method, path, body, headers or {}, key)) as connection:
             try:
                 answer = connection.getresponse()
                 content = answer.read()
             except (OSError, http.client.HTTPException) as error:
-                raise self._unreachable(error) from error
+                raise self._explain_failure(error) from error
             return Response(answer.status, {k.lower(): v for k, v in answer.getheaders()}, content)
 
     def ask(self, model: str, question: str) -> Any:
-        """The chat completion for a question."""
-        return self._expect(200, "POST", "/chat/completions", chat(model, question)).json()
+        """Return the chat completion for a question.
+
+        Raises:
+            Failure: the endpoint returned an error.
+        """
+        return self._expect(200, "POST", "/chat/completions", make_chat_request(model, question)).json()
 
     def stream(
         self, model: str, question: str, *, timeout: float | None = None
     ) -> Generator[tuple[float, str], None, None]:
-        """The chat completion for a question, streamed.
+        """Stream the chat completion for a question.
 
         Args:
             model: the model to ask.
-            question: what it is asked.
-            timeout: seconds without a byte after which it has failed; the endpoint's own by default.
+            question: the user message.
+            timeout: the seconds without data after which it fails. Default: the endpoint's.
         Yields:
-            each line of the stream that is not empty, and when it arrived on time.monotonic()'s clock.
+            when each non-empty line arrived, as time.monotonic(), and the line.
+        Raises:
+            Failure: the endpoint returned an error, or the stream broke.
         """
-        body = chat(model, question, stream=True)
+        body = make_chat_request(model, question, stream=True)
         with closing(self._open("POST", "/chat/completions", body, {}, self.key, timeout)) as connection:
             try:
                 answer = connection.getresponse()
                 if answer.status != 200:
-                    raise Failure(Response(answer.status, {}, answer.read()).explained())
+                    raise Failure(Response(answer.status, {}, answer.read()).explain())
                 kind = answer.getheader("Content-Type", "")
                 if not kind.startswith("text/event-stream"):
                     raise Failure(f"the stream's Content-Type is {kind!r}, not text/event-stream")
@@ -229,7 +243,7 @@ class Endpoint:
     def _expect(self, status: int, method: str, path: str, body: bytes | None = None) -> Response:
         answer = self.call(method, path, body=body, key=self.key)
         if answer.status != status:
-            raise Failure(answer.explained())
+            raise Failure(answer.explain())
         return answer
 
     def _open(
@@ -241,11 +255,11 @@ class Endpoint:
         key: str | None,
         timeout: float | None = None,
     ) -> http.client.HTTPConnection:
-        """A connection of its own, on which the request has been sent."""
+        """Open a new connection and send the request on it."""
         connection = http.client.HTTPConnection(self.host, self._port)
-        connection.sock = self._connected(timeout or self.timeout)
+        connection.sock = self._open_socket(timeout or self.timeout)
         if self._tls:
-            connection.default_port = 443  # leaves the usual port out of the Host header
+            connection.default_port = 443  # keeps the port out of the Host header
         sent = dict(headers)
         if body is not None:
             sent.setdefault("Content-Type", "application/json")
@@ -254,13 +268,13 @@ class Endpoint:
         try:
             connection.request(method, self._path + path, body, sent)
         except (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
-            pass  # who refuses a body may do so before its end: there may be an answer
+            pass  # a server may refuse a body before its end and still have sent a response
         except (OSError, http.client.HTTPException) as error:
             connection.close()
-            raise self._unreachable(error) from error
+            raise self._explain_failure(error) from error
         return connection
 
-    def _connected(self, timeout: float) -> socket.socket:
+    def _open_socket(self, timeout: float) -> socket.socket:
         try:
             plain = socket.create_connection(self._connect, timeout)
             try:
@@ -269,40 +283,40 @@ class Endpoint:
                 plain.close()
                 raise
         except OSError as error:
-            raise self._unreachable(error) from error
+            raise self._explain_failure(error) from error
 
-    def _unreachable(self, error: Exception) -> Unreachable:
+    def _explain_failure(self, error: Exception) -> Unreachable:
         place = f"{self._connect[0]}:{self._connect[1]}"
         match error:
             case socket.gaierror():
                 return Unreachable(
-                    f"{self._connect[0]} does not resolve. A new DNS record can take minutes: --wait 300."
-                    " Without DNS: --connect HOST:PORT.",
+                    f"{self._connect[0]} does not resolve. A new DNS record can take minutes: --wait 300. To skip DNS,"
+                    " use --connect HOST:PORT.",
                     "name",
                 )
             case ssl.SSLCertVerificationError():
                 return Unreachable(
                     f"the certificate of {place} is not valid for {self.host}: {error.verify_message}."
-                    " It must be issued for this name before the domain works.",
+                    " Wait until a certificate for this name is issued.",
                     "certificate",
                 )
             case ConnectionRefusedError():
-                text = f"nothing listens at {place}. Look at the URL's host and port."
+                text = f"nothing listens at {place}. Check the URL's host and port."
             case TimeoutError():
-                text = f"{place} did not answer within {self.timeout:g} s. Look into the function's log."
+                text = f"{place} did not answer within {self.timeout:g} s. Read the function's log."
             case _:
                 text = f"{place} did not answer: {error or type(error).__name__}"
         return Unreachable(text)
 
 
-def chat(model: str, question: str, **more: Any) -> bytes:
-    """A request for a chat completion."""
-    # nothing that some model refuses: newer ones take neither max_tokens nor a temperature
+def make_chat_request(model: str, question: str, **more: Any) -> bytes:
+    """Return the JSON body of a chat completion request."""
+    # only parameters that every model accepts: newer ones refuse max_tokens and temperature
     return json.dumps({"model": model, "messages": [{"role": "user", "content": question}], **more}).encode()
 
 
-def shortened(text: str | bytes, length: int = 160) -> str:
-    """The beginning of a text, on one line."""
+def shorten(text: str | bytes, length: int = 160) -> str:
+    """Return the beginning of a text on one line, at most `length` characters."""
     if isinstance(text, bytes):
         text = text[: 4 * length].decode(errors="replace")
     text = " ".join(text.split())

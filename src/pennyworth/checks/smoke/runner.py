@@ -1,4 +1,4 @@
-"""Going through the checks, one after another, so that no measurement disturbs the next."""
+"""Runs the checks one after another, so that no measurement disturbs the next."""
 
 import threading
 import time
@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
-from pennyworth.checks.smoke.checks import CHECKS, EXPECTED, LARGE_BYTES, QUESTION, Check, Trial, named
+from pennyworth.checks.smoke.checks import CHECKS, EXPECTED, LARGE_BYTES, QUESTION, Check, Trial, get_title
 from pennyworth.checks.smoke.endpoint import Endpoint, Failure, Skipped, Unpromised, Unreachable
 from pennyworth.checks.smoke.results import Result, Status
 
@@ -34,62 +34,67 @@ def run(
     """Run every check.
 
     Args:
-        endpoint: what to try.
-        models: the models to ask; by default those that it lists, without wildcards.
-        limit: how many of the listed ones at most.
-        skip: names of checks to leave out.
-        question: what the models are asked.
-        expected: what must stand in their answers, in any case of letters.
-        origin: the origin whose pages call the API, for CORS.
-        wait: seconds to go on trying until it answers at all, for a domain that is new.
-        strict: whether what only this project's gateway promises must hold, whatever the endpoint is. Of an
-            endpoint that says that it is this gateway it must in any case; of others the check is skipped.
-        large_bytes: the size of a body that may be too large for it.
-        long_seconds: how long a request must stay open; 0 leaves that out.
-        report: is told each result at once.
-        progress: is told now and then what is being done, where it takes longer than two seconds.
+        endpoint: the endpoint to test.
+        models: the models to ask. Default: those that it lists, without wildcards.
+        limit: the maximum number of listed models to ask.
+        skip: names of checks to skip.
+        question: the question to ask the models.
+        expected: text that their answers must contain, ignoring case.
+        origin: the origin of web pages that call the API, for CORS.
+        wait: the seconds to keep trying until it answers at all, for a new domain.
+        strict: whether any endpoint must pass the checks of what only this project's gateway guarantees. If
+            not, only this gateway must; for other endpoints a failure counts as skipped.
+        large_bytes: the size of the large request body, in bytes.
+        long_seconds: how many seconds a request must stay open. 0: skip this check.
+        report: called with each result at once.
+        progress: called now and then with what is in progress, if it takes longer than two seconds.
     Returns:
         the results, in the order of CHECKS.
     """
     trial = Trial(endpoint, origin, question, expected, large_bytes, long_seconds)
-    left_out = dict.fromkeys(skip, "as asked")
+    left_out = dict.fromkeys(skip, "as requested")
     if not long_seconds:
-        left_out.setdefault("long", "not asked for")
+        left_out.setdefault("long", "not requested")
     results: list[Result] = []
     reachable = True
     until = time.monotonic() + wait
 
     def attempt(check: Check, model: str = "") -> Result:
         nonlocal reachable
-        with ticking(named(check.name, model), progress):
-            result, reachable = _tried(check, replace(trial, model=model), strict)
+        with report_progress(get_title(check.name, model), progress):
+            result, reachable = _try_check(check, replace(trial, model=model), strict)
             while check is CHECKS[0] and result.status == "failed" and time.monotonic() < until:
                 time.sleep(_PAUSE_SECONDS)
-                result, reachable = _tried(check, trial, strict)
+                result, reachable = _try_check(check, trial, strict)
         return result
 
     for check in CHECKS:
         if check.name in left_out or not reachable:
-            reason = left_out.get(check.name, "not reachable")
+            reason = left_out.get(check.name, "the endpoint is not reachable")
             found = [Result(check.name, None, "skipped", 0.0, reason)]
             report(found[0])
         elif check.asks == "none":
             found = [attempt(check)]
             report(found[0])
         else:
-            asked = list(models or _listed(endpoint, limit))
+            asked = list(models or _list_models(endpoint, limit))
             found = []
             for model in asked if check.asks == "each" else asked[:1]:
                 found.append(attempt(check, model))
                 report(found[-1])
-            reachable = True  # one model that does not answer says nothing of the others
+            reachable = True  # other models may still answer
         results += found
     return results
 
 
 @contextmanager
-def ticking(title: str, progress: Callable[[str], None]) -> Iterator[None]:
-    """Tell now and then how long something has been going on, once it takes longer than two seconds."""
+def report_progress(title: str, progress: Callable[[str], None]) -> Iterator[None]:
+    """Report now and then how long the block has been running, once it takes longer than two seconds.
+
+    Args:
+        title: what the block does.
+        progress: called with each message.
+    """
     began = time.monotonic()
     done = threading.Event()
 
@@ -108,8 +113,8 @@ def ticking(title: str, progress: Callable[[str], None]) -> Iterator[None]:
         thread.join()
 
 
-def _tried(check: Check, trial: Trial, strict: bool) -> tuple[Result, bool]:
-    """Run a check: its result, and whether the endpoint answered at all."""
+def _try_check(check: Check, trial: Trial, strict: bool) -> tuple[Result, bool]:
+    """Run a check. Returns its result, and whether the endpoint answered at all."""
     began = time.monotonic()
     status: Status = "passed"
     reachable = True
@@ -127,8 +132,8 @@ def _tried(check: Check, trial: Trial, strict: bool) -> tuple[Result, bool]:
     return Result(check.name, trial.model or None, status, seconds, detail), reachable
 
 
-def _listed(endpoint: Endpoint, limit: int) -> list[str]:
-    """The models to ask where none was named. None where they can't be listed: that is a failure already."""
+def _list_models(endpoint: Endpoint, limit: int) -> list[str]:
+    """Return the models that the endpoint lists. Empty if it fails to: another check reports that."""
     try:
         return [name for name in endpoint.models if "*" not in name][:limit]
     except Failure:

@@ -1,1 +1,1 @@
-"""AWS on this machine: MiniStack and the gaps that we fill, for the demo, the tests and the rehearsal."""
+"""A local AWS emulator for the demo, the tests and the rehearsal: MiniStack, with our additions."""

@@ -1,8 +1,7 @@
-"""AWS on this machine: `python -m pennyworth.local.aws FOLDER`, in the environment `localaws`.
+"""The local AWS emulator: `python -m pennyworth.local.aws FOLDER`, in the environment `localaws`.
 
-Listens on 127.0.0.1, writes its port to FOLDER/port, and serves until it is ended. Everything that it and the
-functions write goes below FOLDER, or below --state what is to outlive it. `pennyworth.local.aws.server.LocalAws` is the
-way to start it.
+Listens on 127.0.0.1, writes its port to FOLDER/port, and serves until it is stopped. It and the functions write
+only to FOLDER and, for state to keep, to --state. To start it, use `pennyworth.local.aws.server.LocalAws`.
 """
 
 import argparse
@@ -16,13 +15,13 @@ from pennyworth.local.aws.server import ACCOUNT
 
 
 def main() -> None:
-    """Start MiniStack with our parts in it, and serve."""
+    """Start MiniStack with our additions, and serve."""
     parser = argparse.ArgumentParser(prog="python -m pennyworth.local.aws", description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--port", type=int, default=0, help="where to listen; 0 takes a free one")
-    parser.add_argument("--auth", action="store_true", help="judge signatures, IAM policies and OIDC trust")
-    parser.add_argument("--state", type=Path, help="keep what is deployed in this folder")
-    parser.add_argument("--record", type=Path, help="write the calls that IAM judges to this file")
+    parser.add_argument("--port", type=int, default=0, help="the port to listen on; 0 for any free port")
+    parser.add_argument("--auth", action="store_true", help="check signatures, IAM policies and OIDC trust")
+    parser.add_argument("--state", type=Path, help="keep the state of the account in this folder")
+    parser.add_argument("--record", type=Path, help="write the calls that IAM checks to this file")
     options = parser.parse_args()
 
     listener = socket.create_server(("127.0.0.1", options.port))
@@ -35,7 +34,7 @@ def main() -> None:
 
 
 def _settings(folder: Path, endpoint: str, *, auth: bool, state: Path | None) -> dict[str, str]:
-    """MiniStack's own environment variables. Some are read on import."""
+    """Set MiniStack's environment variables. It reads some on import."""
     scratch = folder / "tmp"
     scratch.mkdir(parents=True, exist_ok=True)
     kept = (
@@ -50,14 +49,14 @@ def _settings(folder: Path, endpoint: str, *, auth: bool, state: Path | None) ->
         "AWS_ENDPOINT_URL": endpoint,
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
-        "MINISTACK_ACCOUNT_ID": ACCOUNT,  # whose domains are served by Host header
+        "MINISTACK_ACCOUNT_ID": ACCOUNT,  # requests for custom domains are recognised by their Host header
         "AUTH": str(auth).lower(),
         **kept,
     }
 
 
 async def _serve(listener: socket.socket, folder: Path, endpoint: str, record: Path | None) -> None:
-    # imported here: MiniStack reads its settings when it is imported
+    # imported here, because MiniStack reads its settings on import
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
     from ministack.app import app
@@ -75,7 +74,7 @@ async def _serve(listener: socket.socket, folder: Path, endpoint: str, record: P
     config.graceful_timeout = 0.2
     config.h11_max_incomplete_size = 128 * 1024
     await serve(app, config, shutdown_trigger=ended.wait)
-    os._exit(0)  # functions' threads may still wait for their ends; their processes go when this one does
+    os._exit(0)  # threads may still wait for functions, whose processes end with this one
 
 
 if __name__ == "__main__":

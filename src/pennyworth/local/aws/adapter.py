@@ -1,4 +1,4 @@
-"""What stands between Lambda and the app: the real Web Adapter where it is at hand, else our stand-in.
+"""Finds or builds the AWS Lambda Web Adapter, which connects Lambda and the app; or uses our stand-in.
 
 https://github.com/aws/aws-lambda-web-adapter
 """
@@ -17,7 +17,7 @@ from pennyworth.host.progress import say, step
 from pennyworth.local.aws import standin
 
 VERSION = "1.0.0-rc1"
-"""The newest on crates.io."""
+"""The newest version on crates.io."""
 PROGRAM = "lambda-adapter"
 VARIABLE = "PENNYWORTH_LAMBDA_ADAPTER"
 STAND_IN = "stand-in"
@@ -33,11 +33,11 @@ _BUILT_QUICKLY = {
 
 
 class AdapterUnavailable(OperationFailed):
-    """The real Web Adapter could not be built; the message says what to do next."""
+    """The Web Adapter could not be built. The message says what to do next."""
 
 
 def real() -> Path | None:
-    """The real Web Adapter's program: named by PENNYWORTH_LAMBDA_ADAPTER, built here, or on PATH."""
+    """Find the real Web Adapter: from PENNYWORTH_LAMBDA_ADAPTER, built here, or on PATH."""
     named = os.environ.get(VARIABLE)
     if named and named != STAND_IN:
         return Path(named)
@@ -47,23 +47,23 @@ def real() -> Path | None:
 
 
 def command() -> list[str]:
-    """What runs beside a function: the real one where it is at hand, unless the variable says `stand-in`."""
+    """Return what to run next to a function: the real Web Adapter or, without it, the stand-in."""
     program = None if os.environ.get(VARIABLE) == STAND_IN else real()
     return [str(program)] if program else [sys.executable, "-I", "-S", standin.__file__]
 
 
 def build() -> Path:
-    """Build the real one with cargo, into the project's folder.
+    """Build the real Web Adapter with cargo, in the project's folder.
 
     Returns:
-        the program.
+        the path of the program.
     Raises:
-        AdapterUnavailable: there is no cargo, or it failed.
+        AdapterUnavailable: cargo is missing or failed.
     """
     cargo = shutil.which("cargo")
     if cargo is None:
         raise AdapterUnavailable(
-            "cargo is not on PATH: install Rust (https://rustup.rs), or do without (see --help)"
+            "cargo is not on PATH. Install Rust (https://rustup.rs), or do without the real Web Adapter: see --help."
         )
     root = made("adapter")
     install = [cargo, "install", "lambda_web_adapter", "--version", VERSION, "--locked", "--root", str(root)]

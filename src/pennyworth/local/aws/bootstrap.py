@@ -1,6 +1,7 @@
-"""Lambda's Python runtime, as far as a plain handler needs it. Run as a program, on the function's own interpreter.
+"""A minimal version of Lambda's Python runtime, for plain handlers.
 
-Imports the handler that `_HANDLER` names (module.function) from the package and feeds it from the Runtime API.
+Runs as a program, with the function's interpreter. Imports the handler that `_HANDLER` names (module.function)
+from the package, and calls it for each invocation from the Runtime API.
 
 https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 """
@@ -17,13 +18,13 @@ from typing import Any
 
 
 class Context:
-    """What a handler learns about its invocation.
+    """The context object that a handler gets.
 
     https://docs.aws.amazon.com/lambda/latest/dg/python-context.html
     """
 
     def __init__(self, headers: HTTPMessage) -> None:
-        """Read it from the Runtime API's headers and the environment."""
+        """Create it from the Runtime API's headers and the environment."""
         self.aws_request_id = headers["Lambda-Runtime-Aws-Request-Id"]
         self.invoked_function_arn = headers["Lambda-Runtime-Invoked-Function-Arn"]
         self.function_name = os.environ["AWS_LAMBDA_FUNCTION_NAME"]
@@ -36,7 +37,7 @@ class Context:
         self._deadline_ms = int(headers["Lambda-Runtime-Deadline-Ms"])
 
     def get_remaining_time_in_millis(self) -> int:
-        """Milliseconds until Lambda ends the invocation."""
+        """Return the milliseconds until Lambda ends the invocation."""
         return max(self._deadline_ms - int(time.time() * 1000), 0)
 
 
@@ -44,20 +45,20 @@ class RuntimeApi:
     """The function's side of the Runtime API."""
 
     def __init__(self, address: str) -> None:
-        """Talk to `host:port`."""
+        """Connect to `host:port`."""
         self._connection = HTTPConnection(address)
 
     def next(self) -> tuple[HTTPMessage, Any]:
-        """Wait for an invocation: its headers and its event."""
+        """Wait for an invocation. Returns its headers and its event."""
         headers, event = self._call("GET", "invocation/next")
         return headers, json.loads(event)
 
     def respond(self, request_id: str, result: Any) -> None:
-        """Answer an invocation."""
+        """Send the response of an invocation."""
         self._call("POST", f"invocation/{request_id}/response", json.dumps(result).encode())
 
     def fail(self, path: str, error: BaseException) -> None:
-        """Report an error, and print where it came from."""
+        """Report an error, and print its traceback."""
         traceback.print_exception(error)
         report = {"errorType": type(error).__name__, "errorMessage": str(error)}
         self._call("POST", path, json.dumps(report).encode())
@@ -69,7 +70,7 @@ class RuntimeApi:
 
 
 def load(handler: str) -> Callable[[Any, Context], Any]:
-    """The function that a handler's name stands for."""
+    """Import the function that a handler's name refers to."""
     module, _, name = handler.rpartition(".")
     found: Callable[[Any, Context], Any] = getattr(importlib.import_module(module.replace("/", ".")), name)
     return found

@@ -1,6 +1,6 @@
-"""What MiniStack's change sets get wrong: which properties replace a resource, and whom a condition keeps away.
+"""Corrects MiniStack's change sets: which properties replace a resource, and which resources a condition omits.
 
-A change set alone is put right, not how a stack is updated.
+Corrects only change sets, not how a stack is updated.
 """
 
 import inspect
@@ -33,11 +33,11 @@ CREATE_ONLY: dict[str, frozenset[str]] = {
         "AWS::SNS::Topic": "TopicName FifoTopic",
     }.items()
 }
-"""By type, the properties that only a new resource can have: the providers' schemas' createOnlyProperties."""
+"""The properties whose change replaces the resource, by type: createOnlyProperties in the resource schemas."""
 
 
 def recreation(original: Call, bound: inspect.BoundArguments) -> str:
-    """Whether another value of a property takes another resource: MiniStack says perhaps of most types."""
+    """Return whether a change of a property replaces the resource. MiniStack mostly can't tell."""
     names = CREATE_ONLY.get(bound.arguments["resource_type"])
     if names is None:
         return str(original(*bound.args, **bound.kwargs))
@@ -45,7 +45,7 @@ def recreation(original: Call, bound: inspect.BoundArguments) -> str:
 
 
 def made(original: Call, bound: inspect.BoundArguments) -> dict[str, Any]:
-    """The resources that a template makes: not those whose condition does not hold."""
+    """Return the resources that a template creates, without those whose condition is false."""
     found: dict[str, Any] = original(*bound.args, **bound.kwargs)
     if not found:
         return found

@@ -1,8 +1,7 @@
-"""CodeDeploy as far as a stack meets it, which MiniStack has nothing of: the resources of a gradual rollout, and what
-becomes of an alias that moves by one.
+"""A minimal CodeDeploy, which MiniStack lacks: the resources of a gradual rollout, and its effect on an alias.
 
-The callers of the old version do not move bit by bit here: the new one gets all of them at once, unless an alarm of the
-deployment group is on, and then nobody.
+Callers do not move gradually here: the new version gets all of them at once or, if an alarm of the deployment
+group is on, none of them.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-updatepolicy.html
 https://docs.aws.amazon.com/codedeploy/latest/userguide/deployment-groups-configure-advanced-options.html
@@ -20,11 +19,11 @@ Properties = dict[str, Any]
 Made = tuple[str, dict[str, Any]]
 
 _groups: Any = AccountRegionScopedDict()
-"""Each stack's deployment group: its properties by the stack's name."""
+"""Each stack's deployment group: its properties, by the stack's name."""
 
 
 def resource_types() -> dict[str, dict[str, Any]]:
-    """What carries out each type's creation, update and deletion, as MiniStack's own table has it."""
+    """The functions that create, update and delete each type, in the format of MiniStack's table."""
     alias = provisioners._RESOURCE_HANDLERS["AWS::Lambda::Alias"]
     return {
         "AWS::CodeDeploy::Application": {
@@ -67,7 +66,7 @@ def _forgotten(properties: Properties) -> None:
 
 
 def _rolled_out(original: Callable[..., Made]) -> Callable[..., Made]:
-    """The alias goes to another version by way of the stack's deployment group, where there is one."""
+    """Move an alias to another version through the stack's deployment group, if it has one."""
 
     def updated(name: str, old: Properties, new: Properties, stack: str, *more: Any, **named: Any) -> Made:
         if old.get("FunctionVersion") != new.get("FunctionVersion") and (on := _alarms_on(stack)):
@@ -81,7 +80,7 @@ def _rolled_out(original: Callable[..., Made]) -> Callable[..., Made]:
 
 
 def _alarms_on(stack: str) -> list[str]:
-    """The alarms that stop the stack's rollout."""
+    """Return the alarms that stop the stack's rollout."""
     configured = _groups.get(stack, {}).get("AlarmConfiguration") or {}
     names = [alarm["Name"] for alarm in configured.get("Alarms", [])]
     return [name for name in names if cloudwatch._alarms.get(name, {}).get("StateValue") == "ALARM"]

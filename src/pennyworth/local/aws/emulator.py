@@ -1,7 +1,7 @@
-"""MiniStack with the gaps filled that a streaming function behind a REST API falls into.
+"""Extends MiniStack with what a streaming function behind a REST API needs.
 
-MiniStack is wrapped in its own process, never edited. `apply()` holds every place that is reached into; the names are
-private, so the version is pinned in requirements/localaws.in and each place has a test.
+Wraps MiniStack's functions at runtime and never edits its files. `places` lists every function that is wrapped.
+Their names are private, so requirements/localaws.in pins the version, and each one has a test.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ logger = logging.getLogger("pennyworth.local.aws")
 TRACE_HEADER = "X-Amzn-Trace-Id"
 STREAMING_URI = "/response-streaming-invocations"
 MAX_EVENT_BYTES = 6 * 1024 * 1024 + 100
-"""Lambda's limit for a synchronous invocation's payload."""
+"""Lambda's payload limit for a synchronous invocation."""
 
 _API_HOST = re.compile(r"([a-z0-9]+)\.execute-api\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?(?::\d+)?$")
 
@@ -51,12 +51,12 @@ Around = Callable[[Call, inspect.BoundArguments], Any]
 def places(
     functions: Functions, endpoint: str, record: Path | None = None
 ) -> list[tuple[ModuleType, str, Around]]:
-    """Where MiniStack is reached into: a function's module and name, and what is put around it.
+    """List the wrapped functions of MiniStack: module, name and wrapper.
 
     Args:
-        functions: what runs Lambda functions of Python runtimes.
+        functions: runs Lambda functions with Python runtimes.
         endpoint: this AWS's URL, for the functions' own calls.
-        record: the file that takes the calls that IAM judges.
+        record: the file to write calls to that IAM checks.
     """
     lambdas = _Lambdas(functions, endpoint)
     return [
@@ -81,7 +81,7 @@ def places(
 
 
 def apply(functions: Functions, endpoint: str, record: Path | None = None) -> None:
-    """Fill MiniStack's gaps in this process; the arguments are those of `places`."""
+    """Wrap MiniStack's functions in this process. The arguments are those of `places`."""
     for module, name, around in places(functions, endpoint, record):
         setattr(module, name, _wrapped(getattr(module, name), around))
     for added in (provisioning, codedeploy):
@@ -100,7 +100,7 @@ def _wrapped(original: Call, around: Around) -> Call:
 
 
 def _api_settings(original: Call, bound: inspect.BoundArguments) -> str:
-    """An imported API keeps its gateway responses and binary media types."""
+    """Keep an imported API's gateway responses and binary media types."""
     api_id = str(original(*bound.args, **bound.kwargs))
     spec = bound.arguments["spec"]
     for kind, response in (spec.get("x-amazon-apigateway-gateway-responses") or {}).items():
@@ -111,20 +111,20 @@ def _api_settings(original: Call, bound: inspect.BoundArguments) -> str:
 
 
 def _over_tls(original: Call, bound: inspect.BoundArguments) -> None:
-    """Loopback counts as TLS (aws:SecureTransport): sam's bucket refuses what comes over plain HTTP."""
+    """Treat loopback as TLS (aws:SecureTransport), because sam's bucket refuses plain HTTP."""
     bound.arguments["secure_transport"] = True
     original(*bound.args, **bound.kwargs)
 
 
 def _own_address(original: Call, bound: inspect.BoundArguments) -> Any:
-    """An API's own address, as a stack's outputs have it, is one by Host header, as a custom domain is."""
+    """Recognise an API's own address by its Host header, like a custom domain."""
     if found := _API_HOST.match(bound.arguments["host"]):
         bound.arguments["host"] = f"{found[1]}.execute-api.{app._MINISTACK_HOST}"
     return original(*bound.args, **bound.kwargs)
 
 
 def _any_method(original: Call, bound: inspect.BoundArguments) -> None:
-    """`x-amazon-apigateway-any-method` of an imported path is a method named ANY."""
+    """Import `x-amazon-apigateway-any-method` as a method named ANY."""
     original(*bound.args, **bound.kwargs)
     given = bound.arguments
     if operation := given["path_item"].get("x-amazon-apigateway-any-method"):
@@ -140,7 +140,7 @@ def _any_method(original: Call, bound: inspect.BoundArguments) -> None:
 
 
 def _integration_settings(original: Call, bound: inspect.BoundArguments) -> None:
-    """An imported integration keeps its timeout and its response transfer mode."""
+    """Keep an imported integration's timeout and response transfer mode."""
     original(*bound.args, **bound.kwargs)
     given = bound.arguments
     told = (given["operation"] or {}).get("x-amazon-apigateway-integration") or {}
@@ -151,27 +151,27 @@ def _integration_settings(original: Call, bound: inspect.BoundArguments) -> None
 
 
 def _every_media_type(original: Call, bound: inspect.BoundArguments) -> bool:
-    """Media types may be written as JSON pointers (`*~1*`), and `*/*` holds for bodies without a type too."""
+    """Accept media types as JSON pointers (`*~1*`), and let `*/*` match bodies without a type."""
     kinds = [kind.replace("~1", "/") for kind in bound.arguments["binary_media_types"] or []]
     return "*/*" in kinds or bool(original(bound.arguments["media_type"], kinds))
 
 
 class _Lambdas:
-    """MiniStack's calls of Python functions, carried out by execution environments of ours."""
+    """Runs MiniStack's invocations of Python functions in our execution environments."""
 
     def __init__(self, functions: Functions, endpoint: str) -> None:
         self._functions = functions
         self._endpoint = endpoint
 
     def streamed(self, original: Call, bound: inspect.BoundArguments) -> Awaitable[Any]:
-        """A proxy integration: streamed where its URI says so."""
+        """Answer a proxy integration, streamed if its URI says so."""
         if bound.arguments["integration"].get("uri", "").endswith(STREAMING_URI):
             return self._stream(bound.arguments)
         answer: Awaitable[Any] = original(*bound.args, **bound.kwargs)
         return answer
 
     def buffered(self, original: Call, bound: inspect.BoundArguments) -> Any:
-        """An invocation whose whole result is wanted: Invoke, and buffered integrations."""
+        """Run an invocation with a buffered result: Invoke, and buffered integrations."""
         given = bound.arguments
         func, config = given["func"], given["config"]
         if not config.get("Runtime", "").startswith("python") or not func.get("code_zip"):
@@ -189,10 +189,13 @@ class _Lambdas:
         try:
             return {"body": json.loads(payload), "log": report.log}
         except ValueError:
-            return {"body": payload, "log": report.log}  # a stream's metadata and body, as Invoke returns it
+            return {
+                "body": payload,
+                "log": report.log,
+            }  # a stream's metadata and body, in the format of Invoke
 
     def changed(self, original: Call, bound: inspect.BoundArguments) -> None:
-        """A function was updated or deleted: its idle environments end."""
+        """End a function's idle environments after it was updated or deleted."""
         original(*bound.args, **bound.kwargs)
         given = bound.arguments
         account = given["account"] or responses.get_account_id()
@@ -200,7 +203,7 @@ class _Lambdas:
         self._functions.discard(f"arn:aws:lambda:{region}:{account}:function:{given['func_name']}")
 
     async def _stream(self, given: dict[str, Any]) -> Any:
-        """Answer with what the function streams: metadata first, then each chunk as it comes."""
+        """Answer with the function's stream: first the metadata, then each chunk as it arrives."""
         integration = given["integration"]
         reference = integration["uri"].partition("/functions/")[2].removesuffix(STREAMING_URI)
         found, config, _ = lambda_svc._get_func_record_for_ref_in_scope(
@@ -238,7 +241,7 @@ class _Lambdas:
             return apigateway_v1._gw_error("INTEGRATION_TIMEOUT", "Endpoint request timed out")
         except (FunctionError, ValueError) as error:
             channel.close()
-            logger.warning("%s gave no proper response: %s", reference, error)
+            logger.warning("%s returned an invalid response: %s", reference, error)
             return _bad_gateway(given, event["requestContext"]["requestId"])
         return status, headers, responses.StreamingResponse(response_stream.sender(channel, first))
 
@@ -252,7 +255,7 @@ class _Lambdas:
         arn: str | None = None,
         trace_id: str | None = None,
     ) -> Report:
-        """Run an invocation in an environment of its own; `arn` is how it was named, if not by its version."""
+        """Run an invocation in an environment. `arn` is the invoked ARN, if it is not the version's."""
         account, region = _scope(config)
         name = config["FunctionName"]
         group = (config.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{name}"
@@ -282,7 +285,7 @@ class _Lambdas:
 
 
 def _event(given: dict[str, Any]) -> dict[str, Any]:
-    """A proxy integration's event, from the arguments of MiniStack's own call, with the headers that AWS adds."""
+    """Build a proxy integration's event from MiniStack's arguments, with the headers that AWS adds."""
     client = responses.get_request_client_ip()
     sent = given["headers"]
     trace = sent.get(TRACE_HEADER.lower()) or f"Root=1-{int(time.time()):08x}-{secrets.token_hex(12)}"
@@ -310,7 +313,7 @@ def _event(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _bad_gateway(given: dict[str, Any], request_id: str) -> tuple[int, dict[str, Any], bytes]:
-    """API Gateway's answer for a function that failed or made no sense: 502, unless the API says otherwise."""
+    """Return API Gateway's response if a function failed or its response is invalid: 502 by default."""
     error = apigateway_v1._GatewayError("DEFAULT_5XX", "Internal server error")
     request = {name: given[name] for name in ("api_id", "stage_name", "stage", "headers", "query_params")}
     status, headers, body = apigateway_v1._gateway_error_response(
@@ -326,16 +329,16 @@ def _bad_gateway(given: dict[str, Any], request_id: str) -> tuple[int, dict[str,
 
 
 def _scope(config: dict[str, Any]) -> tuple[str, str]:
-    """A function's account and region."""
+    """The account and region of a function."""
     account, region = lambda_runtime._account_region_from_function_config(config)
     return str(account), str(region)
 
 
 def _log(account: str, region: str, group: str, stream: str, line: str) -> None:
-    """Write a line to CloudWatch Logs; as Lambda does, make group and stream where they are missing."""
+    """Write a line to CloudWatch Logs. Like Lambda, create the group and the stream if they are missing."""
     where = {"logGroupName": group, "logStreamName": stream}
     event = {"timestamp": int(time.time() * 1000), "message": line}
-    # a stack may be deleting the group at this moment
+    # the stack may be deleting the group right now
     with responses.request_scope(account, region), suppress(KeyError):
         if group not in cloudwatch_logs._log_groups:
             cloudwatch_logs._create_log_group(where)

@@ -1,8 +1,8 @@
-"""Lambda functions as processes of this machine: packages, execution environments, and the pool of them.
+"""Runs Lambda functions as local processes: packages, execution environments, and a pool of environments.
 
-An environment is a runtime process (and the Web Adapter beside it) behind a Runtime API of its own. It serves one
-invocation at a time, is kept for the next one, and ends when its function changes, when it has been idle for long, or
-when one of its processes ends.
+An environment is a runtime process, usually with the Web Adapter, and its own Runtime API. It serves one
+invocation at a time and is reused. It ends when its function changes, when it is idle for too long, or when one
+of its processes ends.
 """
 
 import hashlib
@@ -26,14 +26,13 @@ from pennyworth.local.aws import adapter, bootstrap, runtimes, sandbox
 from pennyworth.local.aws.runtime_api import FunctionError, Invocation, RuntimeApi
 
 INIT_SECONDS = float(os.environ.get("PENNYWORTH_INIT_SECONDS") or 20)
-"""How long an environment may take to ask for its first invocation.
+"""How long an environment may take until its first invocation.
 
-Lambda gives it 10 s, and then a second try under the function's own timeout; one generous try says sooner that a
-function will never be ready.
+Lambda allows 10 s, and then a second attempt within the function's timeout. One long attempt fails faster.
 """
 IDLE_SECONDS = 300.0
 LAST_WORDS_SECONDS = 0.1
-"""How long an environment is watched after an error, in case a process of it is about to end."""
+"""How long to watch an environment after an error, in case one of its processes is about to end."""
 ADAPTER_WRAPPER = "/opt/bootstrap"
 RUNTIME = "runtime"
 
@@ -46,7 +45,7 @@ class Function:
 
     Args:
         memory: in MiB. Told to the function, not enforced.
-        timeout: of an invocation, in seconds.
+        timeout: the timeout of an invocation, in seconds.
         code: the deployment package, a zip.
     """
 
@@ -67,7 +66,7 @@ class Function:
 
 @dataclass(frozen=True)
 class Report:
-    """How an invocation went. Durations in seconds."""
+    """The result of an invocation. Durations are in seconds."""
 
     error: FunctionError | None
     duration: float
@@ -75,18 +74,18 @@ class Report:
 
 
 class Environment:
-    """One execution environment of a function."""
+    """An execution environment of a function."""
 
     def __init__(
         self, function: Function, log_stream: str, log: Log, *, root: Path, more: dict[str, str]
     ) -> None:
-        """Start it. It is ready once its runtime asks for an invocation.
+        """Start the environment. It is ready once its runtime asks for an invocation.
 
         Args:
-            function: what it runs.
+            function: the function to run.
             log_stream: its name in CloudWatch Logs.
-            log: takes each line that the function prints.
-            root: where it may write.
+            log: called with each line that the function prints.
+            root: the folder that it may write to.
             more: credentials and endpoints, as environment variables.
         """
         self.function = function
@@ -126,13 +125,13 @@ class Environment:
 
     @property
     def usable(self) -> bool:
-        """Whether it can take another invocation."""
+        """Return whether it can take another invocation."""
         return self._failure is None
 
     def invoke(self, invocation: Invocation) -> Report:
-        """Run an invocation to its end; never two at once.
+        """Run an invocation and wait for its end. Never call this twice at once.
 
-        The response goes to `invocation.receive` as it comes; that it has ended is the caller's to tell.
+        The response goes to `invocation.receive` as it arrives. The caller must report its end.
         """
         self._say(f"START RequestId: {invocation.request_id} Version: {self.function.version}")
         init = ""
@@ -145,7 +144,7 @@ class Environment:
                 )
             init = f"\tInit Duration: {(time.monotonic() - self._began) * 1000:.2f} ms"
         began = time.monotonic()
-        self._current = invocation  # before the look at `usable`: from here on a failure reaches it
+        self._current = invocation  # before `usable` is checked: from here on it hears of a failure
         if self.usable:
             invocation.deadline_ms = int((time.time() + self.function.timeout) * 1000)
             self._api.offer(invocation)
@@ -174,8 +173,10 @@ class Environment:
         return Report(invocation.error, duration, log)
 
     def close(self) -> None:
-        """Kill its processes and forget what they wrote."""
-        self._failure = self._failure or FunctionError("Runtime.ExitError", "the environment has ended")
+        """Kill its processes and delete the files that they wrote."""
+        self._failure = self._failure or FunctionError(
+            "Runtime.ExitError", "the execution environment has ended"
+        )
         self._api.close()
         if self._process and self._process.stdin:
             self._process.stdin.close()
@@ -183,7 +184,7 @@ class Environment:
         shutil.rmtree(self._scratch, ignore_errors=True)
 
     def _plan(self, root: Path, log_stream: str) -> tuple[list[tuple[str, list[str]]], dict[str, str]]:
-        """What to run, and with which environment variables."""
+        """Return the commands to run, and their environment variables."""
         function = self.function
         python = runtimes.programs(function.runtime)
         task_root = unpacked(function, root / "code")
@@ -192,7 +193,7 @@ class Environment:
         wrapper = declared.get("AWS_LAMBDA_EXEC_WRAPPER")
         commands: list[tuple[str, list[str]]]
         if wrapper == ADAPTER_WRAPPER:
-            if not function.layers:  # what a layer holds can't be seen here
+            if not function.layers:  # the contents of layers are not available here
                 raise FunctionError("Runtime.InvalidEntrypoint", f"no layer provides {wrapper}")
             commands = [
                 (RUNTIME, [str(task_root / function.handler)]),
@@ -226,14 +227,14 @@ class Environment:
         }
 
     def _ports(self) -> dict[str, str]:
-        """A port for the app: environments share this machine's, where on Lambda each has all of them."""
+        """Choose a free port for the app: here all environments share the ports of one machine."""
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = str(probe.getsockname()[1])
         return {"PORT": port, "AWS_LWA_PORT": port, "AWS_LWA_READINESS_CHECK_PORT": port}
 
     def _follow(self, process: "subprocess.Popen[bytes]") -> None:
-        """Log what the processes print; when they have ended, say so."""
+        """Log the output of the processes, and notice when they end."""
         for line in process.stdout or ():
             self._say(line.decode(errors="replace").rstrip("\r\n"))
         told = process.stderr.read() if process.stderr else b""
@@ -248,7 +249,7 @@ class Environment:
         self._settled.set()
 
     def _fail(self, failure: FunctionError) -> None:
-        """End it for a reason, which the invocation under way gets to hear."""
+        """End the environment for a reason, which the current invocation reports."""
         self._failure = self._failure or failure
         self._failed.set()
         self._settled.set()
@@ -263,10 +264,10 @@ class Environment:
 
 
 class Functions:
-    """Every function's environments."""
+    """The environments of all functions."""
 
     def __init__(self, root: Path) -> None:
-        """Keep packages and what functions write below a folder."""
+        """Create a pool that stores packages and the functions' files in a folder."""
         self._root = root
         self._idle: dict[str, list[Environment]] = {}
         self._clearings = 0
@@ -280,12 +281,12 @@ class Functions:
         log: Callable[[str], Log],
         variables: dict[str, str],
     ) -> Report:
-        """Run an invocation in an environment of its own, and wait for its end.
+        """Run an invocation in an environment, and wait for its end.
 
         Args:
-            function: what to run.
-            invocation: the event, and who takes the response.
-            log: makes, for a new environment, what takes the lines of a log stream of that name.
+            function: the function to run.
+            invocation: the event and the receiver of the response.
+            log: returns the function that writes lines to the log stream of this name, for a new environment.
             variables: credentials and endpoints for a new environment.
         """
         clearings = self._clearings
@@ -293,7 +294,7 @@ class Functions:
         try:
             return environment.invoke(invocation)
         finally:
-            # first this, so that whoever calls again upon the last byte finds the environment free
+            # first, so that a caller who calls again after the last byte finds the environment free
             with self._lock:
                 kept = environment.usable and clearings == self._clearings
                 if kept:
@@ -303,10 +304,10 @@ class Functions:
                 environment.close()
 
     def discard(self, arn: str) -> None:
-        """End the idle environments of a function that has changed or gone.
+        """End the idle environments of a function that was changed or deleted.
 
         Args:
-            arn: the function's, without a version.
+            arn: the function's ARN, without a version.
         """
         with self._lock:
             stale = [
@@ -315,7 +316,7 @@ class Functions:
         _close(stale)
 
     def clear(self) -> None:
-        """End every idle environment, and each that is in use once its invocation has ended."""
+        """End every idle environment, and each busy one when its invocation has ended."""
         with self._lock:
             self._clearings += 1
             stale = [one for idle in self._idle.values() for one in idle]
@@ -325,7 +326,7 @@ class Functions:
     def _leased(
         self, function: Function, log: Callable[[str], Log], variables: dict[str, str]
     ) -> Environment:
-        """An idle environment of a function, or a new one."""
+        """Return an idle environment of a function, or create one."""
         key, overdue = _key(function), time.monotonic() - IDLE_SECONDS
         with self._lock:
             candidates = self._idle.get(key, [])
@@ -345,7 +346,7 @@ class Functions:
 
 
 def unpacked(function: Function, root: Path) -> Path:
-    """The folder with a function's package, unpacked on first use."""
+    """Return the folder with a function's package. Unpacks it on first use."""
     folder = root / hashlib.sha256(function.code_sha256.encode()).hexdigest()[:16]
     with _unpacking:
         if not folder.exists():
@@ -369,7 +370,7 @@ def _key(function: Function) -> str:
 
 
 def _base(arn: str) -> str:
-    """An ARN without its version: arn:aws:lambda:REGION:ACCOUNT:function:NAME."""
+    """Return an ARN without its version: arn:aws:lambda:REGION:ACCOUNT:function:NAME."""
     return ":".join(arn.split(":")[:7])
 
 

@@ -1,5 +1,4 @@
-"""What MiniStack's IAM lacks: older versions of policies made default again, a simulator that heeds its input, and
-condition keys.
+"""Extends MiniStack's IAM: SetDefaultPolicyVersion, a policy simulator that uses its input, and condition keys.
 
 https://docs.aws.amazon.com/IAM/latest/APIReference/API_SetDefaultPolicyVersion.html
 https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html
@@ -23,7 +22,7 @@ _DECISIONS = {"Allow": "allowed", "Deny": "explicitDeny"}
 
 
 def handled(original: Call, bound: inspect.BoundArguments) -> Awaitable[Any]:
-    """Answer the operations of `_OPERATIONS` in MiniStack's place."""
+    """Answer the operations in `_OPERATIONS` instead of MiniStack."""
     fields = {name: values[0] for name, values in parse_qs(bound.arguments["body"].decode()).items()}
     operation = _OPERATIONS.get(fields.get("Action", ""))
     if operation is None:
@@ -33,7 +32,7 @@ def handled(original: Call, bound: inspect.BoundArguments) -> Awaitable[Any]:
 
 
 def resource(original: Call, bound: inspect.BoundArguments) -> str:
-    """What MiniStack takes for `*`: a simulation's principal, whose policies it reads, and a path of parameters."""
+    """Correct what MiniStack treats as `*`: a simulation's principal, and a path of parameters."""
     given = bound.arguments
     source = given["query_params"].get("PolicySourceArn")
     if given["service"] == "iam" and source:
@@ -47,7 +46,7 @@ def resource(original: Call, bound: inspect.BoundArguments) -> str:
 
 
 def context(original: Call, bound: inspect.BoundArguments) -> dict[str, Any]:
-    """The condition keys that MiniStack does not know: a change set's name, whoever makes, sees or deletes it."""
+    """Add condition keys that MiniStack lacks: the change set's name, in every call about a change set."""
     found: dict[str, Any] = original(*bound.args, **bound.kwargs)
     name = bound.arguments["params"].get("ChangeSetName")
     if bound.arguments["service"] == "cloudformation" and name:
@@ -56,7 +55,7 @@ def context(original: Call, bound: inspect.BoundArguments) -> dict[str, Any]:
 
 
 def lambda_action(original: Call, bound: inspect.BoundArguments) -> str | None:
-    """What Lambda calls a request for one alias, which MiniStack takes for one for all of them."""
+    """Correct the action of a request for one alias, which MiniStack takes for a list of aliases."""
     path = bound.arguments["path"].strip("/").split("/")
     of_alias = {"GET": "GetAlias", "PUT": "UpdateAlias", "DELETE": "DeleteAlias"}
     if path[-2:-1] == ["aliases"]:
@@ -120,7 +119,7 @@ def _simulate_principal_policy(fields: Fields) -> Any:
 
 
 def _result(asked: Any, policies: list[Any], limits: list[Any]) -> str:
-    """A simulation's result; the matched statement is told by its Sid, as MiniStack does not keep its policy's name."""
+    """Return a simulation's result, with the matching statement's Sid: MiniStack does not keep policy names."""
     found = iam_evaluator.evaluate(asked, policies, *limits)
     matched = (
         f"<member><SourcePolicyId>{escape(found.matched_sid)}</SourcePolicyId></member>"
@@ -144,7 +143,7 @@ def _result(asked: Any, policies: list[Any], limits: list[Any]) -> str:
 
 
 def _entries(fields: Fields, name: str) -> Iterator[str]:
-    """The names of a list's members, in order: `name.member.1` and so on."""
+    """Return the members of a list parameter, in order: `name.member.1` and so on."""
     pattern = re.compile(rf"{re.escape(name)}\.member\.(\d+)(?=\.|$)")
     numbers = {int(match[1]) for field in fields if (match := pattern.match(field))}
     return (f"{name}.member.{number}" for number in sorted(numbers))

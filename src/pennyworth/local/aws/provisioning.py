@@ -1,4 +1,4 @@
-"""What MiniStack's CloudFormation lacks of the resources in IAM: identity providers, and the boundaries of roles.
+"""Extends MiniStack's CloudFormation with IAM identity providers and the permissions boundaries of roles.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-iam-oidcprovider.html
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-iam-role.html
@@ -16,7 +16,7 @@ Made = tuple[str, dict[str, Any]]
 
 
 def resource_types() -> dict[str, dict[str, Any]]:
-    """What carries out each type's creation, update and deletion, as MiniStack's own table has it."""
+    """The functions that create, update and delete each type, in the format of MiniStack's table."""
     role = provisioners._RESOURCE_HANDLERS["AWS::IAM::Role"]
     return {
         "AWS::IAM::OIDCProvider": {
@@ -56,7 +56,7 @@ def _settings(properties: Properties) -> Properties:
 
 
 def _bounded(original: Callable[..., Made], *, properties: int) -> Callable[..., Made]:
-    """The role keeps the boundary in its properties, which are the nth argument."""
+    """Set the permissions boundary from a role's properties, which are the nth argument."""
 
     def made(*args: Any) -> Made:
         result = original(*args)

@@ -1,4 +1,4 @@
-"""Writes down the AWS calls that IAM judges: who did what, to what, and under which conditions' keys."""
+"""Records the AWS calls that IAM checks: caller, action, resource and condition keys."""
 
 import json
 import threading
@@ -11,19 +11,19 @@ from ministack.core import iam_evaluator, responses
 
 
 class Recorder:
-    """A file with a JSON object a line for each call."""
+    """A file with a line of JSON for each call."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("a", buffering=1)
         self._writing = threading.Lock()
 
     def judged(self, original: Callable[..., Any], bound: BoundArguments) -> Any:
-        """Around MiniStack's judge of policies, which sees each call in IAM's words."""
+        """Wrap MiniStack's policy evaluation, which gets each call as IAM sees it."""
         refused = original(*bound.args, **bound.kwargs)
         given = bound.arguments
         principal = iam_evaluator.resolve_principal(given["access_key_id"], responses.get_account_id())
         call = {
-            "caller": getattr(principal, "arn", None),  # None: with a key that nobody has
+            "caller": getattr(principal, "arn", None),  # None: an access key that does not exist
             "action": given["iam_action"],
             "resource": given["resource_arn"],
             "region": given["region"],

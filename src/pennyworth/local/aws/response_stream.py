@@ -1,4 +1,4 @@
-"""A function's streamed response, on its way through API Gateway to the client.
+"""Passes a function's streamed response through API Gateway to the client.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/response-transfer-mode-lambda.html
 """
@@ -15,33 +15,33 @@ from pennyworth.local.aws.runtime_api import FunctionError
 logger = logging.getLogger("pennyworth.local.aws")
 
 DELIMITER = b"\0" * 8
-"""What separates a streamed response's metadata from its body."""
+"""The delimiter between a streamed response's metadata and its body."""
 MAX_METADATA_BYTES = 16 * 1024
 IDLE_SECONDS = 300.0
-"""A streamed response that is silent for this long is cut, on regional APIs."""
+"""The idle timeout of a streamed response, on regional APIs."""
 HOP_BY_HOP = frozenset({"transfer-encoding", "content-length", "keep-alive"})
 REMAPPED = frozenset({"connection", "date", "server", "www-authenticate"})
-"""Response headers that a REST API passes on as x-amzn-remapped-NAME."""
+"""Response headers that a REST API renames to x-amzn-remapped-NAME."""
 
 
 class ClientGone(Exception):
-    """The client has hung up."""
+    """The client has closed the connection."""
 
 
 class Channel:
-    """Carries a response from a function's thread to the event loop, and holds the function back when it is full."""
+    """Carries a response from a function's thread to the event loop. Blocks the function while it is full."""
 
     CAPACITY = 64
 
     def __init__(self) -> None:
-        """Make it on the event loop that reads from it."""
+        """Create it on the event loop that reads from it."""
         self._loop = asyncio.get_running_loop()
         self._queue: asyncio.Queue[bytes | Exception | None] = asyncio.Queue()
         self._room = threading.Semaphore(self.CAPACITY)
         self._closed = False
 
     def put(self, item: bytes | Exception | None) -> None:
-        """From a thread: pass on a chunk, the end (None) or the error that ended it."""
+        """Pass on a chunk, the end (None) or the error that ended the response. Called from a thread."""
         self._room.acquire()
         if self._closed:
             self._room.release()
@@ -49,11 +49,11 @@ class Channel:
             self._loop.call_soon_threadsafe(self._queue.put_nowait, item)
 
     async def get(self) -> bytes | None:
-        """The next chunk; None at the end.
+        """Return the next chunk; None at the end.
 
         Raises:
             FunctionError: the response broke off.
-            ClientGone: whoever reads it has hung up.
+            ClientGone: the client has closed the connection.
         """
         item = await self._queue.get()
         self._room.release()
@@ -62,40 +62,40 @@ class Channel:
         return item
 
     async def watch(self, receive: Callable[[], Awaitable[dict[str, Any]]]) -> None:
-        """Let get() raise ClientGone once the ASGI server has told so."""
+        """Make get() raise ClientGone once the ASGI server reports it."""
         while (await receive())["type"] != "http.disconnect":
             pass
-        self._queue.put_nowait(ClientGone("the client has hung up"))
+        self._queue.put_nowait(ClientGone("the client has closed the connection"))
 
     def close(self) -> None:
-        """Nobody listens any more: the function runs on, as on Lambda, and what it says is dropped."""
+        """Drop the rest of the response. As on Lambda, the function continues to run."""
         self._closed = True
         self._room.release()
 
 
 async def metadata(channel: Channel) -> tuple[int, dict[str, Any], bytes]:
-    """Read a response's metadata, as API Gateway understands it.
+    """Read a response's metadata, as API Gateway does.
 
     Returns:
-        status; headers, those that may repeat as lists; what has come of the body.
+        the status, the headers (repeatable ones as lists), and the part of the body that has arrived.
     Raises:
         FunctionError: the function failed first.
-        ValueError: there is no proper metadata, which API Gateway answers with 502.
+        ValueError: the metadata is invalid. API Gateway answers 502.
     """
     head = b""
     while DELIMITER not in head:
         chunk = await channel.get()
         if chunk is None or len(head) > MAX_METADATA_BYTES:
-            raise ValueError("no metadata and delimiter at the start of the response")
+            raise ValueError("the response does not start with metadata and a delimiter")
         head += chunk
     told, _, rest = head.partition(DELIMITER)
     given = json.loads(told)
     if not isinstance(given, dict):
-        raise ValueError("the metadata is no object")
+        raise ValueError("the metadata is not a JSON object")
     headers: dict[str, Any] = {}
     for name, value in (given.get("headers") or {}).items():
         if not isinstance(value, str):
-            raise ValueError(f"the header {name} has several values, which API Gateway does not take")
+            raise ValueError(f"the header {name} has several values, which API Gateway does not accept")
         headers[name] = value
     headers |= {name: list(values) for name, values in (given.get("multiValueHeaders") or {}).items()}
     if cookies := given.get("cookies"):
@@ -109,11 +109,11 @@ async def metadata(channel: Channel) -> tuple[int, dict[str, Any], bytes]:
 
 
 def sender(channel: Channel, first: bytes) -> Callable[..., Awaitable[None]]:
-    """What sends a body on as it comes: an async function of ASGI's `send` and `receive`.
+    """Return an ASGI function of `send` and `receive` that sends a body as it arrives.
 
     Args:
         channel: where the body comes from.
-        first: what of it has come with the metadata.
+        first: the part of the body that arrived with the metadata.
     """
 
     async def send_body(
@@ -129,7 +129,7 @@ def sender(channel: Channel, first: bytes) -> Callable[..., Awaitable[None]]:
                     chunk = await channel.get()
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         except (FunctionError, TimeoutError, ClientGone) as error:
-            # the last frame stays unsent, so that the client sees a response that broke off
+            # don't send the last frame, so that the client notices that the response broke off
             logger.warning("a streamed response ended early: %s", error or type(error).__name__)
         finally:
             watch.cancel()

@@ -1,7 +1,7 @@
 """The Lambda Runtime API and Extensions API of one execution environment, on loopback.
 
-A function's side is its runtime: here a Web Adapter. It asks for the next invocation, and posts the response as it
-comes: each chunk is passed on at once.
+Its client is the function's runtime, here a Web Adapter. The runtime requests the next invocation and posts the
+response as it is produced. Each chunk is passed on at once.
 
 https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html
@@ -26,7 +26,7 @@ _ERROR_BODY = "Lambda-Runtime-Function-Error-Body"
 
 
 class FunctionError(Exception):
-    """An invocation that failed: the type and message that Lambda reports."""
+    """An invocation failed. Has the type and message that Lambda reports."""
 
     def __init__(self, type_: str, message: str) -> None:
         super().__init__(message)
@@ -34,23 +34,23 @@ class FunctionError(Exception):
         self.message = message
 
     def payload(self) -> dict[str, str]:
-        """The error as Invoke returns it."""
+        """The error in the format of Invoke."""
         return {"errorType": self.type, "errorMessage": self.message}
 
 
 Receiver = Callable[[bytes | FunctionError | None], None]
-"""Takes a response as it comes: chunks, then None at its end or the error that ended it."""
+"""Receives a response: each chunk, then None at the end or the error that ended it."""
 
 
 @dataclass
 class Invocation:
-    """One event on its way through a function.
+    """An invocation of a function.
 
     Args:
         event: the payload, as JSON.
-        receive: takes the response. May block, which holds the function back.
-        arn: the ARN that was invoked.
-        trace_id: X-Ray's trace header, if there is one.
+        receive: receives the response. If it blocks, the function waits.
+        arn: the invoked ARN.
+        trace_id: the X-Ray trace header, if any.
     """
 
     event: bytes
@@ -64,12 +64,12 @@ class Invocation:
     _ending: threading.Lock = field(default_factory=threading.Lock)
 
     def deliver(self, chunk: bytes) -> None:
-        """Pass on a part of the response."""
+        """Pass on a chunk of the response."""
         if not self.done.is_set():
             self.receive(chunk)
 
     def finish(self, error: FunctionError | None = None) -> None:
-        """End the response. Only the first call counts."""
+        """End the response. Only the first call has an effect."""
         with self._ending:
             if self.done.is_set():
                 return
@@ -77,19 +77,19 @@ class Invocation:
             self.done.set()
 
     def tell_end(self) -> None:
-        """Let the receiver know that it is over, and how."""
+        """Tell the receiver that the response has ended, and how."""
         self.receive(self.error)
 
 
 class RuntimeApi:
-    """Serves one execution environment, which takes one invocation at a time."""
+    """Serves one execution environment, which handles one invocation at a time."""
 
     def __init__(self, describe: Mapping[str, str], on_ready: Callable[[FunctionError | None], None]) -> None:
         """Listen on a free port.
 
         Args:
-            describe: what an extension that registers is told: functionName, functionVersion, handler.
-            on_ready: called when the runtime first asks for an invocation, or reports that it can't start.
+            describe: the response to an extension that registers: functionName, functionVersion and handler.
+            on_ready: called when the runtime first requests an invocation, or reports that it can't start.
         """
         self.describe = describe
         self.on_ready = on_ready
@@ -101,12 +101,12 @@ class RuntimeApi:
         threading.Thread(target=self._server.serve_forever, daemon=True, name="runtime-api").start()
 
     def offer(self, invocation: Invocation) -> None:
-        """Hand an invocation to the runtime when it next asks."""
+        """Give an invocation to the runtime with its next request."""
         self.current = invocation
         self._offered.put(invocation)
 
     def next(self) -> Invocation | None:
-        """Wait for an invocation; None when the environment ends."""
+        """Wait for an invocation. Returns None when the environment ends."""
         return self._offered.get()
 
     def wait_for_end(self) -> None:
@@ -114,15 +114,15 @@ class RuntimeApi:
         self._closed.wait()
 
     def invocation(self, request_id: str) -> Invocation | None:
-        """The invocation under way, if that is its id."""
+        """Return the current invocation, if this is its ID."""
         current = self.current
         return current if current and current.request_id == request_id and not current.done.is_set() else None
 
     def close(self) -> None:
-        """Stop listening and let every waiting request go."""
+        """Stop listening and end every waiting request."""
         self._closed.set()
         self._offered.put(None)
-        # shutdown() waits for the server's next look, up to half a second: nobody needs to wait with it
+        # shutdown() waits up to half a second, so call it in a thread
         threading.Thread(target=self._shut, daemon=True, name="runtime-api-end").start()
 
     def _shut(self) -> None:
@@ -131,10 +131,10 @@ class RuntimeApi:
 
 
 class _Acknowledging(io.RawIOBase):
-    """A socket's reading side that acknowledges what it has read at once.
+    """The reading side of a socket, with immediate TCP acknowledgements.
 
-    A client that leaves Nagle's algorithm on, as the Web Adapter does, holds a small second write back until the first
-    is acknowledged, which the kernel by default delays by 40 ms.
+    A client with Nagle's algorithm, such as the Web Adapter, delays a small second write until the first is
+    acknowledged. The kernel delays acknowledgements by 40 ms by default.
     """
 
     def __init__(self, sock: socket.socket) -> None:
@@ -155,7 +155,7 @@ class _Handler(BaseHTTPRequestHandler):
     api: RuntimeApi
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    wbufsize = -1  # status line, headers and body leave together
+    wbufsize = -1  # send status line, headers and body together
 
     def setup(self) -> None:
         super().setup()
@@ -177,7 +177,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self._drain()
                 self._answer(404, {"errorMessage": f"no such path: {self.path}", "errorType": "NotFound"})
             self.wfile.flush()
-        except (OSError, ValueError):  # the runtime has gone, or does not speak HTTP
+        except (OSError, ValueError):  # the runtime has ended, or does not speak HTTP
             self.close_connection = True
 
     def next_invocation(self) -> None:
@@ -203,7 +203,7 @@ class _Handler(BaseHTTPRequestHandler):
         error: FunctionError | None = None
         try:
             for chunk in self._body():
-                # the Rust runtime, and so the Web Adapter, sends as a last chunk what ought to be trailers
+                # the Rust runtime, and so the Web Adapter, sends the trailers as a last chunk
                 if chunk.startswith(_ERROR_TYPE.encode() + b": "):
                     error = _stream_error(_fields(chunk.decode("latin-1").splitlines()))
                 else:
@@ -245,7 +245,7 @@ class _Handler(BaseHTTPRequestHandler):
             )
 
     def _body(self) -> Iterator[bytes]:
-        """The request's body as it comes; leaves its trailers in `self.trailers`."""
+        """Yield the request's body as it arrives. Stores its trailers in `self.trailers`."""
         self.trailers: dict[str, str] = {}
         if "chunked" not in self.headers.get("Transfer-Encoding", "").lower():
             yield from self._exactly(int(self.headers.get("Content-Length") or 0))
@@ -280,7 +280,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(payload)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Silent: what a runtime asks is no news."""
+        """Log nothing: a runtime's requests are routine."""
 
 
 _ROUTES: tuple[tuple[str, re.Pattern[str], Callable[..., None]], ...] = (
@@ -299,7 +299,7 @@ def _fields(lines: Iterator[str] | list[str]) -> dict[str, str]:
 
 
 def _stream_error(trailers: Mapping[str, str]) -> FunctionError | None:
-    """The error that a streamed response ended with, if its trailers name one."""
+    """Return the error in the trailers of a streamed response, if any."""
     if _ERROR_TYPE not in trailers:
         return None
     try:

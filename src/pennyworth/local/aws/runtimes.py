@@ -1,4 +1,4 @@
-"""Lambda's Python runtimes: the interpreter that a function names, with nothing but itself on its path."""
+"""Provides Lambda's Python runtimes: the interpreter that a function needs, without any packages."""
 
 import fcntl
 import subprocess
@@ -11,19 +11,19 @@ from pennyworth.host.places import made
 
 
 class RuntimeMissing(OperationFailed):
-    """No such Python is at hand; the message names it."""
+    """This machine lacks the Python version. The message names it."""
 
 
 def programs(runtime: str) -> Path:
-    """A folder whose `python3` and `python` are the runtime's interpreter, to put first on PATH.
+    """Return a folder for PATH whose `python3` and `python` are the runtime's interpreter.
 
-    It is a virtual environment without packages, so that what this machine happens to have installed can't stand in
-    for what the package lacks.
+    It is a virtual environment without packages. So packages installed on this machine can't hide that the
+    function's package lacks one.
 
     Args:
         runtime: Lambda's name, such as python3.13.
     Raises:
-        RuntimeMissing: this machine does not have that Python.
+        RuntimeMissing: this machine lacks the Python version.
     """
     home = made("runtimes") / runtime
     with home.with_suffix(f"{home.suffix}.lock").open("w") as lock:
@@ -38,10 +38,10 @@ def _make(runtime: str, home: Path) -> None:
     if found is None:
         here = f"python{sys.version_info.major}.{sys.version_info.minor}"
         raise RuntimeMissing(
-            f"the function wants {runtime}, which is not on this machine. Install it, or deploy for the Python at hand"
-            f" ({here})."
+            f"the function needs {runtime}, which is not on this machine. Install it, or deploy the function for"
+            f" {here}."
         )
     command = [found.path, "-m", "venv", "--without-pip", "--clear", str(home)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     if done.returncode:
-        raise RuntimeMissing(f"{found.path} can't make a virtual environment: {done.stderr.strip()}")
+        raise RuntimeMissing(f"{found.path} can't create a virtual environment: {done.stderr.strip()}")

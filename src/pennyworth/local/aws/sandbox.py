@@ -1,9 +1,10 @@
-"""The processes of one execution environment, ended together. Run as a program, by an interpreter without site.
+"""Runs the processes of an execution environment, and ends them together.
 
-Starts the commands that it is given as JSON, `[[name, [program, argument, ...]], ...]`, with its own environment and
-standard output. When the first of them ends, or standard input closes (the kernel sees to that, however the parent
-ended), all that they started is killed, as Lambda ends an environment. Which command ended and how is told on standard
-error, as JSON: `[name, status]`, with the exit status, negative for a signal.
+Runs as a program, by an interpreter without site. Starts the commands that it gets as JSON,
+`[[name, [program, argument, ...]], ...]`, with its own environment and standard output. When the first of them
+ends, or standard input closes, it kills everything they started, as Lambda does. The kernel closes standard
+input however the parent ends. Standard error then gets a line of JSON, `[name, status]`: the command that ended
+and its exit status, which is negative for a signal.
 """
 
 import json
@@ -16,15 +17,15 @@ from contextlib import suppress
 
 
 class Sandbox:
-    """A process group whose members end together."""
+    """A process group whose processes end together."""
 
     def __init__(self) -> None:
-        """Start out empty."""
+        """Create an empty group."""
         self._processes: dict[int, str] = {}
-        self._group = 0  # the first process makes it, the others join
+        self._group = 0  # the first process creates the group, the others join it
 
     def start(self, name: str, command: list[str]) -> None:
-        """Add a process; one that can't be started is the end of all."""
+        """Start a process in the group. If it can't start, end the group."""
         try:
             process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT, process_group=self._group
@@ -36,24 +37,24 @@ class Sandbox:
         self._processes[process.pid] = name
 
     def wait(self) -> None:
-        """Wait until one of them ends, then end them all."""
+        """Wait until one process ends, then end all of them."""
         pid, status = os.wait()
         self.end(self._processes.pop(pid), os.waitstatus_to_exitcode(status))
 
     def end(self, name: str, status: int) -> None:
-        """Kill them all, say why, and leave."""
+        """Kill all processes, report why, and exit."""
         if self._group:
             with suppress(OSError):
                 os.killpg(self._group, signal.SIGKILL)
         for pid in self._processes:
             with suppress(OSError):  # the other thread may have waited for it
                 os.waitpid(pid, 0)
-        with suppress(OSError):  # nobody may be left to hear it
+        with suppress(OSError):  # the parent may be gone
             print(json.dumps([name, status]), file=sys.stderr, flush=True)
         os._exit(0)
 
     def end_when_abandoned(self) -> None:
-        """End them all once standard input closes."""
+        """End all processes once standard input closes."""
         while os.read(0, 4096):
             pass
         self.end("environment", -signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""Start and end AWS on this machine. Standard library only."""
+"""Starts and stops the local AWS emulator. Standard library only."""
 
 import os
 import time
@@ -20,27 +20,28 @@ _POLL_SECONDS = 0.02
 
 
 class LocalAwsFailed(OperationFailed):
-    """It did not come up; the message holds its last lines."""
+    """The emulator did not start. The message contains the end of its log."""
 
 
 class LocalAws:
-    """AWS on a free port of 127.0.0.1, from `with` to the end of its block.
+    """The local AWS emulator on 127.0.0.1, for the duration of a `with` block.
 
-    A deployed custom domain is served on the same port, by Host header; an API's own address is
+    Custom domains are served on the same port, by Host header. An API's own address is
     `{endpoint}/_aws/execute-api/{api}/{stage}/`.
     """
 
     def __init__(
         self, *, auth: bool = False, state: Path | None = None, port: int = 0, record: Path | None = None
     ) -> None:
-        """Describe it; `with` starts it.
+        """Set the options. `with` starts the emulator.
 
         Args:
-            auth: judge signatures, IAM policies and OIDC trust on direct calls.
-            state: a folder that keeps what is deployed; by default all is forgotten.
-            port: where to listen; 0 takes a free one.
-            record: a file that takes each direct call as IAM sees it, a JSON object a line: `caller`, `action`,
-                `resource`, `region`, `context` (condition keys) and whether it was `allowed`. Takes `auth` with it.
+            auth: check signatures, IAM policies and OIDC trust of direct calls.
+            state: the folder to keep the account's state in. None: keep nothing.
+            port: the port to listen on. 0: any free port.
+            record: the file to write each direct call to, as IAM sees it. Each line is a JSON object with
+                `caller`, `action`, `resource`, `region`, `context` (condition keys) and `allowed`. Implies
+                `auth`.
         """
         self._auth = auth or record is not None
         self._port = port
@@ -82,32 +83,32 @@ class LocalAws:
             (self._folder / "log").replace(made("logs") / "localaws.log")
 
     def reset(self) -> None:
-        """Forget all that there is, as if it had started anew."""
+        """Delete everything, as if it had just started."""
         self._tell("/_ministack/reset")
 
     def keep(self, name: str) -> None:
-        """Keep all that there is at this moment for `restore`, until the end of the block.
+        """Save the current state for `restore`, until the end of the block.
 
         Args:
-            name: the moment's. One that was kept under it before is replaced.
+            name: the name of the saved state. Replaces an earlier one with this name.
         """
         self._tell(f"/_pennyworth/keep?{urllib.parse.urlencode({'name': name})}")
 
     def restore(self, name: str) -> None:
-        """Go back to a moment that was kept: what has come since is gone, what was changed or deleted is as it was.
+        """Restore a saved state, and undo everything since.
 
         Args:
-            name: the moment's.
+            name: the name of the saved state.
         """
         self._tell(f"/_pennyworth/restore?{urllib.parse.urlencode({'name': name})}")
 
     def environ(self, region: str = "us-west-2") -> dict[str, str]:
-        """What leads `sam`, the AWS CLI and boto3 here and nowhere else.
+        """Return environment variables that make `sam`, the AWS CLI and boto3 use this emulator.
 
         Args:
-            region: the default one.
+            region: the default region.
         Returns:
-            environment variables, to be laid over a process's own.
+            the variables, to add to a process's own.
         """
         sam = made("sam")
         return {
@@ -122,7 +123,7 @@ class LocalAws:
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_PAGER": "",
             "SAM_CLI_TELEMETRY": "0",
-            "SAM_CLI_POLL_DELAY": "0.5",  # seconds between looks at a stack; sam's own 5 spare AWS's rate limits
+            "SAM_CLI_POLL_DELAY": "0.5",  # seconds between polls; sam's default of 5 is for AWS's rate limits
             "__SAM_CLI_APP_DIR": str(sam),
             "SAM_CLI_CONFIG_DIR": str(sam),
         }
@@ -142,7 +143,7 @@ class LocalAws:
                 raise LocalAwsFailed(f"the local AWS did not start:\n{self._child.tail()}")
             time.sleep(_POLL_SECONDS)
         endpoint = f"http://127.0.0.1:{port.read_text()}"
-        # the socket listens already, so this waits until it is served
+        # the socket is already open, so this waits until it is served
         try:
             _direct().open(f"{endpoint}/_ministack/health", timeout=_READY_SECONDS).close()
         except OSError as error:
@@ -151,5 +152,5 @@ class LocalAws:
 
 
 def _direct() -> urllib.request.OpenerDirector:
-    """What opens an address of this machine, whatever proxy is set."""
+    """Return a URL opener that ignores proxies, for local addresses."""
     return urllib.request.build_opener(urllib.request.ProxyHandler({}))

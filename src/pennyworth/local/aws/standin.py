@@ -1,7 +1,7 @@
-"""A stand-in for the AWS Lambda Web Adapter, where its binary is not at hand. Run as a program, without site.
+"""A stand-in for the AWS Lambda Web Adapter, if its binary is not available.
 
-Speaks the same two protocols: the Runtime API towards Lambda, plain HTTP towards the app, and reads the same AWS_LWA_*
-variables as far as this project uses them.
+Runs as a program, without site. It speaks the same protocols: the Runtime API to Lambda, and plain HTTP to the
+app. It reads the AWS_LWA_* variables that this project uses.
 
 https://github.com/aws/aws-lambda-web-adapter
 """
@@ -18,7 +18,7 @@ from urllib.parse import quote, urlencode
 
 CHUNK = 65536
 DELIMITER = b"\0" * 8
-"""What separates a streamed response's metadata from its body."""
+"""The delimiter between a streamed response's metadata and its body."""
 RUNTIME = "/2018-06-01/runtime"
 EXTENSION = "/2020-01-01/extension"
 POLL_SECONDS = 0.01
@@ -53,7 +53,7 @@ def main(settings: Mapping[str, str]) -> None:
 
 
 def _register(runtime: str) -> None:
-    """Be an extension: register, then wait for events that never come."""
+    """Register as an extension, then wait for events, which never arrive."""
     api = HTTPConnection(runtime)
     headers = {"Lambda-Extension-Name": "lambda-adapter"}
     api.request("POST", f"{EXTENSION}/register", b'{"events": []}', headers)
@@ -89,7 +89,7 @@ def _ready(address: str, path: str) -> bool:
 def _forward(
     connection: HTTPConnection, event: dict[str, Any], invocation: HTTPMessage, settings: Mapping[str, str]
 ) -> HTTPResponse:
-    """Send an event to the app as the HTTP request that it stands for."""
+    """Send an event to the app as an HTTP request."""
     if "httpMethod" in event:
         method, target = event["httpMethod"], quote(event["path"], safe="/:@!$&'()*+,;=~-._%")
         query = event.get("multiValueQueryStringParameters") or event.get("queryStringParameters") or {}
@@ -131,7 +131,7 @@ def _forward(
 
 
 def _metadata(response: HTTPResponse) -> tuple[dict[str, list[str]], list[str]]:
-    """The app's headers by lower-case name, and its cookies."""
+    """Return the app's headers by lower-case name, and its cookies."""
     headers: dict[str, list[str]] = {}
     for name, value in response.getheaders():
         if name.lower() != "transfer-encoding":
@@ -149,7 +149,7 @@ def _chunks(response: HTTPResponse) -> Iterator[bytes]:
 
 
 def _stream(runtime: str, path: str, response: HTTPResponse) -> None:
-    """Post a response as it comes, on a connection of its own."""
+    """Post a response as it arrives, on a new connection."""
     headers, cookies = _metadata(response)
     prelude = {
         "statusCode": response.status,
@@ -185,7 +185,7 @@ def _chunk(data: bytes) -> bytes:
 
 
 def _buffered(response: HTTPResponse, *, http: bool) -> bytes:
-    """A response as API Gateway's buffered integration takes it; the mere body where no HTTP request was the event."""
+    """Return a response for a buffered integration; only the body if the event was not an HTTP request."""
     headers, cookies = _metadata(response)
     if cookies:
         headers["set-cookie"] = cookies

@@ -1,9 +1,8 @@
-"""An account from its first moment again, or as it was at a moment that was kept: what costs a new emulator seconds
-takes milliseconds so.
+"""Resets the account, or restores a saved state of it, in milliseconds. Starting a new emulator takes seconds.
 
-`POST /_ministack/reset` forgets everything, `POST /_pennyworth/keep?name=NAME` keeps what there is under a name, and
-`POST /_pennyworth/restore?name=NAME` goes back to it, as often as wanted. What CloudFormation is still at is let finish
-before a moment is kept, and is dropped before one is gone back to.
+`POST /_ministack/reset` deletes everything. `POST /_pennyworth/keep?name=NAME` saves the current state, and
+`POST /_pennyworth/restore?name=NAME` restores it, any number of times. Saving waits for CloudFormation's
+running operations; restoring cancels them.
 """
 
 import asyncio
@@ -33,12 +32,12 @@ _LIMIT_SECONDS = 60.0
 
 
 class States:
-    """What was kept, by name."""
+    """The saved states by name."""
 
     def __init__(self, functions: Functions) -> None:
         """
         Args:
-            functions: whose environments end when the account becomes another one.
+            functions: the functions whose environments end on a reset or restore.
         """
         self._functions = functions
         self._kept: dict[str, dict[tuple[str, str], Store]] = {}
@@ -46,7 +45,7 @@ class States:
     def handled(
         self, original: Callable[..., Awaitable[Answer | None]], bound: inspect.BoundArguments
     ) -> Awaitable[Answer | None]:
-        """Around MiniStack's answer to a reset."""
+        """Wrap MiniStack's reset."""
         given = bound.arguments
         name = given["query_params"].get("name", [""])[0]
         if given["method"] == "POST" and given["path"] == RESET:
@@ -72,7 +71,7 @@ class States:
 
     async def _restore(self, name: str) -> Answer:
         if name not in self._kept:
-            return _answer(404, f"nothing was kept as {name}")
+            return _answer(404, f"there is no saved state named {name}")
         async with _dropped_operations(), app._get_reset_lock():
             await asyncio.to_thread(app._reset_all_state)
             await asyncio.to_thread(self._forget)
@@ -81,10 +80,10 @@ class States:
                 if (kept := self._kept[name].get(place)) is not None:
                     store.clear()
                     store.update(copy.deepcopy(kept))
-        return _answer(200, f"as it was when {name} was kept")
+        return _answer(200, f"restored {name}")
 
     def _forget(self) -> None:
-        """What MiniStack's own reset leaves."""
+        """Reset what MiniStack's own reset leaves."""
         self._functions.clear()
         for (module, _), store in _stores():
             if module.startswith("pennyworth."):
@@ -94,7 +93,7 @@ class States:
 
 
 def _stores() -> Iterator[tuple[tuple[str, str], Store]]:
-    """Every store of state in this process, by module and name; one that has several only once."""
+    """Return every state store in this process by module and name, each store once."""
     seen: set[int] = set()
     for module in [name for name in sys.modules if name.startswith(_PACKAGES)]:
         for name, value in list(vars(sys.modules[module]).items()):
@@ -106,7 +105,7 @@ def _stores() -> Iterator[tuple[tuple[str, str], Store]]:
 
 
 def _operations() -> list[asyncio.Task[Any]]:
-    """What CloudFormation is at."""
+    """Return CloudFormation's running operations."""
     found = []
     for task in asyncio.all_tasks():
         frame = getattr(task.get_coro(), "cr_frame", None)
@@ -117,7 +116,7 @@ def _operations() -> list[asyncio.Task[Any]]:
 
 @asynccontextmanager
 async def _dropped_operations() -> AsyncIterator[None]:
-    """Have CloudFormation give up what it is at while everything is forgotten, and then what it made in doing so."""
+    """Cancel CloudFormation's running operations during a reset, and delete what they created meanwhile."""
     running = _operations()
     for task in running:
         task.cancel()

@@ -1,7 +1,7 @@
-"""The demo: the whole product on this machine, from `sam build` to a model's answer through the deployed API.
+"""The demo: deploys an endpoint to a local AWS emulator, from `sam build` to a model's answer.
 
-Nothing of it outlives the command, and nothing is written outside the project's folder: local AWS, functions and
-model are guarded child processes, and whatever the tools write goes below .pennyworth/.
+Everything ends with the command: the emulator, the functions and the model are guarded child processes. It
+writes only to .pennyworth/ in the project's folder.
 """
 
 import secrets
@@ -26,50 +26,50 @@ from pennyworth.pipeline.build import Target, sam_build
 
 ENVIRONMENTS = ("tools", "localaws")
 _LOOK_SECONDS = 2.0
-_WAIT_SECONDS = 30.0  # for the function's first start
+_WAIT_SECONDS = 30.0  # time for the function's first start
 
 
 class DemoFailed(OperationFailed):
-    """The demo can't go on; the message says why and what to do next."""
+    """The demo can't continue. The message says why, and what to do next."""
 
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """A deployed endpoint that answers."""
+    """A running demo."""
 
     endpoint: Endpoint
     key: str
     models: tuple[tuple[str, str], ...]
-    """Each model's name, and how it is reached."""
+    """Each model's name, and how requests reach it."""
     config: Path
     """The gateway's configuration."""
 
     def wait(self) -> None:
-        """Serve on.
+        """Serve until interrupted.
 
         Raises:
-            DemoFailed: the local AWS has ended by itself.
+            DemoFailed: the local AWS has stopped.
         """
         while True:
             time.sleep(_LOOK_SECONDS)
             try:
                 socket.create_connection((self.endpoint.host, self.endpoint.port), _WAIT_SECONDS).close()
             except OSError as error:
-                raise DemoFailed(f"the local AWS has ended. The logs are in {made('logs')}.") from error
+                raise DemoFailed(f"the local AWS has stopped. The logs are in {made('logs')}.") from error
 
 
 @contextmanager
 def running(provider: str, model: str | None = None, port: int = 0) -> Iterator[Demo]:
-    """Build and deploy the demo, and try it.
+    """Build and deploy the demo, and run the smoke tests.
 
     Args:
-        provider: who answers, by the name in PROVIDERS.
-        model: the model to ask; the provider's default where None.
-        port: where the local AWS listens; 0 takes a free one.
+        provider: the provider's name in PROVIDERS.
+        model: the model to ask. None: the provider's default.
+        port: the port of the local AWS. 0: any free port.
     Yields:
-        the endpoint, after its smoke tests; it serves until the block is left.
+        the running demo, after its smoke tests.
     Raises:
-        RuntimeError: a step failed; the message is meant for people.
+        OperationFailed: a step failed. The message says why.
     """
     behind = PROVIDERS[provider]
     name = model or behind.model
@@ -103,7 +103,7 @@ def running(provider: str, model: str | None = None, port: int = 0) -> Iterator[
 
 
 def api_key() -> str:
-    """The key that this machine's demo takes: made once, for this user's eyes."""
+    """Return this machine's demo API key. Creates it once, readable only by this user."""
     path = made("demo") / "api-key"
     try:
         return path.read_text().strip()
@@ -114,17 +114,17 @@ def api_key() -> str:
 
 
 def offers(provider: str) -> list[str]:
-    """A line for each other provider whose credentials lie in the environment."""
+    """Return a hint for each other provider whose credentials are in the environment."""
     return [
-        f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} set here:"
-        f" make demo ARGS='--provider {name}' asks {other.title}."
+        f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} set. To use {other.title}:"
+        f" make demo ARGS='--provider {name}'"
         for name, other in PROVIDERS.items()
         if name != provider and (names := other.credentials_here())
     ]
 
 
 def _try(aws: LocalAws, endpoint: Endpoint, key: str) -> list[str]:
-    """Run the smoke tests through the custom domain, and look whether the plain API URL leads to the same.
+    """Run the smoke tests through the custom domain, and a few at the plain API URL.
 
     Returns:
         the models that answered.
@@ -135,7 +135,7 @@ def _try(aws: LocalAws, endpoint: Endpoint, key: str) -> list[str]:
 
     def report(result: smoke.Result) -> None:
         if result.status != "skipped":
-            say(f"    {smoke.line(result)}")
+            say(f"    {smoke.format_line(result)}")
 
     with step("smoke tests through the custom domain"):
         results = smoke.run(through_domain, wait=_WAIT_SECONDS, report=report)
@@ -148,10 +148,10 @@ def _try(aws: LocalAws, endpoint: Endpoint, key: str) -> list[str]:
 
 
 def _judge(results: Sequence[smoke.Result], aws: LocalAws, endpoint: Endpoint) -> None:
-    if not smoke.passed(results):
+    if not smoke.all_passed(results):
         failed = sum(result.status == "failed" for result in results)
         raise DemoFailed(
-            f"{failed} smoke tests failed. What the function logged last:\n\n{function_log(aws, endpoint)}\n\n"
+            f"{failed} smoke tests failed. The end of the function's log:\n\n{function_log(aws, endpoint)}\n\n"
             f"The other logs are in {made('logs')}."
         )
 
@@ -162,7 +162,7 @@ def _lane(model: str) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    """Write a file at once, as another demo may be reading it, and for this user's eyes."""
+    """Write a file atomically, because another demo may be reading it, and readable only by this user."""
     with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
         file.write(text)
     Path(file.name).replace(path)

@@ -1,4 +1,4 @@
-"""What the demo tells once it serves: the base URL, a key, and lines that work when pasted."""
+"""The text that the demo prints once it serves: the base URL, an API key, and examples to paste."""
 
 import json
 import os
@@ -12,23 +12,23 @@ from pennyworth.local.demo.deployment import Endpoint
 
 
 def resolves(endpoint: Endpoint) -> bool:
-    """Whether programs on this machine find the custom domain by its name."""
+    """Return whether this machine resolves the custom domain."""
     try:
         found = socket.getaddrinfo(endpoint.domain, endpoint.port, type=socket.SOCK_STREAM)
     except OSError:
         return False
-    # IPv6 first would be refused and only then tried over IPv4, which every client does
+    # an IPv6 address before it is fine: clients fall back to IPv4
     return any(address[4][0] == endpoint.host for address in found)
 
 
 def announcement(endpoint: Endpoint, key: str, models: Sequence[tuple[str, str]], config: Path) -> str:
-    """The text.
+    """Return the text.
 
     Args:
-        endpoint: where it answers.
-        key: a key that it takes.
-        models: each model's name, and how it is reached.
-        config: the gateway's configuration.
+        endpoint: the deployed endpoint.
+        key: an API key.
+        models: each model's name, and how requests reach it.
+        config: the gateway's configuration file.
     """
     by_name = resolves(endpoint)
     url = endpoint.domain_url if by_name else endpoint.url
@@ -41,24 +41,27 @@ def announcement(endpoint: Endpoint, key: str, models: Sequence[tuple[str, str]]
     ]
     first, last = models[0][0], models[-1][0]
     blocks = [
-        ("Ask it with curl, streamed:", curl(url, key, first, stream=True)),
-        ("and not:" if first == last else "the other model, not streamed:", curl(url, key, last)),
+        ("Ask it with curl, with streaming:", curl(url, key, first, stream=True)),
+        (
+            "Without streaming:" if first == last else "Ask the other model, without streaming:",
+            curl(url, key, last),
+        ),
     ]
     if not by_name:
         there = ["--resolve", f"{endpoint.domain}:{endpoint.port}:{endpoint.host}"]
         blocks.append(
-            ("through its custom domain, which this system does not resolve:",
+            ("Ask it through its custom domain, which this system does not resolve:",
              curl(endpoint.domain_url, key, first, options=there))
         )  # fmt: skip
     blocks.append(("With OpenAI's SDK (pip install openai):", sdk(url, key, first)))
-    # commands and code stand at the margin: indented, Python would not take what is pasted
+    # no indentation before commands and code: Python would refuse it when pasted
     parts = ["\n".join(f"  {label:9} {fact}" for label, fact in facts)]
     parts += [f"  {title}\n\n{text}" for title, text in blocks]
     return "\n\n".join(parts)
 
 
 def curl(url: str, key: str, model: str, *, stream: bool = False, options: Sequence[str] = ()) -> str:
-    """A curl command that asks a question."""
+    """Return a curl command that asks a question."""
     body: dict[str, object] = {"model": model, "messages": [{"role": "user", "content": QUESTION}]}
     if stream:
         body["stream"] = True
@@ -72,7 +75,7 @@ def curl(url: str, key: str, model: str, *, stream: bool = False, options: Seque
 
 
 def sdk(url: str, key: str, model: str) -> str:
-    """A Python program that asks a question with OpenAI's SDK."""
+    """Return a Python program that asks a question with OpenAI's SDK."""
     return f'''from openai import OpenAI
 
 client = OpenAI(base_url="{url}", api_key="{key}")

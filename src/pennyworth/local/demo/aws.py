@@ -1,6 +1,6 @@
-"""What the demo asks of the local AWS itself. Run by the Python of environment `tools`, which has boto3.
+"""Calls of the demo to the local AWS. Runs in the environment `tools`, which has boto3.
 
-python aws.py zone DOMAIN       make a hosted zone for a domain, and print its id
+python aws.py zone DOMAIN       create a hosted zone for a domain, and print its ID
 python aws.py outputs STACK     print a stack's outputs as JSON
 """
 
@@ -13,23 +13,23 @@ import boto3
 
 
 def zone(domain: str) -> str:
-    """Make a hosted zone.
+    """Create a hosted zone.
 
     Returns:
-        its id, without /hostedzone/ before it.
+        its ID, without the prefix /hostedzone/.
     """
     made = boto3.client("route53").create_hosted_zone(Name=domain, CallerReference=uuid.uuid4().hex)
     return str(made["HostedZone"]["Id"]).rpartition("/")[2]
 
 
 def outputs(stack: str) -> dict[str, str]:
-    """A stack's outputs by name."""
+    """Return a stack's outputs by name."""
     found = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
     return {output["OutputKey"]: output["OutputValue"] for output in found["Outputs"]}
 
 
 def log(group: str, lines: int = 20) -> str:
-    """The last lines of a log group."""
+    """Return the last lines of a log group."""
     pages = boto3.client("logs").get_paginator("filter_log_events").paginate(logGroupName=group)
     events = [event["message"].rstrip() for page in pages for event in page["events"]]
     return "\n".join(events[-lines:])

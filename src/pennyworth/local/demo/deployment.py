@@ -1,4 +1,4 @@
-"""The demo's stack: `sam build` and an unmodified `sam deploy` onto a local AWS, with a custom domain."""
+"""Deploys the demo's stack to the local AWS with an unmodified `sam deploy`, and with a custom domain."""
 
 import json
 import os
@@ -18,28 +18,28 @@ from pennyworth.pipeline.deploy.parameter_file import parameter_file
 
 STACK = "pennyworth-demo"
 DOMAIN = "pennyworth.localhost"
-"""What many systems resolve to loopback by themselves: https://www.rfc-editor.org/rfc/rfc6761#section-6.3"""
+"""Many systems resolve it to loopback: https://www.rfc-editor.org/rfc/rfc6761#section-6.3"""
 
 _DEPLOY_SECONDS = 300.0
 
 
 class DeployFailed(OperationFailed):
-    """The stack could not be deployed; the message holds sam's own words."""
+    """The stack could not be deployed. The message contains sam's output."""
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where the deployed API answers on this machine. Both are OpenAI base URLs, ending in /v1."""
+    """The addresses of the deployed API on this machine. Both URLs are OpenAI base URLs, ending in /v1."""
 
     url: str
-    """The plain API URL, as the local AWS has it."""
+    """The plain API URL."""
     domain_url: str
-    """The same at the custom domain, which not every system resolves."""
+    """The URL with the custom domain, which not every system resolves."""
     host: str
     port: int
-    """What to connect to for either."""
+    """The address to connect to, for both URLs."""
     log_group: str
-    """Where the function logs."""
+    """The function's log group."""
 
     @property
     def domain(self) -> str:
@@ -51,24 +51,25 @@ def deploy(aws: LocalAws, template: Path, parameters: Mapping[str, str]) -> Endp
     """Deploy the stack.
 
     Args:
-        aws: where to.
+        aws: the local AWS.
         template: the built template.
-        parameters: its parameters, but those of the domain.
+        parameters: its parameters, without those of the domain.
     Returns:
-        where it answers.
+        the deployed endpoint.
     Raises:
-        DeployFailed: sam's own words say why.
+        DeployFailed: the deployment failed. The message contains sam's output.
     """
     zone = _ask(aws, "zone", DOMAIN)
     parameters = {**parameters, "BaseDomain": DOMAIN, "Route53HostedZoneId": zone}
     log = made("logs") / f"sam-deploy-{os.getpid()}.log"
     try:
         with parameter_file(parameters, made("demo")) as file:
-            command: list[str | Path] = [
-                *(environment("tools") / "sam", "deploy", "--template-file", template),
-                *("--stack-name", STACK, "--parameter-overrides", file, "--capabilities", "CAPABILITY_IAM"),
-                *("--resolve-s3", "--no-confirm-changeset", "--no-progressbar"),
-            ]
+            command: list[str | Path] = [environment("tools") / "sam", "deploy"]
+            command += ["--template-file", template]
+            command += ["--stack-name", STACK]
+            command += ["--parameter-overrides", file]
+            command += ["--capabilities", "CAPABILITY_IAM"]
+            command += ["--resolve-s3", "--no-confirm-changeset", "--no-progressbar"]
             with Child(command, log=log, env=_environ(aws), cwd=template.parent) as sam:
                 try:
                     status = sam.wait(_DEPLOY_SECONDS)
@@ -92,18 +93,18 @@ def deploy(aws: LocalAws, template: Path, parameters: Mapping[str, str]) -> Endp
 
 
 def function_log(aws: LocalAws, endpoint: Endpoint) -> str:
-    """The last lines that the function logged."""
+    """Return the last lines of the function's log."""
     return str(_ask(aws, "log", endpoint.log_group))
 
 
 def _ask(aws: LocalAws, *words: str) -> Any:
-    """An answer of the local AWS, by way of aws.py."""
+    """Call the local AWS through aws.py, and return its answer."""
     command: list[str | Path] = [environment("tools") / "python", Path(__file__).with_name("aws.py"), *words]
     log = made("logs") / f"aws-{os.getpid()}.log"
     try:
         with Child(command, log=log, env=_environ(aws)) as asked:
             if asked.wait():
-                raise DeployFailed(f"the local AWS refused:\n{asked.tail()}")
+                raise DeployFailed(f"a call to the local AWS failed:\n{asked.tail()}")
             return json.loads(asked.tail(1))
     finally:
         log.unlink(missing_ok=True)

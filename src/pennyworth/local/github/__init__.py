@@ -1,13 +1,13 @@
-"""GitHub's REST API on this machine, as far as the project's steps call it, for the rehearsal and the tests.
+"""A fake of GitHub's REST API for the rehearsal and the tests, limited to what this project calls.
 
     with FakeGitHub("example/pennyworth", folder) as github:
         token = github.grant({"issues": "write"})
         ...                                     # call github.api_url with the token
         github.issues[1]["title"], github.bodies(1)
 
-It keeps what it is told: issues and comments as GitHub describes them, commits in a real git repository. It lets a
-token do what the job's `permissions:` allow and no more. What was said is in `exchanges`; the tests hold each of them
-against GitHub's own description of its API.
+It stores issues and comments in GitHub's format, and commits in a real git repository. A token may do only what
+the job's `permissions:` allow. `exchanges` lists all requests and responses; the tests check each of them
+against GitHub's OpenAPI description.
 """
 
 from pennyworth.local.github.answers import Exchange

@@ -1,4 +1,4 @@
-"""What a request to GitHub is, what an answer, and which function answers which request."""
+"""Requests, responses, and the table of functions that answer requests."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -13,30 +13,30 @@ _LEVELS = ("none", "read", "write")
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request to the repository, its token known to be good."""
+    """A request to the repository, with a valid token."""
 
     method: str
     path: str
-    """Below /repos/OWNER/NAME."""
+    """The path after /repos/OWNER/NAME."""
     query: Mapping[str, str]
     body: Any
-    """JSON, or the bytes of a release's file; None where there is none."""
+    """The JSON body, or the bytes of a release's file; None without a body."""
     media_type: str = ""
     """Of the body."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A request and what became of it."""
+    """A request and its response."""
 
     request: Request
     status: int
     answer: Any
-    """The answer's JSON; None where there is none."""
+    """The response's JSON; None without a body."""
 
 
 class Refused(Exception):
-    """GitHub turns a request down."""
+    """GitHub refuses a request."""
 
     def __init__(self, status: int, message: str, *errors: Mapping[str, str]) -> None:
         super().__init__(message)
@@ -46,12 +46,12 @@ class Refused(Exception):
 
 
 def not_found() -> Refused:
-    """The answer for what there is not."""
+    """Return the response for something that does not exist."""
     return Refused(404, "Not Found")
 
 
 def invalid(resource: str, field_name: str, code: str, message: str = "") -> Refused:
-    """The answer for a body that makes no sense: https://docs.github.com/rest/using-the-rest-api/troubleshooting."""
+    """Return the response for an invalid body: https://docs.github.com/rest/using-the-rest-api/troubleshooting."""
     error = {"resource": resource, "field": field_name, "code": code}
     return Refused(422, "Validation Failed", error | ({"message": message} if message else {}))
 
@@ -61,36 +61,37 @@ Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Requests that one function answers."""
+    """The requests that a function answers."""
 
     method: str
     pattern: re.Pattern[str]
     needs: tuple[Access, ...]
-    """Any of these permissions is enough."""
+    """The permissions, any one of which is enough."""
     status: int
     answer: Callable[..., Any]
 
     def allows(self, granted: Access) -> bool:
-        """Whether a job with these permissions may."""
+        """Return whether a job with these permissions may send the request."""
         return any(all(_has(granted, name, level) for name, level in need.items()) for need in self.needs)
 
 
 @dataclass(slots=True)
 class Routes:
-    """A table of them, filled by decorators."""
+    """A table of routes, filled by decorators."""
 
     table: list[Route] = field(default_factory=list)
 
     def __call__(
         self, method: str, path: str, *needs: str, status: int = 200
     ) -> Callable[[Handler], Handler]:
-        """Let a function answer some requests. It takes what holds the state, the request, and the path's parts.
+        """Register a function. It gets the object with the state, the request, and the path's parameters.
 
         Args:
-            method: HTTP's.
-            path: below /repos/OWNER/NAME. {number} is digits, {rest} anything, any other name a part without a slash.
-            needs: permissions as a workflow writes them, such as "issues: write"; one of them is enough.
-            status: of an answer that is no refusal.
+            method: the HTTP method.
+            path: the path after /repos/OWNER/NAME. {number} matches digits, {rest} anything, any other name a
+                part without a slash.
+            needs: permissions in a workflow's notation, such as "issues: write". One of them is enough.
+            status: the HTTP status on success.
         """
         kinds = {"number": r"\d+", "rest": ".+"}
         pattern = re.sub(r"{(\w+)}", lambda part: f"(?P<{part[1]}>{kinds.get(part[1], '[^/]+')})", path)

@@ -1,4 +1,4 @@
-"""Commits, trees, branches and tags, kept in a real git repository.
+"""Commits, trees, branches and tags, stored in a real git repository.
 
 https://docs.github.com/rest/git
 """
@@ -23,14 +23,14 @@ _WORKFLOWS = ".github/workflows/"
 
 
 class Commits:
-    """The repository as GitHub holds it: a bare one."""
+    """The repository on GitHub, as a bare git repository."""
 
     def __init__(self, folder: Path, url: str, page: str) -> None:
         """
         Args:
             folder: its folder.
-            url: the repository's, at the API.
-            page: the repository's, for people.
+            url: the repository's API URL.
+            page: the repository's web page.
         """
         self.folder = folder
         self.url = url
@@ -41,10 +41,10 @@ class Commits:
         self.git("init", "--quiet", "--bare")
 
     def git(self, *words: str, data: bytes | None = None, environ: Mapping[str, str] | None = None) -> str:
-        """What a git command prints.
+        """Run git and return its output.
 
         Raises:
-            Refused: it failed; GitHub finds no such thing.
+            Refused: it failed, which GitHub would answer with 404.
         """
         own = {key: value for key, value in clean_environ().items() if not key.startswith("GIT_")}
         identity = ("-c", f"user.name={_WHO['name']}", "-c", f"user.email={_WHO['email']}")
@@ -61,35 +61,35 @@ class Commits:
         return done.stdout.decode(errors="surrogateescape").strip()
 
     def receive(self, tree: Path, branch: str) -> None:
-        """Take a branch as a push to it leaves it.
+        """Push a branch.
 
         Args:
-            tree: the checkout whose HEAD is pushed.
+            tree: the checkout whose HEAD to push.
             branch: the branch.
         """
         self.git("fetch", "--quiet", str(tree), f"+HEAD:refs/heads/{branch}")
 
     def head(self, branch: str) -> str | None:
-        """The commit that a branch is at."""
+        """Return the commit of a branch."""
         return self.ref(f"heads/{branch}")
 
     def ref(self, name: str) -> str | None:
-        """What a ref without refs/, such as tags/v1.0.0, points at."""
+        """Return the target of a ref without refs/, such as tags/v1.0.0."""
         try:
             return self.git("rev-parse", "--verify", "--quiet", f"refs/{name}") or None
         except Refused:
             return None
 
     def file(self, ref: str, path: str) -> str:
-        """A file's text at a commit, a branch or a tag."""
+        """Return a file's text at a commit, a branch or a tag."""
         return self.git("show", f"{ref}:{path}")
 
     def tags(self) -> list[str]:
-        """Every tag's name."""
+        """Return the names of all tags."""
         return self.git("for-each-ref", "--format=%(refname:strip=2)", "refs/tags").splitlines()
 
     def touches_workflows(self, commit: str) -> bool:
-        """Whether a commit that no branch or tag holds yet brings a change to a file in the workflows' folder."""
+        """Return whether a commit that is on no branch or tag yet changes a file in .github/workflows."""
         new = self.git("rev-list", commit, "--not", "--all").splitlines()
         return any(
             name.startswith(_WORKFLOWS)
@@ -100,7 +100,7 @@ class Commits:
         )
 
     def ref_of(self, name: str) -> Json:
-        """GitHub's description of a ref."""
+        """Return GitHub's description of a ref."""
         sha = self.ref(name)
         if not sha:
             raise not_found()
@@ -114,7 +114,7 @@ class Commits:
         }
 
     def commit_of(self, sha: str) -> Json:
-        """GitHub's description of a commit."""
+        """Return GitHub's description of a commit."""
         fields = "%T%x00%P%x00%an%x00%ae%x00%aI%x00%cn%x00%ce%x00%cI%x00%B"
         told = self.git("show", "--no-patch", f"--format={fields}", f"{sha}^{{commit}}").split("\0")
         tree, parents, *people, message = told
@@ -149,7 +149,7 @@ class Commits:
         }
 
     def tree_of(self, sha: str, *, recursive: bool = False) -> Json:
-        """GitHub's description of a tree."""
+        """Return GitHub's description of a tree."""
         words = ["-r", "-t"] if recursive else []
         listed = self.git("ls-tree", "-z", "--long", *words, sha).split("\0")
         entries = []
@@ -202,7 +202,7 @@ def _set(commits: Commits, name: str, sha: str) -> None:
     except Refused:
         raise Refused(422, "Object does not exist") from None
     if commits.touches_workflows(sha):
-        # no job can hold the permission `workflows`
+        # no job can have the permission `workflows`
         raise Refused(403, "Resource not accessible by integration")
     commits.git("update-ref", f"refs/{name}", sha)
 
@@ -326,7 +326,7 @@ def _contents(commits: Commits, request: Request, rest: str) -> Json:
 
 
 def wrong_target(commits: Commits, target: str) -> Refused | None:
-    """What is wrong with the commit or branch that a release names."""
+    """Return what is wrong with a release's commit or branch."""
     try:
         commits.git("rev-parse", "--verify", f"{target}^{{commit}}")
     except Refused:

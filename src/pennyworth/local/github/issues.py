@@ -1,4 +1,4 @@
-"""Issues, their comments and labels, and pull requests as far as they are issues.
+"""Issues with comments and labels. Pull requests count as issues.
 
 https://docs.github.com/rest/issues
 """
@@ -17,17 +17,17 @@ routes = Routes()
 BOT = "github-actions[bot]"
 _BOT_ID = 41898282
 _EITHER = ("issues: write", "pull-requests: write")
-_COLOUR = "ededed"  # of a label that an issue brings along
+_COLOUR = "ededed"  # the colour of a label that is created with an issue
 _CHANGEABLE = ("title", "body", "state", "state_reason")
 
 
 def now() -> str:
-    """The time as GitHub writes it."""
+    """Return the current time in GitHub's format."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def user(login: str = BOT) -> Json:
-    """A user, or the one that a workflow's token is."""
+    """Return a user's description; by default that of a workflow's token."""
     url = f"https://api.github.com/users/{login}"
     kinds = ("followers", "subscriptions", "orgs", "repos", "received_events")
     names = {"subscriptions": "subscriptions_url", "orgs": "organizations_url"}
@@ -55,15 +55,15 @@ class Issues:
     def __init__(self, url: str, page: str) -> None:
         """
         Args:
-            url: the repository's, at the API.
-            page: the repository's, for people.
+            url: the repository's API URL.
+            page: the repository's web page.
         """
         self._url = url
         self._page = page
         self.issues: dict[int, Json] = {}
-        """As GitHub describes them, by number; pull requests among them."""
+        """Issues and pull requests by number, in GitHub's format."""
         self.comments: dict[int, Json] = {}
-        """As GitHub describes them, by id, in the order in which they were written."""
+        """Comments by ID in GitHub's format, oldest first."""
         self.labels: dict[str, Json] = {}
         """By name."""
 
@@ -73,7 +73,7 @@ class Issues:
         return self._add(number, title, body, labels, author)
 
     def open_pull_request(self, number: int, author: str) -> Json:
-        """A pull request of a number, if there is none."""
+        """Create a pull request with this number, unless it exists."""
         if number not in self.issues:
             links = {
                 name: f"{self._page}/pull/{number}{end}"
@@ -84,11 +84,11 @@ class Issues:
         return self.issues[number]
 
     def bodies(self, number: int) -> list[str]:
-        """What the comments on an issue or a pull request say, the oldest first."""
+        """Return the texts of the comments on an issue or a pull request, oldest first."""
         return [comment["body"] for comment in self.comments_on(number)]
 
     def comments_on(self, number: int) -> list[Json]:
-        """The comments on an issue or a pull request, the oldest first."""
+        """Return the comments on an issue or a pull request, oldest first."""
         url = f"{self._url}/issues/{number}"
         return [comment for comment in self.comments.values() if comment["issue_url"] == url]
 
@@ -111,7 +111,7 @@ class Issues:
         return self.comments[identity]
 
     def label(self, name: str, colour: str = _COLOUR, description: str | None = None) -> Json:
-        """A label, made if need be."""
+        """Return a label. Creates it if necessary."""
         if name not in self.labels:
             identity = len(self.labels) + 1
             self.labels[name] = {

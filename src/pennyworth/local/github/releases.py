@@ -23,31 +23,31 @@ class Releases:
     def __init__(self, commits: Commits, url: str, page: str) -> None:
         """
         Args:
-            commits: what they are of.
-            url: the repository's, at the API.
-            page: the repository's, for people.
+            commits: the repository's commits.
+            url: the repository's API URL.
+            page: the repository's web page.
         """
         self.commits = commits
         self.immutable = True
-        """The repository's setting: whether what is published can't be changed any more."""
+        """The repository's setting *release immutability*."""
         self.all: dict[int, Json] = {}
-        """As GitHub describes them, by id, drafts included."""
+        """Releases by ID in GitHub's format, including drafts."""
         self.files: dict[int, bytes] = {}
-        """The content of their files, by the file's id."""
+        """The content of the releases' files, by the file's ID."""
         self._url = url
         self._page = page
 
     def published(self) -> list[Json]:
-        """Those that everybody sees, the newest first."""
+        """Return the published releases, newest first."""
         return [release for release in reversed(self.all.values()) if not release["draft"]]
 
     def content(self, tag: str) -> dict[str, bytes]:
-        """The files of a tag's release, by name."""
+        """Return the files of a tag's release, by name."""
         (release,) = (one for one in self.all.values() if one["tag_name"] == tag)
         return {asset["name"]: self.files[asset["id"]] for asset in release["assets"]}
 
     def add(self, body: Json) -> Json:
-        """A new release, published unless it is a draft."""
+        """Create a release. Publishes it unless it is a draft."""
         identity = max(self.all, default=0) + 1
         url = f"{self._url}/releases/{identity}"
         tag = str(body["tag_name"])
@@ -144,7 +144,7 @@ def _release(releases: Releases, number: str) -> Json:
 
 @routes("GET", "/releases", "contents: read")
 def _list(releases: Releases, _: Request) -> list[Json]:
-    # GitHub shows drafts to those who may push, which a list's reader can't tell: every draft is one of a job's own
+    # GitHub shows drafts only to those who may push; here every draft is the job's own
     return list(reversed(releases.all.values()))
 
 

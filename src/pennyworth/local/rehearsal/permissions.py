@@ -1,4 +1,4 @@
-"""What a workflow's jobs may do, by their `permissions:`.
+"""Computes what a workflow's jobs may do, from their `permissions:`.
 
 https://docs.github.com/actions/reference/workflows-and-actions/workflow-syntax#permissions
 """
@@ -30,24 +30,27 @@ _ALL = (
     "security-events",
     "statuses",
 )
-_DEFAULT = {"contents": "read", "packages": "read"}  # where neither job nor workflow says anything
+_DEFAULT = {
+    "contents": "read",
+    "packages": "read",
+}  # the default, if neither the job nor the workflow sets `permissions:`
 _CALLED = re.compile(
     r"(?P<repository>[\w.-]+/[\w.-]+)/(?P<path>\.github/workflows/[\w.-]+)@(?P<ref>[\w./-]+)"
 )
 
-# PyYAML is a library of the tools: a bare Python may run the rehearsal. Its `on:` would be True; nobody reads it here.
+# PyYAML is in the environment `tools`, because the rehearsal must run without it. It reads `on:` as True; unused here.
 _AS_JSON = "import json, sys, yaml; print(json.dumps(yaml.safe_load(sys.stdin), default=str, skipkeys=True))"
 
 
 def granted(tree: Path, workflow: str, repositories: Mapping[str, Path]) -> dict[str, str]:
-    """What any of a workflow's jobs may do: act hands all of them one token.
+    """Return the permissions of all jobs of a workflow together, because act gives all of them one token.
 
     Args:
         tree: the repository's files.
         workflow: the workflow file's path in it.
-        repositories: folders that stand for other repositories, each OWNER/NAME@REF.
+        repositories: folders to use for other repositories, by OWNER/NAME@REF.
     Raises:
-        ActFailed: a called workflow asks for more than its caller grants.
+        ActFailed: a called workflow needs more permissions than its caller grants.
     """
     read = _read(tree / workflow)
     return reduce(_either, (_of(job, read, tree, repositories) for job in read["jobs"].values()), {})

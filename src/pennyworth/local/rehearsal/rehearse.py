@@ -1,6 +1,6 @@
-"""Rehearse a deployment: from a push on GitHub to an endpoint that answers, all of it on this machine.
+"""Rehearses a deployment on this machine: from a push to GitHub to an endpoint that answers.
 
-One run of the deployment workflow in a repository and an account made for it. See `Repository` for more than one.
+Runs the deployment workflow once, in a new repository and account. For several runs, see `Repository`.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -57,25 +57,26 @@ def rehearse(
     masked: bool = True,
     report: Callable[[act.Step], None] = lambda _: None,
 ) -> Rehearsal:
-    """Run the deployment workflow against a local AWS whose deploy role trusts REPOSITORY's branch BRANCH.
+    """Run the deployment workflow against a local AWS whose deploy role trusts BRANCH of REPOSITORY.
 
     Args:
         aws: the local AWS, with auth.
-        event: what starts it.
-        repository: OWNER/NAME of the repository that the run's token is for.
-        branch: the branch that it is for.
-        immutable: whether GitHub's ids stand in `sub`, on both sides.
-        credentials: what the repository's secrets hold: the deploy role's ARN, a user's static keys, or both.
-        config: the repository's config.yaml; by default one whose model answers.
-        called: let the workflow lie in another repository, CALLED, and this one hold what `pennyworth init` writes.
-        inputs: a dispatch's.
-        without: secrets that the repository lacks.
-        online: fetch the actions of others instead of using stand-ins.
-        masked: replace secrets by *** in the log, as GitHub does.
-        report: is told of each step as it ends.
+        event: the event that starts it.
+        repository: OWNER/NAME in the run's token.
+        branch: the branch in the run's token.
+        immutable: whether `sub` contains GitHub's numeric IDs, in the token and the trust policy.
+        credentials: which secrets to set: the deploy role's ARN, an IAM user's static keys, or both.
+        config: the repository's config.yaml. Default: one with a model that answers.
+        called: whether the workflow is in another repository, CALLED, and this one has the files of `pennyworth
+            init`.
+        inputs: the inputs of a workflow_dispatch.
+        without: secrets to leave out.
+        online: whether to fetch other projects' actions instead of using stand-ins.
+        masked: whether to replace secrets with *** in the log, as GitHub does.
+        report: called with each step when it ends.
     Raises:
-        Unprepared: the account could not be made ready.
-        act.ActFailed: the workflow could not be run.
+        Unprepared: the account could not be set up.
+        act.ActFailed: act could not run the workflow.
     """
     with Repository(aws, immutable=immutable, credentials=credentials, called=called) as made:
         if config:

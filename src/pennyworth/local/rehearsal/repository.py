@@ -1,16 +1,16 @@
-"""A repository on GitHub as a workflow's run sees it, and the AWS account that it deploys to, on this machine.
+"""A local GitHub repository to run workflows in, and the local AWS account that it deploys to.
 
     with LocalAws(auth=True) as aws, Repository(aws) as repository:
         deployed = repository.run()                                          # a push to main, by deploy.yml
         repository.write("config.yaml", "model_list: []")
         repository.run("preview.yml", event="pull_request", pull_request=PullRequest(7))
-        repository.github.bodies(7)                                          # what was said to GitHub
-        repository.upstream.answer = Answer(status=500)                      # what answers behind the endpoint
+        repository.github.bodies(7)                                          # the comments on GitHub
+        repository.upstream.answer = Answer(status=500)                      # the provider fails from here on
         repository.run("health-check.yml", event="schedule")
 
-The account is made ready by policies/bootstrap.yaml, with the very command of policies/README.md, and keeps its state
-from run to run. The workflows are the real ones, and so are the template, `sam deploy` and the function; behind it
-answers a scripted upstream. GitHub's API is a fake that holds each run to the workflow's `permissions:`.
+The command in policies/README.md sets up the account, with policies/bootstrap.yaml. The account keeps its state
+between runs. The workflows, the template, `sam deploy` and the function are the real ones. The provider behind
+the function is a scripted one. GitHub's API is a fake that enforces the workflow's `permissions:`.
 """
 
 import json
@@ -55,7 +55,7 @@ VIEW_ROLE = "pennyworth-github-view-role"
 Event = Literal["push", "workflow_dispatch", "schedule", "pull_request"]
 
 _UPSTREAM_KEY = "REHEARSAL_UPSTREAM_KEY"
-_PACE_SECONDS = 0.03  # so that a stream can be seen to be one
+_PACE_SECONDS = 0.03  # so that a stream is recognisable as one
 _CRON = "17 */6 * * *"
 _LOGS_KEPT = 40
 _COMMANDS = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -63,26 +63,26 @@ _CALLS = re.compile(r"^\s+uses:\s*([\w.-]+/[\w.-]+/\.github/workflows/[\w.-]+@[\
 
 
 class Unprepared(OperationFailed):
-    """The local account could not be made ready; the message says what refused."""
+    """The local account could not be set up. The message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """How a run went."""
+    """The results of a run."""
 
     job: act.Job
     trusted: str
-    """The `sub` that the role trusts."""
+    """The `sub` in the deploy role's trust policy."""
     presented: str
-    """The `sub` of the run's token."""
+    """The `sub` in the run's token."""
     secrets: Mapping[str, str]
-    """The repository's secrets, as they were made up for it."""
+    """The repository's made-up secrets."""
     log: Path
-    """act's log, a JSON object a line."""
+    """act's log, with a JSON object per line."""
 
     @property
     def summary(self) -> str:
-        """The job's summary as GitHub would show it: with its secrets masked."""
+        """The job summary as GitHub shows it, with secrets masked."""
         text = self.job.summary
         for value in sorted(filter(None, self.secrets.values()), key=len, reverse=True):
             text = text.replace(value, "***")
@@ -90,13 +90,13 @@ class Rehearsal:
 
     @property
     def shown(self) -> str:
-        """All that the log shows, what the job's summary is made of included."""
+        """Everything in the log, including the source of the job summary."""
         lines = self.log.read_text(errors="replace").splitlines()
         return "\n".join(json.loads(line)["msg"] for line in lines if line.startswith("{"))
 
 
 class Repository:
-    """The repository and its account, from `with` to the end of it. Runs are made one after another."""
+    """The repository and its account, for the duration of a `with` block. Only one run at a time."""
 
     def __init__(
         self,
@@ -110,14 +110,14 @@ class Repository:
     ) -> None:
         """
         Args:
-            aws: the local AWS, with auth. Its deploy role will trust REPOSITORY's branch BRANCH. None, for workflows
-                that have nothing to do with AWS: there is no account then, and no secret.
-            immutable: whether GitHub's ids stand in `sub`, on both sides.
-            credentials: what the repository's secrets hold: the deploy role's ARN, a user's static keys, or both.
-            environment: a GitHub environment that the deploy role trusts, too.
-            called: let this project lie in another repository, CALLED, and this one hold what `pennyworth init`
-                writes: a workflow that calls it, CALLER, and a configuration.
-            ready: make the account ready, and the repository's secrets with it. Else both are the caller's to do.
+            aws: the local AWS, with auth. Its deploy role will trust BRANCH of REPOSITORY. None: no account and
+                no secrets, for workflows that don't use AWS.
+            immutable: whether `sub` contains GitHub's numeric IDs, in the token and the trust policy.
+            credentials: which secrets to set: the deploy role's ARN, an IAM user's static keys, or both.
+            environment: a GitHub environment that the deploy role also trusts.
+            called: whether this project is in another repository, CALLED, and this one has the files of
+                `pennyworth init`: a configuration and CALLER, a workflow that calls it.
+            ready: whether to set up the account and the repository's secrets. If not, the caller does.
         """
         self._aws = aws
         self._immutable = immutable
@@ -129,22 +129,22 @@ class Repository:
         self._runs = 0
 
     def __enter__(self) -> "Repository":
-        """Write its files and make the account ready.
+        """Write its files and set up the account.
 
         Raises:
-            Unprepared: the account could not be made ready.
+            Unprepared: the account could not be set up.
         """
         with ExitStack() as within:
             self._folder = within.enter_context(scratch("rehearsal"))
             key = f"sk-upstream-{secrets.token_hex(16)}"
             self.provider_credentials = f"# for the rehearsal\n{_UPSTREAM_KEY}={key}\n"
-            """What the upstream's key is handed over as."""
+            """The variable with the scripted provider's API key."""
             self.upstream = within.enter_context(ScriptedUpstream(Answer(pace=_PACE_SECONDS), key=key))
-            """What answers behind the endpoint. Told to fail, it does: `upstream.answer`, `upstream.then`."""
+            """The scripted provider. To make it fail, use `upstream.answer` or `upstream.then`."""
             self.github = within.enter_context(FakeGitHub(REPOSITORY, self._folder / "github.git"))
-            """GitHub's API: what it was told, and what people do there."""
+            """The fake GitHub: what the runs sent, and what people do there."""
             self.tree = self._folder / "tree"
-            """The repository's files, as the next run finds them. See `write`."""
+            """The repository's files for the next run. See `write`."""
             self._repositories: dict[str, Path] = {}
             if self._called:
                 self._init()
@@ -160,7 +160,7 @@ class Repository:
             self.variables: dict[str, str] = {}
             """The repository's other variables; change them between runs."""
             self.secrets = self._prepare(self._aws) if self._aws and self._ready else {}
-            """The repository's secrets; change or remove them between runs."""
+            """The repository's secrets. Change or remove them between runs."""
             self._within = within.pop_all()
         return self
 
@@ -172,7 +172,7 @@ class Repository:
         return self.variables | {"PARAMETERS": lines}
 
     def write(self, path: str, text: str) -> None:
-        """Write one of the repository's files, for the runs to come. A workflow or an action may say `uses: $/`."""
+        """Write a file of the repository for the next runs. Workflows and actions may contain `uses: $/`."""
         file = self.tree / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(rewritten(text) if file.suffix == ".yml" else text)
@@ -194,19 +194,19 @@ class Repository:
         """Run one of the repository's workflows.
 
         Args:
-            workflow: the workflow file's name in .github/workflows, such as health-check.yml. By default the one that
+            workflow: the workflow file in .github/workflows, such as health-check.yml. Default: the one that
                 deploys.
-            event: what starts it. A schedule's runs are always BRANCH's.
-            inputs: a dispatch's.
-            branch: the branch that the run's token is for; a pull request's own is in `pull_request`.
-            repository: OWNER/NAME of the repository that the token is for.
-            environment: the GitHub environment that the job will name. By default the input of that name.
-            pull_request: which one the event pull_request is of; by default one from this repository.
-            online: fetch the actions of others instead of using stand-ins.
-            masked: replace secrets by *** in the log, as GitHub does.
-            report: is told of each step as it ends.
+            event: the event that starts it. A schedule always runs on BRANCH.
+            inputs: the inputs of a workflow_dispatch.
+            branch: the branch in the run's token. A pull request's branch is in `pull_request`.
+            repository: OWNER/NAME in the token.
+            environment: the job's GitHub environment. Default: the input of that name.
+            pull_request: the pull request of the event. Default: one from this repository.
+            online: whether to fetch other projects' actions instead of using stand-ins.
+            masked: whether to replace secrets with *** in the log, as GitHub does.
+            report: called with each step when it ends.
         Raises:
-            act.ActFailed: the workflow could not be run.
+            act.ActFailed: act could not run the workflow.
         """
         self._runs += 1
         name = f"{WORKFLOWS}/{workflow}" if workflow else CALLER if self._called else WORKFLOW
@@ -222,7 +222,7 @@ class Repository:
             asked,
             calls[0] if calls else "",
         )
-        foreign = bool(asked and asked.fork)  # GitHub trusts such a run with nothing
+        foreign = bool(asked and asked.fork)  # GitHub gives such a run no secrets
         permissions = granted(self.tree, name, self._repositories)
         if foreign:
             permissions = dict.fromkeys(permissions, "read")
@@ -247,7 +247,7 @@ class Repository:
                     "REHEARSAL_CACHE": str(self._folder / "cache"),
                     "PENNYWORTH_WORK_DIR": str(made().resolve()),
                     "PENNYWORTH_TARGET_SYSTEM": Target.here().system,
-                    "SAM_CLI_POLL_DELAY": "0.5",  # nobody here throttles it
+                    "SAM_CLI_POLL_DELAY": "0.5",  # the emulator does not throttle
                 },
                 secrets={**({} if foreign else self.secrets), "GITHUB_TOKEN": token},
                 variables={} if foreign else self._variables(),
@@ -258,7 +258,7 @@ class Repository:
             )
         self.github.revoke(token)
         if not asked and self.github.commits.head(branch) != run.sha:
-            act.pull(self.tree, self.github.commits.folder, branch)  # what the run committed
+            act.pull(self.tree, self.github.commits.folder, branch)  # the run's commits
         log = _kept(folder / "act.jsonl", f"{self._folder.name}-{self._runs}")
         shutil.rmtree(folder, ignore_errors=True)
         trusted = Run(REPOSITORY, BRANCH, event, WORKFLOW, run.sha)
@@ -266,7 +266,7 @@ class Repository:
         return Rehearsal(job, trusts, presents, dict(self.secrets), log)
 
     def _init(self) -> None:
-        """Let `pennyworth init` write the repository."""
+        """Write the repository's files with `pennyworth init`."""
         called, _, ref = CALLED.partition("@")
         said = f"--provider openai --domain {DOMAIN} --branch {BRANCH} --from {called} --ref {ref}".split()
         self.tree.mkdir()
@@ -281,7 +281,7 @@ class Repository:
             )
 
     def _prepare(self, aws: LocalAws) -> dict[str, str]:
-        """Make the account ready with the command of policies/README.md; the repository's secrets."""
+        """Set up the account with the command in policies/README.md. Returns the repository's secrets."""
         trusted = Run(REPOSITORY, BRANCH, "push", WORKFLOW, "")
         zone = _call(
             aws,
@@ -320,7 +320,7 @@ class Repository:
 
 
 def _static_keys(aws: LocalAws) -> dict[str, str]:
-    """The keys of a user with the deploy role's policies and boundary, as accounts had them before OIDC."""
+    """Create a user with the deploy role's policies and boundary. Returns its access keys."""
     told = _call(
         aws,
         "aws iam create-user --user-name deployer --permissions-boundary $BOUNDARY >&2\n"
@@ -335,7 +335,7 @@ def _static_keys(aws: LocalAws) -> dict[str, str]:
 
 
 def _call(aws: LocalAws, script: str, **variables: str) -> str:
-    """Run shell commands with the account's own rights; what they print."""
+    """Run shell commands with the account's root credentials, and return their output."""
     environ = clean_environ() | aws.environ(REGION)
     environ["PATH"] = f"{environment('rehearsal')}:{environ['PATH']}"
     done = subprocess.run(
@@ -348,12 +348,12 @@ def _call(aws: LocalAws, script: str, **variables: str) -> str:
         stdin=subprocess.DEVNULL,
     )
     if done.returncode:
-        raise Unprepared(f"the local account can't be made ready:\n{done.stderr.strip()}")
+        raise Unprepared(f"the local account can't be set up:\n{done.stderr.strip()}")
     return done.stdout.strip()
 
 
 def _reach(aws: LocalAws) -> dict[str, str]:
-    """What leads a job to the local AWS, without the keys to it: those it must earn."""
+    """Return the variables that make a job use the local AWS, without credentials."""
     keys = {
         "AWS_ACCESS_KEY_ID",
         "AWS_SECRET_ACCESS_KEY",
@@ -365,7 +365,7 @@ def _reach(aws: LocalAws) -> dict[str, str]:
 
 
 def _configuration(upstream: ScriptedUpstream) -> str:
-    """A config.yaml with one model; JSON is YAML."""
+    """Return a config.yaml with one model, as JSON, which is valid YAML."""
     parameters = {
         "model": f"openai/{upstream.name}",
         "api_base": upstream.base_url,
@@ -375,7 +375,7 @@ def _configuration(upstream: ScriptedUpstream) -> str:
 
 
 def _kept(log: Path, name: str) -> Path:
-    """Put a run's log where it outlives its repository; the oldest ones go."""
+    """Keep a copy of a run's log, and delete the oldest copies."""
     folder = made("logs", "rehearsals")
     path = folder / f"{name}.jsonl"
     shutil.copyfile(log, path)
@@ -385,14 +385,14 @@ def _kept(log: Path, name: str) -> Path:
 
 
 def _payload(run: Run, inputs: Mapping[str, str], base: str) -> dict[str, Any]:
-    """GitHub's description of the event, as far as a workflow reads it.
+    """Return the event's payload, limited to what workflows read.
 
     https://docs.github.com/webhooks/webhook-events-and-payloads
 
     Args:
         run: the run.
-        inputs: a dispatch's.
-        base: the commit that a pull request is to be merged onto.
+        inputs: the inputs of a workflow_dispatch.
+        base: the commit that the pull request is based on.
     """
     event: dict[str, Any] = {"repository": _repository(run.repository), "sender": {"login": "somebody"}}
     if run.event == "push":

@@ -1,4 +1,4 @@
-"""A copy of the checkout that act and actionlint understand: neither knows GitHub's newest syntax yet."""
+"""Copies the checkout for act and actionlint, which don't support GitHub's newest syntax yet."""
 
 import os
 import re
@@ -17,25 +17,25 @@ _REWRITES = (
     # this repository at the commit that runs: the same as ./ once the workflow has checked it out. See
     # https://github.blog/changelog/2026-07-30-reference-same-repository-actions-with-self-repository-syntax/
     (_SELF, r"\g<1>./\g<2>"),
-    # act has the checkout's place taken by the tree itself, but only where no other commit is asked for
+    # act uses the tree instead of a checkout, but only if no other commit is requested
     (re.compile(r"^(\s+)(ref: \$\{\{ inputs\.ref \}\})", re.MULTILINE), r"\g<1># \g<2>"),
-    # how many runs may wait in a concurrency group, which is of no consequence on one machine. See
+    # how many runs may wait in a concurrency group, which has no effect on one machine. See
     # https://github.blog/changelog/2026-05-07-github-actions-concurrency-groups-now-allow-larger-queues/
     (re.compile(r"^(\s+)(queue:\s*(?:max|single)\b)", re.MULTILINE), r"\g<1># \g<2>"),
 )
 
 
 def rewritten_tree(dest: Path, source: Path = ROOT, called: str = "") -> Path:
-    """Copy the checkout as it is now, uncommitted changes included.
+    """Copy the checkout as it is now, including uncommitted changes.
 
-    In its workflows and actions each `uses: $/` is `uses: ./` and `concurrency.queue` a comment. Once the repository
-    is checked out they do what they did, and the line numbers stay.
+    In its workflows and actions, `uses: $/` becomes `uses: ./`, and `concurrency.queue` a comment. They do the
+    same once the repository is checked out. Line numbers stay the same.
 
     Args:
-        dest: the copy's folder; made if need be.
+        dest: the copy's folder, created if necessary.
         source: the tree to copy.
-        called: OWNER/NAME@REF that the copy is to be, where another repository calls its workflows: `uses: $/` is then
-            said in full, because ./ would be the caller's.
+        called: the copy's OWNER/NAME@REF, if another repository calls its workflows. Then `uses: $/` becomes
+            this, because ./ would be the caller's repository.
     Returns:
         dest.
     """
@@ -50,7 +50,7 @@ def rewritten_tree(dest: Path, source: Path = ROOT, called: str = "") -> Path:
 
 
 def rewritten(text: str, called: str = "") -> str:
-    """A workflow or an action as act and actionlint understand it. See `rewritten_tree`."""
+    """Rewrite a workflow or an action for act and actionlint. See `rewritten_tree`."""
     if called:
         repository, _, ref = called.partition("@")
         text = _SELF.sub(rf"\g<1>{repository}/\g<2>@{ref}", text)
@@ -60,7 +60,7 @@ def rewritten(text: str, called: str = "") -> str:
 
 
 def _files(source: Path) -> Iterator[Path]:
-    """Every file that git knows or would add; where there is no git, every file but those that we made."""
+    """Yield every file that git tracks or would add. Without git, every file except generated ones."""
     listed = subprocess.run(
         ["git", "-C", str(source), "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         capture_output=True,

@@ -68,7 +68,7 @@ def verify(inputs: Inputs, tell: Callable[[smoke_tests.Tried], None]) -> smoke_t
         tell(tried)
         if tried.passed:
             return tried
-        raise smoke_tests.fail(tried)
+        raise smoke_tests.make_failure(tried)
     except OperationFailed as failure:
         if not inputs.rollback:
             raise
@@ -87,7 +87,7 @@ def try_again(inputs: smoke_tests.Inputs) -> Answers:
             tried = smoke_tests.try_stack(soon)
             if tried.passed:
                 return Answers(True, smoke_tests.tried_as_markdown(tried))
-            raise smoke_tests.fail(tried)
+            raise smoke_tests.make_failure(tried)
         except OperationFailed as failure:
             report = f"{failure.title}. {failure.detail}"
     return Answers(False, report)

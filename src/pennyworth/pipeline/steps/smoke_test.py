@@ -5,7 +5,7 @@ from pathlib import Path
 from pennyworth.checks.smoke.deployed_endpoint import (
     Inputs,
     Tried,
-    fail,
+    make_failure,
     tried_as_markdown,
     try_stack,
     write_junit,
@@ -30,7 +30,7 @@ def run(environ: dict[str, str]) -> str:
     tried = try_stack(inputs)
     tell(tried, inputs.junit)
     if not tried.passed:
-        raise fail(tried)
+        raise make_failure(tried)
     return tried_as_markdown(tried)
 
 

@@ -57,8 +57,8 @@ def _check(report: Report, *, strict: bool) -> None:
         file = _file(report)
         raise OperationFailed(
             f"{file or 'The configuration'} can't be deployed",
-            f"{render.verdict(report)} `pennyworth config check {file}` says the same on your machine.",
-            render.findings(report),
+            f"{render.summarize(report)} `pennyworth config check {file}` says the same on your machine.",
+            render.render_findings(report),
         )
 
 

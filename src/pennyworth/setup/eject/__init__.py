@@ -1,4 +1,4 @@
-"""What somebody would have to own who leaves: all that deploys their endpoint, in a folder. Needs PyYAML."""
+"""Writes everything that deploys an endpoint without this project into a folder. Needs PyYAML."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -24,22 +24,22 @@ _POLICIES = ROOT / "policies"
 
 _PACKAGE = "package/"
 _SECRETS = {"BaseDomain", "Route53HostedZoneId", "AcmCertificateArn", "AlarmEmail"}
-_EXPRESSIONS = {"ConfigHash": "${{ github.sha }}"}  # each commit is a version of the function
-# set otherwise: the boundary is looked up, and keys are read from the Parameter Store
+_EXPRESSIONS = {"ConfigHash": "${{ github.sha }}"}  # a new version of the function for each commit
+# not set here: the workflow looks up the boundary, and keys come from the Parameter Store
 _NOT_SET = {"PermissionsBoundaryArn", "ApiKeys", "ProviderCredentials"}
 _MAKEFILE = re.compile(r"(?<=^    Metadata:\n)      BuildMethod: makefile\n(?=      )", re.MULTILINE)
 _CODE = re.compile(r"^(      CodeUri:) src/$", re.MULTILINE)
 
 
 class _Template(Template):
-    """Text with `%{name}` in it, because workflows have dollars of their own."""
+    """A template with `%{name}` placeholders, because workflows contain `${{ }}`."""
 
     delimiter = "%"
 
 
 @dataclass(frozen=True, slots=True)
 class Ejected:
-    """A file that would be owned."""
+    """A file to write."""
 
     path: Path
     """Relative to the folder."""
@@ -48,13 +48,13 @@ class Ejected:
 
 
 def files(target: Target, config: Path | None, report: Report, model_provider: str = "") -> list[Ejected]:
-    """Everything that one would own.
+    """List all files to write.
 
     Args:
-        target: what the function is built for.
-        config: the configuration that it is deployed with.
-        report: what was found of that configuration.
-        model_provider: who answers where there is none; the template's default where empty.
+        target: the Python version and architecture to build the function for.
+        config: the configuration file to deploy with. None: none.
+        report: the result of checking that configuration.
+        model_provider: the provider, if there is no configuration. Empty: the template's default.
     """
     lock = "litellm" if report.litellm else "gateway"
     parameters = report.parameters | ({"ModelProvider": model_provider} if model_provider else {})
@@ -74,17 +74,17 @@ def files(target: Target, config: Path | None, report: Report, model_provider: s
 
 
 def write(listed: list[Ejected], folder: Path) -> None:
-    """Write all of it.
+    """Write the files.
 
     Args:
         listed: the files.
-        folder: where to; must be empty or absent.
+        folder: the folder to write to. It must be empty or not exist.
     Raises:
-        FileExistsError: it holds something.
+        FileExistsError: the folder is not empty.
     """
     if folder.exists() and any(folder.iterdir()):
         raise FileExistsError(
-            f"{folder} is not empty, and nothing in it shall be overwritten: name another folder"
+            f"{folder} is not empty. Choose an empty or new folder, so that nothing is overwritten."
         )
     for file in listed:
         path = folder / file.path
@@ -98,7 +98,7 @@ def _text(path: str, text: str) -> Ejected:
 
 
 def _function() -> Iterator[Ejected]:
-    """The sources of what runs in Lambda."""
+    """Yield the sources of the Lambda function."""
     yield Ejected(Path("function", ENTRY.name), ENTRY.read_bytes(), executable=True)
     gateway = SOURCES / "pennyworth" / "gateway"
     for path in (SOURCES / "pennyworth" / "__init__.py", *gateway.rglob("*")):
@@ -107,7 +107,7 @@ def _function() -> Iterator[Ejected]:
 
 
 def _template() -> str:
-    """The stack's template, whose package lies ready."""
+    """Return the stack's template, changed to use a package that is already built."""
     text, removed = _MAKEFILE.subn("", TEMPLATE.read_text())
     text, moved = _CODE.subn(rf"\g<1> {_PACKAGE}", text)
     if (removed, moved) != (1, 1):
@@ -146,7 +146,7 @@ def _workflow(target: Target, lock: str, chosen: Mapping[str, str]) -> str:
 
 
 def _trimmed(lock: str) -> str:
-    """What a package does without, as words for `rm -rf`; entries that keep some of a folder need more than that."""
+    """Return the paths to remove from the package, for `rm -rf`. Skips entries that keep a part of a folder."""
     paths = [
         path for entry in read_entries(lock) if not entry.keep for path in entry.paths if "**" not in path
     ]
@@ -158,7 +158,7 @@ def _readme(target: Target, config: Path | None, report: Report) -> str:
         "README.md",
         {
             "with_config": ", your configuration" if config else "",
-            "package": report.package(),
+            "package": report.describe_package(),
             "python": target.python,
             "architecture": target.architecture,
         },
@@ -170,14 +170,14 @@ def _filled(name: str, values: dict[str, str]) -> str:
 
 
 def _parameters() -> dict[str, dict[str, Any]]:
-    """The template's parameters."""
+    """Return the template's parameters by name."""
     document = yaml.load(TEMPLATE.read_text(), Loader=_TemplateLoader)  # noqa: S506 - it is a safe loader
     found: dict[str, dict[str, Any]] = document["Parameters"]
     return found
 
 
 def _pinned(action: str) -> str:
-    """An action of others', at the commit that this project's workflows and actions take it at."""
+    """Return a third-party action pinned to the commit that this project uses."""
     for path in sorted(path for pattern in _USERS for path in ROOT.glob(pattern)):
         if found := re.search(rf"uses: ({re.escape(action)}@[0-9a-f]{{40}} # \S+)", path.read_text()):
             return found[1]
@@ -185,7 +185,7 @@ def _pinned(action: str) -> str:
 
 
 class _TemplateLoader(yaml.SafeLoader):
-    """Reads a template's parameters; what CloudFormation's own tags stand for is of no interest here."""
+    """Reads a template's parameters, and ignores CloudFormation's own tags."""
 
 
 _TemplateLoader.add_multi_constructor("!", lambda _loader, _suffix, _node: None)

@@ -1,4 +1,4 @@
-"""An endpoint in a repository of one's own: its files, and what is left to do. Needs PyYAML."""
+"""Creates the files for an endpoint in the user's own repository. Needs PyYAML."""
 
 from pennyworth.setup.init.files import CALLERS, CONFIG, Answers, Caller, config, workflow, workflow_problems
 from pennyworth.setup.init.source import SourceUnknown, WorkflowSource, find_source

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from pennyworth.checks.config.needs import needs, uses_role
+from pennyworth.checks.config.needs import list_needs, uses_role
 from pennyworth.gateway.config import Deployment, parse
 from pennyworth.gateway.providers import PROVIDERS
 from pennyworth.host.places import ROOT
@@ -165,7 +165,7 @@ def config(answers: Answers) -> str:
 
 def _entry(provider: str) -> Iterator[str]:
     deployment = _deployment(provider)
-    wanted = {need.parameter: need.variables[0] for need in needs(deployment, {})}
+    wanted = {need.parameter: need.variables[0] for need in list_needs(deployment, {})}
     local = PROVIDERS.get(provider)
     if local and (local.base_url or "").startswith("http://") and local.base_variables:
         wanted["api_base"] = local.base_variables[0]  # its default leads to the function itself

@@ -1,4 +1,4 @@
-"""Where the workflows lie that another repository is to call: this project's own git remote and commit."""
+"""Finds the repository and commit of the workflows to call: this checkout's git remote and commit."""
 
 import re
 import subprocess
@@ -12,34 +12,34 @@ _NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 class SourceUnknown(ValueError):
-    """It can't be told; the message says how to tell it."""
+    """The repository or the commit is not known. The message says which option sets it."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkflowSource:
-    """A repository with this project's workflows, at one commit."""
+    """A repository with this project's workflows, at a commit."""
 
     repository: str
     """OWNER/NAME."""
     ref: str
-    """A commit, or what the caller named."""
+    """A commit, tag or branch."""
     published: bool
-    """Whether the remote is known to have it."""
+    """Whether a remote branch contains it, as far as this checkout knows."""
 
     def workflow(self, name: str) -> str:
-        """What a job says in `uses:` to call the workflow of that name."""
+        """Return the `uses:` value that calls the workflow of this name."""
         return f"{self.repository}/.github/workflows/{name}.yml@{self.ref}"
 
 
 def find_source(repository: str = "", ref: str = "", checkout: Path = ROOT) -> WorkflowSource:
-    """The workflow to call.
+    """Find the workflows to call.
 
     Args:
-        repository: OWNER/NAME; by default the checkout's git remote.
-        ref: a commit, tag or branch; by default the checkout's commit.
-        checkout: this project.
+        repository: OWNER/NAME. Empty: the checkout's git remote.
+        ref: a commit, tag or branch. Empty: the checkout's commit.
+        checkout: the folder of this project.
     Raises:
-        SourceUnknown: there is no remote, or no commit.
+        SourceUnknown: the checkout has no git remote or no commit, or `repository` is not OWNER/NAME.
     """
     if repository and not _NAME.fullmatch(repository):
         raise SourceUnknown(f"--from takes OWNER/NAME, not {repository}")
@@ -47,8 +47,8 @@ def find_source(repository: str = "", ref: str = "", checkout: Path = ROOT) -> W
         remote = _GITHUB.search(git(checkout, "remote", "get-url", "origin"))
         if not remote:
             raise SourceUnknown(
-                "It can't be told which repository holds the deployment workflow: this checkout has no git remote."
-                " Name it: --from OWNER/NAME"
+                "The repository of the deployment workflow is not known: this checkout has no git remote. Use --from"
+                " OWNER/NAME."
             )
         repository = remote["name"]
     if ref:
@@ -56,7 +56,7 @@ def find_source(repository: str = "", ref: str = "", checkout: Path = ROOT) -> W
     commit = git(checkout, "rev-parse", "HEAD")
     if not commit:
         raise SourceUnknown(
-            "It can't be told which commit of the deployment workflow to call. Name it: --ref COMMIT"
+            "The commit of the deployment workflow is not known: this is not a git checkout. Use --ref COMMIT."
         )
     return WorkflowSource(
         repository, commit, bool(git(checkout, "branch", "--remotes", "--contains", commit))
@@ -64,7 +64,7 @@ def find_source(repository: str = "", ref: str = "", checkout: Path = ROOT) -> W
 
 
 def git(folder: Path, *words: str) -> str:
-    """What git says in a folder; empty where it fails."""
+    """Run git in a folder and return its output; empty if it fails."""
     done = subprocess.run(
         ["git", "-C", str(folder), *words],
         capture_output=True,

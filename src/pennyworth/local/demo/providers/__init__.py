@@ -1,4 +1,4 @@
-"""What can stand behind the demo: a table of providers, and beside it their configurations in LiteLLM's format."""
+"""The table of providers for the demo. Their configurations, in LiteLLM's format, are beside this file."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -17,11 +17,11 @@ _BASE_URL = "UPSTREAM_BASE_URL"
 
 
 class NotThere(OperationFailed):
-    """A provider was asked for that does not run on this machine."""
+    """The chosen provider does not run on this machine."""
 
 
 class NoCredentials(OperationFailed):
-    """A provider was asked for whose credentials are not there."""
+    """The chosen provider's credentials are missing."""
 
 
 Started = AbstractContextManager[Mapping[str, str]]
@@ -49,7 +49,7 @@ def _ollama() -> Iterator[Mapping[str, str]]:
         build_opener(ProxyHandler({})).open(f"{address}/api/version", timeout=10).close()
     except (OSError, ValueError) as error:
         raise NotThere(
-            f"Ollama does not answer at {address} ({error}). Start it (ollama serve), or say where in OLLAMA_HOST."
+            f"Ollama does not answer at {address} ({error}). Run `ollama serve`, or set OLLAMA_HOST to its address."
         ) from error
     yield {_BASE_URL: f"{address}/v1"}
 
@@ -61,31 +61,31 @@ def _nothing() -> Iterator[Mapping[str, str]]:
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """Someone who answers, and how the demo comes to them."""
+    """A provider, and how the demo reaches it."""
 
     title: str
     model: str
-    """The model where none is named."""
+    """The default model."""
     config: str
-    """The configuration beside this file that serves it."""
+    """The name of its configuration file."""
     step: str = ""
-    """What `start` does, as a progress line says it; empty where it does nothing."""
+    """What `start` does, for the progress line. Empty: nothing."""
     start: Callable[[], Started] = _nothing
-    """Start what runs on this machine; gives the variables by which the function reaches it."""
+    """Starts the local server, and returns the function's variables to reach it."""
     credentials: Mapping[str, str] = field(default_factory=dict)
-    """The function's variables, each by the name that it has here; empty where it is not set here."""
+    """The function's variables and the local variables to copy them from; empty if there is none."""
     needs: tuple[tuple[str, ...], ...] = ((),)
-    """The sets of variables here one of which must be there."""
+    """Sets of local variables. One of the sets must be complete."""
 
     def credentials_here(self) -> tuple[str, ...] | None:
-        """The variables with its credentials that lie in the environment; None where some are missing."""
+        """Return the variables with its credentials; None if some are missing."""
         return next((names for names in self.needs if all(os.environ.get(name) for name in names)), None)
 
     def variables(self) -> dict[str, str]:
-        """What the function gets to know of its credentials.
+        """Return the function's variables with its credentials.
 
         Raises:
-            NoCredentials: they are not there.
+            NoCredentials: the credentials are missing.
         """
         if self.credentials_here() is None:
             ways = " or ".join(" and ".join(names) for names in self.needs)
@@ -93,7 +93,7 @@ class Provider:
         return {theirs: os.environ.get(here, "") for theirs, here in self.credentials.items()}
 
     def configuration(self, model: str) -> str:
-        """Its configuration for a model, in LiteLLM's config.yaml format."""
+        """Return its configuration for a model, in the format of LiteLLM's config.yaml."""
         text = (Path(__file__).parent / f"{self.config}.yaml").read_text(encoding="utf-8")
         return Template(text).substitute(model=model)
 

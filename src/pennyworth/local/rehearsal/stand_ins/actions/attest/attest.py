@@ -1,9 +1,9 @@
-"""What actions/attest does up to the signature: read the subjects, ask for the OIDC token, keep a statement.
+"""Does what actions/attest does without signing: read the subjects, get an OIDC token, store a statement.
 
 https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md
 """
 
-# ruff: noqa: S310 - the address is that of the job's own issuer
+# ruff: noqa: S310 - the URL is that of the job's own issuer
 import hashlib
 import json
 import os
@@ -16,12 +16,12 @@ _SUBJECT = re.compile(r"(?P<digest>[0-9a-f]{64}) [ *](?P<name>[^/\s]+)")
 
 
 def main() -> int:
-    """Attest; the exit status."""
+    """Attest. Returns the exit status."""
     environ = os.environ
     if not environ.get("ACTIONS_ID_TOKEN_REQUEST_URL"):
-        return failed("the job has no OIDC token to sign with: it needs the permission id-token: write")
+        return failed("the job can't get an OIDC token to sign with. Give it the permission id-token: write")
     if not environ.get("GITHUB_TOKEN"):
-        return failed("the job has no token to keep the attestation with")
+        return failed("the job has no token to store the attestation with")
     checksums = Path(environ["CHECKSUMS"])
     if not checksums.is_file():
         return failed(f"there is no {checksums}")
@@ -29,19 +29,19 @@ def main() -> int:
     for line in checksums.read_text().splitlines():
         subject = _SUBJECT.fullmatch(line)
         if not subject:
-            return failed(f"{checksums} holds a line that is none of sha256sum's: {line}")
+            return failed(f"{checksums} contains a line that is not from sha256sum: {line}")
         content = (checksums.parent / subject["name"]).read_bytes()
         if hashlib.sha256(content).hexdigest() != subject["digest"]:
             return failed(f"{subject['name']} is another file than {checksums} says")
         subjects.append({"name": subject["name"], "digest": {"sha256": subject["digest"]}})
     if not subjects:
-        return failed(f"{checksums} names no file")
+        return failed(f"{checksums} names no files")
     url = f"{environ['ACTIONS_ID_TOKEN_REQUEST_URL']}&audience=sigstore"
     bearer = f"bearer {environ['ACTIONS_ID_TOKEN_REQUEST_TOKEN']}"
     request = urllib.request.Request(url, headers={"Authorization": bearer})
     with urllib.request.urlopen(request, timeout=30) as response:
         if not json.load(response)["value"]:
-            return failed("the issuer handed out no token")
+            return failed("the issuer issued no token")
     statement = {
         "_type": "https://in-toto.io/Statement/v1",
         "predicateType": "https://slsa.dev/provenance/v1",
@@ -57,7 +57,7 @@ def main() -> int:
 
 
 def failed(message: str) -> int:
-    """Show an error on the run's page; the exit status."""
+    """Show an error on the run's page. Returns the exit status."""
     print(f"::error::{message}")
     return 1
 

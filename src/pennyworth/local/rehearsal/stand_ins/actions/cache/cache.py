@@ -1,7 +1,8 @@
-"""Keep folders between the runs of a rehearsed repository, below the folder that REHEARSAL_CACHE names.
+"""Caches folders between the runs of a rehearsed repository, in the folder REHEARSAL_CACHE.
 
-A cache is a folder that is called by its key. As at GitHub none is ever changed, and of those whose keys begin alike
-the newest is taken: https://docs.github.com/actions/reference/workflows-and-actions/dependency-caching
+A cache is a folder with the key as its name. As on GitHub, caches never change, and restore keys match the
+newest cache with that prefix:
+https://docs.github.com/actions/reference/workflows-and-actions/dependency-caching
 """
 
 import os
@@ -17,7 +18,7 @@ KEY = os.environ["KEY"]
 
 
 def restore() -> None:
-    """Put back what has the key, or the newest whose key begins with one of RESTORE_KEYS."""
+    """Restore the cache with the key, or the newest one with a prefix in RESTORE_KEYS."""
     found = next(matching(), None)
     said = {"cache-primary-key": KEY, "cache-matched-key": "", "cache-hit": ""}
     if found:
@@ -30,7 +31,7 @@ def restore() -> None:
 
 
 def save() -> None:
-    """Keep the folders under the key, where they are there and there is none of that key."""
+    """Save the folders under the key, if they exist and the key does not."""
     cache = PLACE / quote(KEY, "")
     missing = [path for path in PATHS if not Path(path).is_dir()]
     if cache.exists() or missing:
@@ -42,7 +43,7 @@ def save() -> None:
 
 
 def matching() -> Iterator[Path]:
-    """The caches that fit, the best first."""
+    """Return the matching caches, the best one first."""
     caches = sorted(PLACE.glob("*"), key=lambda cache: cache.stat().st_mtime_ns, reverse=True)
     for begins in (KEY, *os.environ.get("RESTORE_KEYS", "").split()):
         yield from (cache for cache in caches if cache.name.startswith(quote(begins, "")))

@@ -1,4 +1,4 @@
-"""The OIDC flow of aws-actions/configure-aws-credentials, and its static keys, with the standard library alone.
+"""A stand-in for aws-actions/configure-aws-credentials: OIDC and static keys, with the standard library alone.
 
 https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
 """
@@ -22,7 +22,7 @@ VARIABLES = {
 
 
 def main() -> int:
-    """Put credentials into the job's environment; the exit status."""
+    """Put credentials into the job's environment. Returns the exit status."""
     environ = os.environ
     region = environ["REGION"]
     if environ["KEY_ID"] and not environ["ROLE"]:
@@ -31,7 +31,7 @@ def main() -> int:
         return 0
     endpoint = environ.get("AWS_ENDPOINT_URL") or f"https://sts.{region}.amazonaws.com"
     if not environ.get("ACTIONS_ID_TOKEN_REQUEST_URL"):
-        return failed("the job has no OIDC token to ask for: it needs the permission id-token: write")
+        return failed("the job can't get an OIDC token. Give it the permission id-token: write")
     try:
         fields = {
             "Action": "AssumeRoleWithWebIdentity",
@@ -60,7 +60,7 @@ def main() -> int:
 
 
 def hand_over(credentials: dict[str, str], region: str) -> None:
-    """Put credentials into the environment of the steps that follow, masked."""
+    """Put credentials into the environment of later steps, and mask them."""
     for value in filter(None, credentials.values()):
         print(f"::add-mask::{value}")
     with Path(os.environ["GITHUB_ENV"]).open("a") as file:
@@ -69,7 +69,7 @@ def hand_over(credentials: dict[str, str], region: str) -> None:
 
 
 def token(audience: str) -> str:
-    """GitHub's signed word for this run."""
+    """Fetch GitHub's OIDC token for this run."""
     url = f"{os.environ['ACTIONS_ID_TOKEN_REQUEST_URL']}&audience={urllib.parse.quote(audience)}"
     bearer = f"bearer {os.environ['ACTIONS_ID_TOKEN_REQUEST_TOKEN']}"
     request = urllib.request.Request(url, headers={"Authorization": bearer})
@@ -78,7 +78,7 @@ def token(audience: str) -> str:
 
 
 def failed(message: str) -> int:
-    """Show an error on the run's page; the exit status."""
+    """Show an error on the run's page. Returns the exit status."""
     print(f"::error::{message}")
     return 1
 
