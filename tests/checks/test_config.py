@@ -160,6 +160,43 @@ general_settings: [no]
 
 
 @pytest.mark.parametrize(
+    ("given", "place", "message"),
+    [
+        ({"model": "openai/x", "api_base": "x.example/v1"}, "api_base", "must begin with https"),
+        ({"model": "openai/x", "api_base": "http://x:${PORT}/v1"}, "api_base", "Write os.environ/NAME"),
+        ({"model": "openai/x", "api_base": "https://x/v1?api-version=1"}, "api_base", "has a query"),
+        ({"model": "anthropic/x", "api_base": "x.example"}, "api_base", "must begin with https"),
+        ({"model": "openai/x", "extra_headers": "X-A: 1"}, "extra_headers", "must be a mapping"),
+        ({"model": "openai/x", "extra_body": "x"}, "extra_body", "must be a mapping"),
+        ({"model": "openai/x", "api_key": "os.environ/BROKEN"}, "api_key", "white space or a line break"),
+    ],
+)
+def test_what_no_request_can_carry_is_an_error_at_its_place(
+    tmp_path: Path, given: dict[str, Any], place: str, message: str
+) -> None:
+    document = {"model_list": [{"model_name": "m", "litellm_params": {"api_key": "os.environ/K", **given}}]}
+    report = checked(tmp_path, json.dumps(document), {"K": "x", "BROKEN": "sk-SECRET\nsecond"})
+    ((_, at, text),) = said(report, Severity.ERROR)
+    assert at == f"model_list[0].litellm_params.{place}"
+    assert message in text and "SECRET" not in text
+
+
+def test_a_key_that_everybody_knows_is_an_error(tmp_path: Path) -> None:
+    text = "model_list: [{model_name: m, litellm_params: {model: openai/x, api_key: os.environ/K}}]\n"
+    text += "general_settings: {master_key: sk-1234}\n"
+    report = checked(tmp_path, text, {"K": "x"})
+    assert [place for _, place, _ in said(report, Severity.ERROR)] == ["general_settings.master_key"]
+
+
+def test_the_check_and_the_gateway_read_alike(tmp_path: Path) -> None:
+    given = "{model: azure/d, api_version: 2024-10-21, api_key: os.environ/K, api_base: https://x/y?a=1}"
+    text = f"model_list: [{{model_name: m, litellm_params: {given}}}]"
+    report = checked(tmp_path, text, {"K": "x"})
+    assert not said(report, Severity.ERROR)
+    assert report.models[0].lane == "litellm"
+
+
+@pytest.mark.parametrize(
     ("text", "line", "message"),
     [
         ("model_list:\n  - a: [\n", 3, "not valid YAML"),

@@ -187,7 +187,8 @@ def test_what_makes_no_sense_is_said_with_its_place(tmp_path: Path, text: str, s
     path = tmp_path / "config.yaml"
     path.write_text(text)
     with pytest.raises(ConfigError, match=says):
-        load(path, {})
+        problems = load(path, {}).problems
+        raise problems[0]  # where something else can be served
 
 
 @pytest.mark.parametrize("name", ["timeout", "stream_timeout"])
@@ -282,12 +283,112 @@ def test_what_the_operator_names_may_have_any_path() -> None:
 def test_an_objection_carries_the_place_it_is_about() -> None:
     params = {"model": "openai/x", "timeout": "soon"}
     entries = [{"model_name": "a", "litellm_params": {"model": "openai/x"}}, {"model_name": "b"}]
-    with pytest.raises(ConfigError) as raised:
-        parse({"model_list": [entries[0], entries[1] | {"litellm_params": params}]}, {})
-    assert raised.value.path == ("model_list", 1, "litellm_params", "timeout")
-    with pytest.raises(ConfigError) as raised:
-        parse({"model_list": entries, "router_settings": []}, {})
-    assert raised.value.path == ("model_list", 1, "litellm_params", "model")
+    (problem,) = parse({"model_list": [entries[0], entries[1] | {"litellm_params": params}]}, {}).problems
+    assert problem.path == ("model_list", 1, "litellm_params", "timeout")
+    (problem,) = parse({"model_list": entries, "router_settings": []}, {}).problems
+    assert problem.path == ("model_list", 1, "litellm_params", "model")
+
+
+def test_one_bad_entry_is_skipped_and_the_others_serve() -> None:
+    config = parse(
+        {
+            "model_list": [
+                {"model_name": "bad", "litellm_params": {"model": "openai/x", "timeout": "soon"}},
+                {"model_name": "both", "litellm_params": {"model": "unheard-of"}},
+                {"model_name": "both", "litellm_params": {"model": "openai/x"}},
+                "nonsense",
+            ],
+            "router_settings": "nonsense",
+        },
+        {},
+    )
+    assert [(each.name, each.index) for each in config.deployments] == [("both", 2)]
+    assert len(config.problems) == 4
+    assert config.resolve("both")
+    with pytest.raises(ApiError) as refused:
+        config.resolve("bad")
+    assert (refused.value.status, refused.value.code) == (500, "gateway_misconfigured")
+    with pytest.raises(ConfigError, match="timeout"):
+        parse({"model_list": [config_entry(model="openai/x", timeout="soon")]}, {})
+
+
+def config_entry(name: str = "m", **params: Any) -> dict[str, Any]:
+    return {"model_name": name, "litellm_params": params}
+
+
+def test_an_unset_variable_counts_only_where_it_is_needed() -> None:
+    entry = config_entry(
+        model="openai/x",
+        api_key="os.environ/KEY",
+        organization="os.environ/ORGANIZATION",
+        timeout="os.environ/TIMEOUT",
+        extra_headers={"X-Trace": "os.environ/TRACE", "Authorization": "os.environ/AUTH", "X-Fixed": "a"},
+    )
+    config = parse({"model_list": [entry]}, {})
+    (deployment,) = config.deployments
+    assert deployment.missing == ("KEY", "AUTH") == config.unset
+    assert deployment.params == {"extra_headers": {"X-Fixed": "a"}}
+    set_ = parse({"model_list": [entry]}, {"KEY": "k", "AUTH": "a", "TIMEOUT": "7"}).deployments[0]
+    assert (set_.missing, set_.params["timeout"], set_.params["api_key"]) == ((), 7.0, "k")
+    assert parse({"model_list": [config_entry(model="openai/x", api_base="os.environ/BASE")]}, {}).unset == (
+        "BASE",
+    )
+
+
+def test_a_model_may_stand_in_a_variable() -> None:
+    document = {"model_list": [config_entry(model="os.environ/MODEL", api_key="k")]}
+    (deployment,) = parse(document, {"MODEL": "anthropic/claude"}).deployments
+    assert (deployment.provider, deployment.model, deployment.lane) == ("anthropic", "claude", "litellm")
+    (unset,) = parse(document, {}).deployments
+    assert unset.missing == ("MODEL",)
+
+
+@pytest.mark.parametrize("value", [True, ["k"], {"a": "k"}])
+def test_a_key_is_text(value: Any) -> None:
+    with pytest.raises(ConfigError, match="api_key: text is expected"):
+        parse({"model_list": [config_entry(model="openai/x", api_key=value)]}, {})
+    document = {"model_list": [config_entry(model="openai/x")], "general_settings": {"master_key": value}}
+    config = parse(document, {})
+    assert config.keys == () and "master_key: text is expected" in str(config.problems[0])
+
+
+def test_what_is_pasted_with_a_line_break_is_taken_without() -> None:
+    entry = config_entry(model="openai/x", api_key="os.environ/KEY", api_base=" https://x.example/v1 \n")
+    params = parse({"model_list": [entry]}, {"KEY": "sk-1\n"}).deployments[0].params
+    assert (params["api_key"], params["api_base"]) == ("sk-1", "https://x.example/v1")
+
+
+def test_a_hidden_alias_is_known_and_hidden() -> None:
+    aliases = {
+        "shown": "m",
+        "secret": {"model": "m", "hidden": True},
+        "open": {"model": "m", "hidden": False},
+    }
+    document = {
+        "model_list": [config_entry(model="openai/x")],
+        "router_settings": {"model_group_alias": aliases},
+    }
+    config = parse(document, {})
+    assert config.hidden == {"secret"}
+    assert set(config.aliases) == {"shown", "secret", "open"}
+
+
+@pytest.mark.parametrize(
+    ("model", "provider"),
+    [
+        ("text-embedding-3-small", "openai"),
+        ("whisper-1", "openai"),
+        ("ft:gpt-4o-mini:org::id", "openai"),
+        ("anthropic.claude-3-sonnet-20240229-v1:0", "bedrock"),
+        ("us.anthropic.claude-sonnet-4-20250514-v1:0", "bedrock"),
+        ("amazon.nova-pro-v1:0", "bedrock"),
+        ("embed-english-v3.0", "cohere"),
+        ("claude-sonnet-4-5", "anthropic"),
+    ],
+)
+def test_a_well_known_name_needs_no_provider(model: str, provider: str) -> None:
+    (deployment,) = parse({"model_list": [config_entry(model=model)]}, {}).deployments
+    assert (deployment.provider, deployment.model) == (provider, model)
 
 
 def test_a_file_that_is_no_text_is_refused_in_words(tmp_path: Path) -> None:

@@ -51,10 +51,10 @@ def parse_header(name: str, value: object) -> tuple[str, str]:
         ValueError: it can't be; says why without the value.
     """
     if not _TOKEN.fullmatch(name):
-        raise ValueError(f"{name!r} is no name of a header")
+        raise ValueError(f"has {name!r}, which is no name of a header")
     if isinstance(value, dict | list):
-        raise ValueError(f"{name} must be text")
-    return name, _sendable(str(value), name)
+        raise ValueError(f"has {name}, which must be text")
+    return name, _sendable(str(value), f"has {name}, which ")
 
 
 def parse_key(text: str) -> str:
@@ -67,16 +67,16 @@ def parse_key(text: str) -> str:
     if key[:7].lower() == "bearer ":
         key = key[7:].strip()
     if re.search(r"\s", key):
-        raise ValueError("the key holds white space or a line break: paste one key alone")
-    return _sendable(key, "the key")
+        raise ValueError("holds white space or a line break: paste one key alone")
+    return _sendable(key)
 
 
-def _sendable(text: str, what: str) -> str:
+def _sendable(text: str, what: str = "") -> str:
     """Text as a header's value (RFC 9110, 5.5)."""
     text = text.strip()
     if found := re.search(r"[^\t\x20-\x7e\x80-\xff]", text):
         raise ValueError(
-            f"{what} holds a character that no header can (U+{ord(found[0]):04X}, at {found.start() + 1}):"
+            f"{what}holds a character that no header can (U+{ord(found[0]):04X}, at {found.start() + 1}):"
             " paste it again"
         )
     return text

@@ -21,12 +21,27 @@ KEY_HEADERS = ("x-api-key", "api-key", "x-litellm-api-key", "x-goog-api-key")
 """Where clients send a key beside Authorization: Anthropic's, Azure's, LiteLLM's and Google's."""
 
 
+WELL_KNOWN = frozenset(["sk-1234"])
+"""Keys that stand in LiteLLM's documentation."""
+
+
 class Keys:
     """The keys that open the gateway. Without any, it opens to nobody."""
 
-    def __init__(self, keys: Iterable[str]) -> None:
+    def __init__(self, keys: Iterable[str], *, public: bool = False) -> None:
+        """
+        Args:
+            keys: as they were given; empty ones don't count.
+            public: whether strangers can reach the gateway. Then keys that everybody knows open nothing.
+        """
+        given = {key.strip() for key in keys} - {""}
+        self.well_known = sorted(given & WELL_KNOWN) if public else []
+        """Those that open nothing."""
         # Digests are of one length, so that comparing them tells nothing of a key's length either.
-        self._digests = [_digest(key) for key in {key.strip() for key in keys} if key]
+        self._digests = [_digest(key) for key in given.difference(self.well_known)]
+
+    def __len__(self) -> int:
+        return len(self._digests)
 
     def authenticate(self, request: Request) -> Caller:
         """The caller whose key a request carries: in `Authorization: Bearer KEY`, or in one of KEY_HEADERS.

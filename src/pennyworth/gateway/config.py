@@ -41,6 +41,9 @@ _HONOURED = {
     "general_settings": {"master_key"},
 }
 
+_NEEDED = frozenset(["api_base", "base_url"])
+"""Without what these refer to, a request would go elsewhere."""
+
 SECRET_WORDS = ("key", "secret", "token", "password", "credential", "authorization")
 """What the names of credentials hold."""
 
@@ -75,6 +78,8 @@ class Deployment:
     """Environment variables that `params` name and that are not set."""
     listed: bool = True
     """Whether GET /v1/models names it."""
+    index: int = 0
+    """Of its entry in `model_list`."""
 
     def endpoint(self) -> Provider:
         """How a direct call reaches the provider."""
@@ -124,6 +129,14 @@ class Config:
     """`environment_variables`: what the providers' own libraries read from the process."""
     ignored: tuple[str, ...] = ()
     """Settings that stand in the file and are not honoured."""
+    hidden: frozenset[str] = frozenset()
+    """Aliases that GET /v1/models does not name."""
+    problems: tuple[ConfigError, ...] = ()
+    """What can't be used. Everything else is served."""
+    refused: frozenset[str] = frozenset()
+    """Names of models whose only entries are among the problems."""
+    unset: tuple[str, ...] = ()
+    """Environment variables that the file refers to and that are not set."""
 
     def needs_litellm(self) -> bool:
         """Whether any model goes the LiteLLM lane."""
@@ -137,6 +150,14 @@ class Config:
         """
         name = self.aliases.get(name, name)
         matches = [d for d in self.deployments if d.name == name] or self._wildcards(name)
+        if not matches and name in self.refused:
+            raise ApiError(
+                500,
+                f"The model '{name}' is not configured correctly here. Whoever runs this gateway finds the reason in"
+                " its log.",
+                code="gateway_misconfigured",
+                param="model",
+            )
         if not matches:
             raise ApiError(
                 404,
@@ -237,34 +258,70 @@ def _yaml(path: Path, text: str) -> Any:
         raise ConfigError(f"{path}: not valid YAML: {error}") from None
 
 
-def parse(document: Mapping[str, Any], environ: Mapping[str, str]) -> Config:
+def parse(document: Mapping[str, Any], environ: Mapping[str, str], *, empty: bool = False) -> Config:
     """A configuration from a config file's mapping.
 
     Args:
         document: the file's content.
         environ: the environment variables that it may refer to.
+        empty: whether a configuration without a usable model is one.
+    Returns:
+        the configuration, with all that can't be used in `problems`.
     Raises:
-        ConfigError: an entry can't be understood.
+        ConfigError: no model can be used.
     """
+    problems: list[ConfigError] = []
+    settings = {name: _section(document, name, problems) for name in _HONOURED if name}
+    unset: list[str] = []
     own = {
-        str(k): _resolved(str(v), environ, []) or ""
-        for k, v in _mapping(document, "environment_variables").items()
+        str(name): str(_resolve(value, environ, unset, "") or "")
+        for name, value in _section(document, "environment_variables", problems).items()
     }
     environ = {**environ, **own}
-    settings = {name: _mapping(document, name) for name in _HONOURED if name}
-    entries = document.get("model_list")
-    if not isinstance(entries, list) or not entries:
-        raise ConfigError("model_list: a list with at least one model is expected", "model_list")
-    master_key = _resolved(settings["general_settings"].get("master_key"), environ, [])
+    deployments, refused = [], set()
+    for index, entry in enumerate(_entries(document, problems)):
+        try:
+            deployments.append(_deployment(index, entry, environ))
+        except ConfigError as problem:
+            problems.append(problem)
+            name = entry.get("model_name") if isinstance(entry, Mapping) else None
+            refused.add(str(name))
+    if not deployments and not empty:
+        raise problems[-1]
+    aliases, hidden = _aliases(settings["router_settings"].get("model_group_alias"), problems)
     return Config(
-        deployments=tuple(_deployment(index, entry, environ) for index, entry in enumerate(entries)),
-        aliases=_aliases(settings["router_settings"].get("model_group_alias")),
-        keys=(str(master_key),) if master_key else (),
-        timeout=_timeout(settings),
+        deployments=tuple(deployments),
+        aliases=aliases,
+        keys=_master_key(settings["general_settings"].get("master_key"), environ, unset, problems),
+        timeout=_timeout(settings, problems),
         drop_params=bool(settings["litellm_settings"].get("drop_params", False)),
         environment=own,
         ignored=tuple(_ignored(document, settings)),
+        hidden=hidden,
+        problems=tuple(problems),
+        refused=frozenset(refused - {deployment.name for deployment in deployments}),
+        unset=tuple(dict.fromkeys([*unset, *(name for each in deployments for name in each.missing)])),
     )
+
+
+def _entries(document: Mapping[str, Any], problems: list[ConfigError]) -> list[Any]:
+    entries = document.get("model_list")
+    if isinstance(entries, list) and entries:
+        return entries
+    problems.append(ConfigError("model_list: a list with at least one model is expected", "model_list"))
+    return []
+
+
+def _master_key(
+    value: Any, environ: Mapping[str, str], unset: list[str], problems: list[ConfigError]
+) -> tuple[str, ...]:
+    key = _resolve(value, environ, unset, "")
+    if isinstance(key, str):
+        return (key,) if key else ()
+    if key is not None:
+        path = ("general_settings", "master_key")
+        problems.append(ConfigError(f"{'.'.join(path)}: text is expected. Put it in quotes", *path))
+    return ()
 
 
 def _deployment(index: int, entry: Any, environ: Mapping[str, str]) -> Deployment:
@@ -276,7 +333,7 @@ def _deployment(index: int, entry: Any, environ: Mapping[str, str]) -> Deploymen
     if not isinstance(name, str) or not name:
         raise ConfigError(f"{place}.model_name: a name is expected", *path, "model_name")
     place = f"{place} ({name})"
-    if not isinstance(params, Mapping) or not isinstance(params.get("model"), str):
+    if not isinstance(params, Mapping) or not isinstance(params.get("model"), str) or not params["model"]:
         raise ConfigError(
             f"{place}: litellm_params.model is expected, such as openai/gpt-5",
             *path,
@@ -284,8 +341,15 @@ def _deployment(index: int, entry: Any, environ: Mapping[str, str]) -> Deploymen
             "model",
         )
     missing: list[str] = []
-    values = {str(key): _resolved(value, environ, missing) for key, value in params.items() if key != "model"}
-    provider, model = _split(params["model"], values.get("custom_llm_provider"), place, path)
+    values = _resolve({key: value for key, value in params.items() if key != "model"}, environ, missing, "")
+    for key in ("api_base", "base_url", "api_key"):
+        if isinstance(value := values.get(key), bool | Mapping | list):
+            where = (*path, "litellm_params", key)
+            raise ConfigError(f"{place}: litellm_params.{key}: text is expected, not {value!r}", *where)
+        if isinstance(value, str):
+            values[key] = value.strip()  # a pasted value often ends in a line break
+    written = _resolve(params["model"], environ, missing, "api_key")  # no model without its name
+    provider, model = _split(written, values.get("custom_llm_provider"), place, path) if written else ("", "")
     for key, zero in (("timeout", False), ("stream_timeout", False), ("weight", True)):
         if values.get(key) is not None:
             where = (*path, "litellm_params", key)
@@ -297,7 +361,8 @@ def _deployment(index: int, entry: Any, environ: Mapping[str, str]) -> Deploymen
             f"{place}: model_info.lane is either direct or litellm, not {lane!r}", *path, "model_info", "lane"
         )
     listed = not isinstance(info, Mapping) or info.get("listed") is not False
-    return Deployment(name, provider, model, lane or _lane(provider, values), values, tuple(missing), listed)
+    chosen: LaneName = lane or (_lane(provider, values) if provider else "direct")
+    return Deployment(name, provider, model, chosen, values, tuple(missing), listed, index)
 
 
 def _split(model: str, provider: Any, place: str, path: tuple[str | int, ...] = ()) -> tuple[str, str]:
@@ -329,45 +394,76 @@ def _lane(provider: str, params: Mapping[str, Any]) -> LaneName:
     return "direct" if provider in PROVIDERS else "litellm"
 
 
-def _resolved(value: Any, environ: Mapping[str, str], missing: list[str]) -> Any:
-    """A value with every `os.environ/NAME` in it replaced; names that are not set are added to `missing`."""
+_ABSENT = object()
+
+
+def _resolve(value: Any, environ: Mapping[str, str], missing: list[str], name: str) -> Any:
+    """A value with every `os.environ/NAME` in it replaced. What is not set and not needed is left out.
+
+    Args:
+        value: as it stands in the file.
+        environ: the variables.
+        missing: takes the names of those that are not set and without which a model can't be called.
+        name: where the value stands, such as `extra_headers.authorization`.
+    """
+    found = _look_up(value, environ, missing, name)
+    return None if found is _ABSENT else found
+
+
+def _look_up(value: Any, environ: Mapping[str, str], missing: list[str], name: str) -> Any:
     if isinstance(value, str) and value.startswith(_REFERENCE):
-        name = value.removeprefix(_REFERENCE)
-        if name not in environ:
-            missing.append(name)
-        return environ.get(name)
+        variable = value.removeprefix(_REFERENCE)
+        if variable in environ:
+            return environ[variable]
+        if not name or ("." not in name and name in _NEEDED) or any(word in name for word in SECRET_WORDS):
+            missing.append(variable)
+        return _ABSENT
     if isinstance(value, Mapping):
-        return {str(key): _resolved(item, environ, missing) for key, item in value.items()}
+        items = (
+            (str(key), _look_up(item, environ, missing, f"{name}.{key}".lower().removeprefix(".")))
+            for key, item in value.items()
+        )
+        return {key: item for key, item in items if item is not _ABSENT}
     if isinstance(value, list):
-        return [_resolved(item, environ, missing) for item in value]
+        listed = [_look_up(item, environ, missing, name) for item in value]
+        return [item for item in listed if item is not _ABSENT]
     return value
 
 
-def _mapping(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def _section(document: Mapping[str, Any], name: str, problems: list[ConfigError]) -> Mapping[str, Any]:
     value = document.get(name) or {}
-    if not isinstance(value, Mapping):
-        raise ConfigError(f"{name}: a mapping is expected", name)
-    return value
+    if isinstance(value, Mapping):
+        return value
+    problems.append(ConfigError(f"{name}: a mapping is expected", name))
+    return {}
 
 
-def _aliases(value: Any) -> dict[str, str]:
+def _aliases(value: Any, problems: list[ConfigError]) -> tuple[dict[str, str], frozenset[str]]:
+    """The aliases, and those of them that are hidden."""
     path = ("router_settings", "model_group_alias")
     if not isinstance(value or {}, Mapping):
-        raise ConfigError(f"{'.'.join(path)}: a mapping of names to models is expected", *path)
-    aliases = {}
+        problems.append(ConfigError(f"{'.'.join(path)}: a mapping of names to models is expected", *path))
+        return {}, frozenset()
+    aliases, hidden = {}, set()
     for name, target in (value or {}).items():
         # an alias may be a mapping, {model: NAME, hidden: true}
         model = target.get("model") if isinstance(target, Mapping) else target
         if not isinstance(model, str):
-            raise ConfigError(f"{'.'.join(path)}.{name}: a model's name is expected", *path, name)
+            problems.append(ConfigError(f"{'.'.join(path)}.{name}: a model's name is expected", *path, name))
+            continue
         aliases[str(name)] = model
-    return aliases
+        if isinstance(target, Mapping) and target.get("hidden") is True:
+            hidden.add(str(name))
+    return aliases, frozenset(hidden)
 
 
-def _timeout(settings: Mapping[str, Mapping[str, Any]]) -> float:
+def _timeout(settings: Mapping[str, Mapping[str, Any]], problems: list[ConfigError]) -> float:
     for section, name in (("litellm_settings", "request_timeout"), ("router_settings", "timeout")):
         if name in settings[section]:
-            return _number(settings[section][name], f"{section}.{name}", (section, name))
+            try:
+                return _number(settings[section][name], f"{section}.{name}", (section, name))
+            except ConfigError as problem:
+                problems.append(problem)
     return 600.0
 
 

@@ -21,7 +21,7 @@ def list_models(_request: Request, settings: "Settings", _parameters: Mapping[st
         for name in _names(deployment, settings):
             names.setdefault(name, deployment)
     for alias, target in settings.config.aliases.items():
-        if target in names:
+        if target in names and alias not in settings.config.hidden:
             names.setdefault(alias, names[target])
     return json_response({"object": "list", "data": [_model(*item) for item in names.items()]})
 

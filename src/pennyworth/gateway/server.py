@@ -1,6 +1,7 @@
 """The gateway on a socket: waitress around the application."""
 
 import os
+import sys
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,9 @@ from typing import Any
 from pennyworth.gateway import config as configuration
 from pennyworth.gateway.app import Gateway
 from pennyworth.gateway.log import log
-from pennyworth.gateway.settings import Settings, SettingsProvider, constant, expand_credentials
+from pennyworth.gateway.settings import PUBLIC, Settings, SettingsProvider, constant, expand_credentials
+
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 def serve(
@@ -31,12 +34,13 @@ def serve(
     """
     expand_credentials(environ)
     drain_seconds = float(environ.get("PENNYWORTH_DRAIN_SECONDS") or 30)
+    if "AWS_LAMBDA_FUNCTION_NAME" in environ or host not in _LOOPBACK:
+        environ[PUBLIC] = "yes"
     document = configuration.document(config or configuration.find(environ), environ)
     settings = Settings.of(document, environ)
     environ.update(settings.config.environment)
     source = _source(document, settings, environ)
-    for setting in settings.config.ignored:
-        log("warning", "setting ignored", setting=setting)
+    _report(settings, environ)
     origins = [
         origin.strip() for origin in environ.get("CORS_ALLOW_ORIGINS", "*").split(",") if origin.strip()
     ]
@@ -46,8 +50,30 @@ def serve(
     gateway = Gateway(source, origins)
     server = listener.create(gateway, host, port, threads)
     _prepare(settings)
-    log("info", "listening", host=host, port=int(getattr(server, "effective_port", port)))
+    port = int(getattr(server, "effective_port", port))
+    names = sorted({deployment.name for deployment in settings.config.deployments})
+    log("info", "listening", host=host, port=port, models=len(names), keys=len(settings.keys))
+    if sys.stdout.isatty():
+        print(f"\nServing {', '.join(names)} at http://{host}:{port}/v1. Stop with Ctrl-C.\n", flush=True)
     listener.run(server, gateway.end_streams, drain_seconds)
+
+
+def _report(settings: Settings, environ: Mapping[str, str]) -> None:
+    """Say what of the configuration is not in effect, and why."""
+    config, follows = settings.config, bool(environ.get("PENNYWORTH_PARAMETERS", "").strip())
+    for problem in config.problems:
+        log("error", "setting refused", reason=str(problem))
+    for setting in config.ignored:
+        log("warning", "setting ignored", setting=setting)
+    for name in () if follows else config.unset:
+        log("warning", "environment variable not set", variable=name)
+    for key in settings.keys.well_known:
+        log("error", "API key refused", reason=f"{key} stands in LiteLLM's documentation: everybody knows it")
+    if not settings.keys and not follows:
+        log("warning", "no API keys: every call is refused. Set LITELLM_API_KEYS")
+    for upstream in () if follows else settings.upstreams():
+        if upstream.problem and not upstream.deployment.missing:
+            log("warning", "model can't be called", model=upstream.deployment.name, reason=upstream.problem)
 
 
 def _source(

@@ -8,6 +8,9 @@ from pennyworth.gateway.callers import Keys
 from pennyworth.gateway.config import Config, Deployment, parse
 from pennyworth.gateway.upstreams import Upstream, resolve_upstream
 
+PUBLIC = "PENNYWORTH_PUBLIC"
+"""Set where others than this machine can reach the gateway."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -24,13 +27,15 @@ class Settings:
 
         Args:
             document: the config file's content.
-            environ: LITELLM_API_KEYS, and what the document refers to.
+            environ: LITELLM_API_KEYS, LITELLM_MASTER_KEY, PUBLIC, and what the document refers to.
         Raises:
             ConfigError: an entry can't be understood.
         """
         config = parse(document, environ)
-        keys = Keys([*environ.get("LITELLM_API_KEYS", "").split(","), *config.keys])
-        settings = cls(config, keys, {**environ, **config.environment})
+        environ = {**environ, **config.environment}
+        given = [*environ.get("LITELLM_API_KEYS", "").split(","), environ.get("LITELLM_MASTER_KEY", "")]
+        keys = Keys([*given, *config.keys], public=bool(environ.get(PUBLIC)))
+        settings = cls(config, keys, environ)
         for deployment in config.deployments:
             if deployment.provider:
                 settings.upstream(deployment)

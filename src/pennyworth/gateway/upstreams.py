@@ -59,9 +59,9 @@ def resolve_upstream(deployment: Deployment, environ: Mapping[str, str]) -> Upst
     if deployment.missing:
         names = ", ".join(deployment.missing)
         return Upstream(deployment, problem=f"environment variable {names} is not set in the gateway")
+    if found := find_unsendable(deployment):
+        return Upstream(deployment, problem=f"litellm_params.{found[0]} {found[1]}")
     if deployment.lane == "litellm":
-        if problem := _find_problem(deployment):
-            return Upstream(deployment, problem=problem)
         # which of the variables LiteLLM takes is its own affair
         named = [value for name, value in environ.items() if _names_a_secret(name)]
         return Upstream(deployment, secrets=_longest_first([*deployment.secrets(), *named]))
@@ -81,18 +81,26 @@ def resolve_upstream(deployment: Deployment, environ: Mapping[str, str]) -> Upst
     )
 
 
-def _find_problem(deployment: Deployment) -> str:
-    """Why LiteLLM can't be asked; empty where it can."""
+def find_unsendable(deployment: Deployment) -> tuple[str, str] | None:
+    """The parameter of a deployment that no request could carry, and why, without its value; None where all can."""
+    params = deployment.params
     try:
         for name in ("api_base", "base_url"):
-            if base := deployment.params.get(name):
-                parse_base_url(str(base), whole=False)
-        if key := deployment.params.get("api_key"):
-            parse_key(str(key))
-        _headers(deployment, "")
+            if params.get(name):
+                parse_base_url(str(params[name]), whole=deployment.lane == "direct")
+        name = "api_key"
+        if params.get(name):
+            parse_key(str(params[name]))
+        for name in ("extra_headers", "extra_body"):
+            if not isinstance(params.get(name) or {}, Mapping):
+                return name, "must be a mapping"
+        name = "extra_headers"
+        for header, value in (params.get(name) or {}).items():
+            if value is not None:
+                parse_header(str(header), value)
     except ValueError as problem:
-        return f"litellm_params: {problem}"
-    return ""
+        return name, str(problem)
+    return None
 
 
 def _base_url(deployment: Deployment, environ: Mapping[str, str]) -> str:
@@ -135,14 +143,7 @@ def _headers(deployment: Deployment, key: str) -> dict[str, str]:
     if params.get("organization"):
         headers["OpenAI-Organization"] = str(params["organization"])
     extra = params.get("extra_headers") or {}
-    if not isinstance(extra, Mapping):
-        raise ValueError("litellm_params.extra_headers must be a mapping of names to values")
-    try:
-        headers.update(parse_header(str(name), value) for name, value in extra.items() if value is not None)
-    except ValueError as problem:
-        raise ValueError(f"litellm_params.extra_headers: {problem}") from None
-    if not isinstance(params.get("extra_body") or {}, Mapping):
-        raise ValueError("litellm_params.extra_body must be a mapping")
+    headers.update(parse_header(str(name), value) for name, value in extra.items() if value is not None)
     return headers
 
 

@@ -1,14 +1,13 @@
 """The parsed configuration that the rules examine."""
 
-import copy
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from pennyworth.checks.config.lines import Lines, Place
 from pennyworth.checks.config.report import Finding, Severity
 from pennyworth.checks.config.stack import StackSettings
-from pennyworth.gateway.config import Config, ConfigError, Deployment, parse
+from pennyworth.gateway.config import Config, Deployment, parse
 
 REFERENCE = "os.environ/"
 
@@ -36,8 +35,6 @@ class Facts:
     config: Config
     """The parsed configuration, without the parts that the gateway refuses."""
     entries: tuple[Entry, ...]
-    refusals: tuple[ConfigError, ...]
-    """Every error that the gateway reports, not only the first."""
     environ: Mapping[str, str]
     stack: StackSettings
 
@@ -49,7 +46,7 @@ class Facts:
 def gather(
     document: Mapping[str, Any], lines: Lines, environ: Mapping[str, str], stack: StackSettings
 ) -> Facts:
-    """Parse a configuration with the gateway's parser, repeatedly, removing what it refuses each time.
+    """Parse a configuration with the gateway's own parser.
 
     Args:
         document: the parsed file.
@@ -57,40 +54,15 @@ def gather(
         environ: the environment variables that the gateway will have.
         stack: the stack's settings, as far as they are known.
     """
-    left = copy.deepcopy(dict(document))
-    refused: set[int] = set()
-    refusals: list[ConfigError] = []
-    while True:
-        try:
-            config = parse(left, environ)
-            break
-        except ConfigError as error:
-            refusals.append(error)
-            match error.path:
-                case ("model_list", int(index), *_):
-                    refused.add(index)
-                    left["model_list"][index] = _FILLER
-                case ("model_list",):
-                    refused.add(0)
-                    left["model_list"] = [_FILLER]
-                case path:
-                    _remove(left, path)
+    config = parse(document, environ, empty=True)
+    listed = document.get("model_list")
     entries = tuple(
-        Entry(("model_list", index), raw["litellm_params"], raw, deployment)
-        for index, (raw, deployment) in enumerate(zip(left["model_list"], config.deployments, strict=True))
-        if index not in refused
+        Entry(("model_list", each.index), listed[each.index]["litellm_params"], listed[each.index], each)
+        for each in config.deployments
+        if isinstance(listed, list)
     )
-    config = replace(config, deployments=tuple(entry.deployment for entry in entries))
     environ = {**environ, **{name: value for name, value in config.environment.items() if value}}
-    return Facts(document, lines, config, entries, tuple(refusals), environ, stack)
-
-
-def _remove(document: dict[str, Any], path: Place) -> None:
-    *parents, last = path
-    holder: Any = document
-    for part in parents:
-        holder = holder[part]
-    del holder[last]
+    return Facts(document, lines, config, entries, environ, stack)
 
 
 def format_place(place: Place) -> str:

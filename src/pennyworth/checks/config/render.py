@@ -14,9 +14,10 @@ _MODELS = ("line", "model", "goes to", "lane", "why", "needs")
 
 def as_text(report: Report) -> str:
     """Return the report as tables for a terminal."""
-    parts = [
-        f"{report.file or 'no config file'}: {_count(len(report.models), 'model')}, {report.describe_package()}"
-    ]
+    file = report.file or "no config file"
+    unusable = not report.models and report.failed()
+    package = f"{_count(len(report.models), 'model')}, {report.describe_package()}"
+    parts = [f"{file}: {'no model can be used' if unusable else package}"]
     if report.models:
         parts.append(_align_columns([_MODELS, *_format_models(report)]))
     # of the models' own parameters, show only those without effect

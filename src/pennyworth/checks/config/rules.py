@@ -10,9 +10,11 @@ from pennyworth.checks.config.facts import REFERENCE, Entry, Facts, find_referen
 from pennyworth.checks.config.lines import Place
 from pennyworth.checks.config.needs import list_needs, uses_role
 from pennyworth.checks.config.report import Finding, Severity
+from pennyworth.gateway.callers import WELL_KNOWN
 from pennyworth.gateway.config import SECRET_WORDS, Deployment
 from pennyworth.gateway.errors import ApiError
 from pennyworth.gateway.lanes.direct import PARAMETERS
+from pennyworth.gateway.upstreams import find_unsendable
 
 # Only LiteLLM's router and proxy read these. The LiteLLM lane uses the SDK, which ignores them.
 _ROUTERS_OWN = frozenset(
@@ -43,7 +45,7 @@ _HOW_TO_SET = "Set it in PROVIDER_CREDENTIALS, one NAME=value per line, or with 
 
 def report_refusals(facts: Facts) -> Iterator[Finding]:
     """Report what the gateway's parser refuses."""
-    for error in facts.refusals:
+    for error in facts.config.problems:
         # drop the place from the gateway's message: a finding has its own
         text, setting = str(error), f"{error.path[-1]}: "
         message = text.partition(setting)[2] if setting in text else text.partition(": ")[2]
@@ -117,6 +119,20 @@ def check_wildcards(facts: Facts) -> Iterator[Finding]:
             yield facts.make_finding(
                 Severity.WARNING, place, "aliases have no wildcards: a * here matches only the character *"
             )
+
+
+def check_values(facts: Facts) -> Iterator[Finding]:
+    """Find addresses, keys and headers that no request can carry."""
+    for entry in facts.entries:
+        if found := find_unsendable(entry.deployment):
+            name, problem = found
+            yield facts.make_finding(Severity.ERROR, (*entry.place, "litellm_params", name), problem)
+    for key in set(facts.config.keys) & WELL_KNOWN:
+        place = ("general_settings", "master_key")
+        message = (
+            f"{key} is in LiteLLM's documentation, so a deployed endpoint refuses it. Choose another key"
+        )
+        yield facts.make_finding(Severity.ERROR, place, message)
 
 
 def check_repeated_models(facts: Facts) -> Iterator[Finding]:
@@ -291,6 +307,7 @@ RULES: tuple[Callable[[Facts], Iterator[Finding]], ...] = (
     check_ignored_settings,
     check_providers,
     check_wildcards,
+    check_values,
     check_repeated_models,
     check_aliases,
     check_variables,

@@ -1,0 +1,105 @@
+"""What the gateway says of its configuration when it starts, and which keys open it."""
+
+import json
+from typing import Any
+
+import pytest
+from tests.gateway.conftest import KEY, UPSTREAM_KEY, RunningGateway, Start
+from tests.gateway.test_app import ANONYMOUS, CHAT, error
+from tests.gateway.test_direct import QUESTION, plain
+
+from pennyworth.local.llm.scripted import ScriptedUpstream
+
+LAMBDA = {"AWS_LAMBDA_FUNCTION_NAME": "endpoint"}
+
+
+def entry(name: str, upstream: ScriptedUpstream, **params: Any) -> dict[str, Any]:
+    given = {"model": "openai/m", "api_base": upstream.base_url, "api_key": UPSTREAM_KEY, **params}
+    return {"model_name": name, "litellm_params": given}
+
+
+def opens(gateway: RunningGateway, key: str) -> bool:
+    return plain(gateway, "GET", "/v1/models", headers={"Authorization": f"Bearer {key}"})[0] == 200
+
+
+def test_what_is_not_in_effect_is_said_and_the_rest_serves(
+    start_gateway: Start, upstream: ScriptedUpstream
+) -> None:
+    config = {
+        "model_list": [
+            entry("good", upstream),
+            entry("slow", upstream, timeout="soon"),
+            entry("unset", upstream, api_key="os.environ/NOT_SET"),
+            entry("nowhere", upstream, api_base="x.example/v1"),
+        ],
+        "litellm_settings": {"callbacks": ["x"]},
+        "general_settings": {"master_key": "os.environ/NO_MASTER"},
+    }
+    gateway = start_gateway(config)
+    listening = gateway.logged(lambda line: line.get("message") == "listening")
+    assert (listening["models"], listening["keys"]) == (3, 1)
+    said = [line for line in gateway.lines if line["level"] != "info"]
+    assert [(line["level"], line["message"]) for line in said] == [
+        ("error", "setting refused"),
+        ("warning", "setting ignored"),
+        ("warning", "environment variable not set"),
+        ("warning", "environment variable not set"),
+        ("warning", "model can't be called"),
+    ]
+    assert "litellm_params.timeout: a number is expected" in said[0]["reason"]
+    assert {line["variable"] for line in said[2:4]} == {"NOT_SET", "NO_MASTER"}
+    assert said[4]["model"] == "nowhere" and "must begin with https" in said[4]["reason"]
+    for name, status, code in (
+        ("good", 200, None),
+        ("slow", 500, "gateway_misconfigured"),
+        ("unset", 500, "gateway_misconfigured"),
+        ("nowhere", 500, "gateway_misconfigured"),
+        ("other", 404, "model_not_found"),
+    ):
+        answered, _, body = plain(
+            gateway, "POST", CHAT, json.dumps({"model": name, "messages": QUESTION}).encode()
+        )
+        assert (answered, error(body)["code"] if code else None) == (status, code)
+
+
+def test_keys_come_from_each_of_their_places(start_gateway: Start, upstream: ScriptedUpstream) -> None:
+    config = {
+        "model_list": [entry("m", upstream)],
+        "environment_variables": {"LITELLM_API_KEYS": "from-the-file, also-from-it"},
+        "general_settings": {"master_key": "master"},
+    }
+    gateway = start_gateway(config, env={"LITELLM_MASTER_KEY": "from-the-environment"})
+    assert all(
+        opens(gateway, key) for key in ("from-the-file", "also-from-it", "master", "from-the-environment")
+    )
+    assert not opens(gateway, "other")
+
+
+@pytest.mark.parametrize(("env", "known"), [({}, True), (LAMBDA, False)])
+def test_a_key_that_everybody_knows_opens_no_public_gateway(
+    start_gateway: Start, upstream: ScriptedUpstream, env: dict[str, str], known: bool
+) -> None:
+    config = {"model_list": [entry("m", upstream)], "general_settings": {"master_key": "sk-1234"}}
+    gateway = start_gateway(config, env=env)
+    assert opens(gateway, "sk-1234") is known
+    assert opens(gateway, KEY)
+    refused = [line for line in gateway.lines if line["message"] == "API key refused"]
+    assert bool(refused) is not known
+
+
+def test_a_gateway_without_keys_says_so(start_gateway: Start, upstream: ScriptedUpstream) -> None:
+    gateway = start_gateway({"model_list": [entry("m", upstream)]}, env={"LITELLM_API_KEYS": " , "})
+    gateway.logged(lambda line: line["message"].startswith("no API keys"))
+    body = plain(gateway, "GET", "/v1/models", headers=ANONYMOUS)[2]
+    assert error(body)["code"] == "no_api_keys_configured"
+
+
+def test_a_hidden_alias_answers_and_is_not_listed(start_gateway: Start, upstream: ScriptedUpstream) -> None:
+    config = {
+        "model_list": [entry("m", upstream)],
+        "router_settings": {"model_group_alias": {"shown": "m", "hidden": {"model": "m", "hidden": True}}},
+    }
+    gateway = start_gateway(config)
+    assert [model.id for model in gateway.client().models.list().data] == ["m", "shown"]
+    for name in ("shown", "hidden"):
+        assert gateway.client().chat.completions.create(model=name, messages=QUESTION).choices
