@@ -35,6 +35,8 @@ class Endpoint:
     """What translates, where it does not."""
     fields_type: str = ""
     """Where in the package `openai.types` the request's fields are named."""
+    answer_field: str = "choices"
+    """The field that no answer goes without."""
     content_field: str = ""
     """The field that no request goes without."""
     presets: frozenset[str] = frozenset()

@@ -4,7 +4,7 @@ Each is a module here; `dialect` imports only the one that is needed.
 """
 
 from importlib import import_module
-from typing import Literal, Protocol, cast
+from typing import Any, Literal, Protocol, cast
 
 from pennyworth.gateway.errors import ApiError
 
@@ -21,7 +21,16 @@ class Dialect(Protocol):
         """The same as a server-sent event, for a stream of which whole events have gone out already."""
 
     def ends(self, tail: bytes) -> bool:
-        """Whether a stream is whole whose last bytes (at least 64 of them) these are."""
+        """Whether a stream is over whose last bytes (at least 64 of them) these are."""
+
+    def finish(self, tail: bytes) -> bytes | None:
+        """What a stream still lacks that has ended with these events; None where it was cut."""
+
+    def events(self, document: dict[str, Any]) -> bytes:
+        """A whole answer as the events of a stream."""
+
+    def renamed(self, content: bytes, model: str) -> bytes:
+        """An answer, or events, with the model's name that the client asked for."""
 
 
 def dialect(name: DialectName) -> Dialect:

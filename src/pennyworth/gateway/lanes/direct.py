@@ -1,10 +1,12 @@
 """The direct lane: the upstream speaks what the client speaks, so the request goes out as it came in.
 
-Only the model's name and the credentials are replaced; the answer's bytes are passed on untouched.
+Only the model's name and the credentials are replaced, and the name again in the answer, whose other bytes are passed
+on untouched.
 """
 
 import json
 import time
+from collections import deque
 from collections.abc import Generator, Set
 from typing import Any
 
@@ -18,6 +20,7 @@ from pennyworth.gateway.http import client
 from pennyworth.gateway.http.errors import HttpError, TooLarge, Unreachable, Unsendable
 from pennyworth.gateway.lanes.failures import (
     broken,
+    find_error,
     redirected,
     timed_out,
     unreachable,
@@ -28,7 +31,7 @@ from pennyworth.gateway.lanes.failures import (
 from pennyworth.gateway.lanes.limits import LARGEST_ANSWER_BYTES, LARGEST_ERROR_BYTES, LARGEST_EVENT_BYTES
 from pennyworth.gateway.settings import Settings
 from pennyworth.gateway.upstreams import Upstream
-from pennyworth.gateway.wsgi import Response
+from pennyworth.gateway.wsgi import Headers, Response
 
 # What a response header of the upstream's is kept from the client for.
 _WITHHELD = frozenset(
@@ -76,6 +79,12 @@ PARAMETERS = PRESETS | {
     "weight",
 }
 """What has an effect on this lane of all that may stand in litellm_params."""
+
+_DOCUMENTS = ("application/json", "text/html")
+"""Types of what is no stream. Some servers send streams without a type, or as plain text."""
+
+_LAST_CHUNKS = 8
+"""How many of a stream's last ones are looked at to see whether it is whole."""
 
 _LARGEST_LIST_BYTES = 16 * 1024 * 1024
 """Of the models that an upstream lists."""
@@ -150,16 +159,38 @@ def _response(exchange: client.Exchange, call: Call, upstream: Upstream) -> Resp
         raise upstream_error(upstream, status, headers, exchange.read_beginning(LARGEST_ERROR_BYTES))
     if status != 200:
         raise unusable(upstream, f"its status is {status}")
-    if call.stream:
-        return Response(status, headers, _begun(_stream(exchange, upstream, dialect(call.endpoint.dialect))))
+    spoken = dialect(call.endpoint.dialect)
+    kind = (exchange.header("content-type") or "").partition(";")[0].strip().lower()
+    if call.stream and kind not in _DOCUMENTS:
+        return Response(status, headers, _begun(_stream(exchange, call, upstream, spoken)))
     # read to its end first: a break half-way is then an error of its own and not half an answer
     content = exchange.read(LARGEST_ANSWER_BYTES)
     exchange.close()
+    document = _check_answer(content, headers, call, upstream)
+    if call.stream:  # the upstream knows no streams
+        headers = [item for item in headers if item[0].lower() != "content-type"]
+        headers.append(("Content-Type", "text/event-stream; charset=utf-8"))
+        return Response(status, headers, iter([spoken.events({**document, "model": call.model})]))
+    if document.get("model") not in (None, call.model):
+        content = spoken.renamed(content, call.model)
+    return Response(status, headers, content)
+
+
+def _check_answer(content: bytes, headers: Headers, call: Call, upstream: Upstream) -> dict[str, Any]:
+    """What a whole answer holds.
+
+    Raises:
+        UpstreamFailure: it is an error, although its status said otherwise, or nothing of the API's.
+    """
     try:
-        json.loads(content)
+        document: dict[str, Any] = json.loads(content)
     except (ValueError, RecursionError):
         raise unusable(upstream, "it is no JSON") from None
-    return Response(status, headers, content)
+    if error := find_error(document):
+        raise upstream_error(upstream, error, headers, content[:LARGEST_ERROR_BYTES])
+    if not isinstance(document.get(call.endpoint.answer_field), list):
+        raise unusable(upstream, f"it has no field '{call.endpoint.answer_field}'")
+    return document
 
 
 def _begun(body: Generator[bytes, None, None]) -> Generator[bytes, None, None]:
@@ -167,11 +198,12 @@ def _begun(body: Generator[bytes, None, None]) -> Generator[bytes, None, None]:
     return body
 
 
-def _stream(exchange: client.Exchange, upstream: Upstream, spoken: Dialect) -> Generator[bytes, None, None]:
+def _stream(
+    exchange: client.Exchange, call: Call, upstream: Upstream, spoken: Dialect
+) -> Generator[bytes, None, None]:
     """A stream's events, whole ones only: what the client has read of it is then valid, wherever it is cut."""
-    # without a length or chunks, only the stream's own end mark tells whether it was cut
-    needs_mark = not exchange.delimited
-    tail = rest = b""
+    last: deque[bytes] = deque(maxlen=_LAST_CHUNKS)
+    rest = b""
     try:
         yield b""
         while chunk := exchange.read_some():
@@ -180,10 +212,13 @@ def _stream(exchange: client.Exchange, upstream: Upstream, spoken: Dialect) -> G
                 if len(rest) > LARGEST_EVENT_BYTES:
                     raise unusable(upstream, f"an event of it has more than {LARGEST_EVENT_BYTES} bytes")
             if chunk:
-                yield chunk
-                tail = (tail + chunk)[-64:]
-        if rest.strip() or not tail or (needs_mark and not spoken.ends(tail)):
+                last.append(chunk)
+                yield spoken.renamed(chunk, call.model)
+        lacking = None if rest.strip() else spoken.finish(b"".join(last))
+        if lacking is None:
             raise broken(upstream)
+        if lacking:
+            yield lacking
     except (HttpError, OSError) as error:
         raise broken(upstream) from error
     finally:

@@ -12,7 +12,7 @@ from pennyworth.gateway.upstreams import Upstream
 _LONGEST_MESSAGE = 1000
 
 # Upstream's headers that help a client to do better next time.
-_KEPT_HEADERS = ("retry-after", "x-request-id", "x-ratelimit-", "request-id")
+_KEPT_HEADERS = ("retry-after", "x-should-retry", "x-request-id", "x-ratelimit-", "request-id")
 
 
 def unreachable(upstream: Upstream, reason: str, *, sent: bool) -> UpstreamFailure:
@@ -131,6 +131,46 @@ def upstream_error(
             if name.lower().startswith(_KEPT_HEADERS)
         ],
     )
+
+
+_ANSWER_FIELDS = frozenset(["choices", "data", "candidates", "content", "message", "output", "embeddings"])
+"""What answers of the providers' APIs hold, and their errors don't."""
+
+_STATUSES = {
+    "invalid_request_error": 400,
+    "authentication_error": 401,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "request_too_large": 413,
+    "rate_limit_error": 429,
+    "overloaded_error": 503,
+    "timeout_error": 504,
+}
+
+
+def find_error(document: Any) -> int | None:
+    """The status of an error that came as if it were an answer (200); None where the document may be an answer."""
+    if isinstance(document, list) and document:
+        document = document[0]
+    if not isinstance(document, dict):
+        return 502
+    if _ANSWER_FIELDS & document.keys():
+        return None
+    error = document.get("error")
+    if not error:
+        # AWS's front doors say so of what they do not know
+        told = document.get("Output", document)
+        return 502 if isinstance(told, dict) and "__type" in told else None
+    if not isinstance(error, dict):
+        return 502
+    for name in ("status", "code", "status_code"):
+        try:
+            status = int(str(error.get(name)))
+        except ValueError:
+            continue
+        if 400 <= status < 600:
+            return status
+    return _STATUSES.get(str(error.get("type")), 502)
 
 
 def _subject(upstream: Upstream) -> str:

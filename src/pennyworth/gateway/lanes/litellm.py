@@ -216,7 +216,7 @@ def send(call: Call, attempt: Attempt) -> Response:
         scope.close()
         raise interrupted.reason from None
     except Exception as error:
-        failure = _failure(error, upstream)
+        failure = _failure(error, upstream, answered=scope.answered)
         scope.close()
         raise failure from error
     except BaseException:
@@ -226,7 +226,7 @@ def send(call: Call, attempt: Attempt) -> Response:
         scope.finish()
         return Response(200, JSON, _document(answer, call))
     headers = [("Content-Type", "text/event-stream; charset=utf-8"), ("Cache-Control", "no-cache")]
-    body = _stream(answer, first, scope, upstream)
+    body = _stream(answer, first, scope, upstream, call.model)
     next(body)  # only a generator that has begun does anything when it is closed
     return Response(200, headers, body)
 
@@ -381,17 +381,28 @@ def _openai_fields(place: str) -> frozenset[str]:
 def _document(answer: Any, call: Call) -> bytes:
     """A whole answer as OpenAI's API has it."""
     document = answer.model_dump(exclude_none=True)
+    if "model" in document:
+        document["model"] = call.model
     if call.endpoint.name == "embeddings":
         if call.body.fields.get("encoding_format") == "base64":
             for item in document["data"]:
                 item["embedding"] = _base64(item["embedding"])
     else:
         for choice in document["choices"]:
-            if "message" in choice:
-                choice["message"].setdefault(
-                    "content", None
-                )  # OpenAI's clients expect it, null beside tool calls
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+            if message := choice.get("message"):
+                message.setdefault("content", None)  # OpenAI's clients expect it, null beside tool calls
+                for tool_call in message.get("tool_calls") or ():
+                    if not tool_call["function"].get("arguments"):
+                        tool_call["function"]["arguments"] = "{}"
+    return _encode(document)
+
+
+def _encode(document: Mapping[str, Any]) -> bytes:
+    """A document as JSON. Half of a surrogate pair, which some models write, only an escape can carry."""
+    try:
+        return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:
+        return json.dumps(document, separators=(",", ":")).encode()
 
 
 def _base64(embedding: Any) -> Any:
@@ -405,15 +416,19 @@ def _base64(embedding: Any) -> Any:
 
 
 def _stream(
-    answer: Iterator[Any], first: Any, scope: "CallScope", upstream: Upstream
+    answer: Iterator[Any], first: Any, scope: "CallScope", upstream: Upstream, model: str
 ) -> Generator[bytes, None, None]:
     from pennyworth.gateway.lanes.transport import Interrupted
 
     chunk = first
+    tools = _ToolArguments()
     try:
         yield b""
         while chunk is not None:
-            yield _event(chunk)
+            document = _chunk(chunk, model)
+            if lacking := tools.see(document):
+                yield _event(lacking)
+            yield _event(document)
             with scope:
                 chunk = next(answer, None)
         yield b"data: [DONE]\n\n"
@@ -421,24 +436,62 @@ def _stream(
     except Interrupted as interrupted:
         raise interrupted.reason from None
     except Exception as error:
-        raise _failure(error, upstream) from error
+        raise _failure(error, upstream, answered=True) from error
     finally:
         scope.close()
 
 
-def _event(chunk: Any) -> bytes:
+def _chunk(chunk: Any, model: str) -> dict[str, Any]:
     """A chunk of LiteLLM's as OpenAI's API has it."""
     usage = getattr(chunk, "usage", None)
     # LiteLLM gives each chunk of a completion a usage of nothing
     without = {"usage"} if usage and not usage.total_tokens else None
     if usage and not without:
         chunk.choices = []  # as OpenAI's last chunk has it; LiteLLM leaves an empty choice there
-    content = chunk.model_dump_json(exclude_none=True, exclude_unset=True, exclude=without)
-    return b"data: %b\n\n" % content.encode()
+    document: dict[str, Any] = chunk.model_dump(exclude_none=True, exclude_unset=True, exclude=without)
+    document["model"] = model
+    for choice in document.get("choices") or ():
+        choice.setdefault("finish_reason", None)
+    return document
 
 
-def _failure(error: Exception, upstream: Upstream) -> ApiError:
-    """What the client is told of an exception of the SDK's.
+def _event(document: Mapping[str, Any]) -> bytes:
+    return b"data: %b\n\n" % _encode(document)
+
+
+class _ToolArguments:
+    """Gives tool calls without arguments `{}`, which clients can parse."""
+
+    def __init__(self) -> None:
+        self._without: dict[tuple[int, int], bool] = {}
+
+    def see(self, document: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Look at a chunk; what has to go out before it."""
+        lacking = []
+        for choice in document.get("choices") or ():
+            index = choice.get("index", 0)
+            for call in (choice.get("delta") or {}).get("tool_calls") or ():
+                place = index, call.get("index", 0)
+                given = bool((call.get("function") or {}).get("arguments"))
+                self._without[place] = self._without.get(place, True) and not given
+            if choice["finish_reason"] is not None:
+                calls = [
+                    {"index": number, "function": {"arguments": "{}"}}
+                    for (of, number), without in self._without.items()
+                    if of == index and without
+                ]
+                if calls:
+                    lacking.append({"index": index, "delta": {"tool_calls": calls}, "finish_reason": None})
+        return {**document, "choices": lacking} if lacking else None
+
+
+def _failure(error: Exception, upstream: Upstream, *, answered: bool) -> ApiError:
+    """What the client is told of an exception of the SDK's: whoever caused it.
+
+    Args:
+        error: what the SDK raised.
+        upstream: where the call goes.
+        answered: whether the upstream answered anything.
 
     LiteLLM's own message is a last resort: it wraps the provider's in the names of its classes, and in tracebacks. What
     happened stands at the bottom of the chain of causes.
@@ -465,23 +518,42 @@ def _failure(error: Exception, upstream: Upstream) -> ApiError:
             return upstream_error(upstream, status, (), _plain(str(cause)))
         if type(cause).__module__.startswith("openai") and type(cause).__name__ == "APIError":
             return upstream_error(upstream, 502, (), _plain(str(cause)))
-    status = getattr(error, "status_code", 500)
-    if status in (400, 404, 413, 422):
-        return upstream_error(upstream, status, (), _plain(str(error)))
     deployment = upstream.deployment
+    name = type(error).__name__
+    if name == "UnsupportedParamsError":
+        named = re.search(r"parameters: \[([^\]]*)\]", str(error))
+        fields = named[1].replace("'", "") if named else ""
+        return ApiError(
+            400,
+            f"The provider '{deployment.provider}' of the model '{deployment.name}' does not take"
+            f" {fields or 'one of these fields'}. Leave it out.",
+            code="unsupported_parameter",
+            param=fields.partition(",")[0] or None,
+        )
     # what it says may quote the conversation
+    cause = chain[-1]
     log(
         "error",
         "LiteLLM failed",
         model=deployment.name,
-        reason=type(chain[-1]).__name__,
-        where=_origin(chain[-1]),
+        reason=type(cause).__name__,
+        where=_origin(cause),
+        answered=answered,
     )
+    if name == "AuthenticationError" and not answered:
+        return ApiError(
+            500,
+            f"The gateway lacks the credentials of '{deployment.provider}' for the model '{deployment.name}', or can't"
+            " use them. Its log says more.",
+            code="gateway_misconfigured",
+        )
+    if answered:
+        return unusable(upstream, "LiteLLM can't read it")
     return ApiError(
-        500,
-        f"LiteLLM could not translate between this gateway and the model '{deployment.name}', or the gateway lacks the"
-        f" credentials of '{deployment.provider}'. The gateway's log says which.",
-        code="gateway_misconfigured",
+        400,
+        f"The request can't be translated for the provider '{deployment.provider}' of the model '{deployment.name}'."
+        " Check its fields against OpenAI's API reference.",
+        code="invalid_request",
     )
 
 

@@ -18,6 +18,7 @@ from pennyworth.gateway.errors import ApiError
 from pennyworth.gateway.events import split_events
 from pennyworth.gateway.http import client
 from pennyworth.gateway.http.errors import HttpError, Malformed, TooLarge, Truncated, Unreachable, Unsendable
+from pennyworth.gateway.lanes.failures import find_error
 from pennyworth.gateway.lanes.limits import LARGEST_ANSWER_BYTES, LARGEST_ERROR_BYTES, LARGEST_EVENT_BYTES
 
 _DRAIN_SECONDS = 0.25
@@ -69,6 +70,8 @@ class CallScope:
         self.redirected = redirected
         self.unusable = unusable
         self.streaming = streaming
+        self.answered = False
+        """Whether anything came back."""
         self._open: list[client.Exchange] = []
         self._outer: CallScope | None = None
 
@@ -154,6 +157,8 @@ def _handle_request(self: Any, request: httpx.Request) -> httpx.Response:
 def _response(exchange: client.Exchange, request: httpx.Request, scope: CallScope | None) -> httpx.Response:
     """What httpx is given of an answer: whole, unless it is a stream that was asked for."""
     status = exchange.status
+    if scope and request.method == "POST":
+        scope.answered = True
     if scope and request.method == "POST" and 200 < status < 300:
         raise Interrupted(scope.unusable(f"its status is {status}"))
     if 300 <= status < 400 and scope and not (request.method == "GET" and request.headers.keys() <= _PLAIN):
@@ -165,8 +170,14 @@ def _response(exchange: client.Exchange, request: httpx.Request, scope: CallScop
         return httpx.Response(status, headers=_headers(exchange), stream=_Stream(content, request))
     if status < 400:
         body = exchange.read(LARGEST_ANSWER_BYTES)
-        if scope and request.method == "POST" and not _is_json(body):
-            raise Interrupted(scope.unusable("it is no JSON"))
+        if scope and request.method == "POST":
+            try:
+                error = find_error(json.loads(body))
+            except (ValueError, RecursionError):
+                raise Interrupted(scope.unusable("it is no JSON")) from None
+            if error:
+                exchange.close()
+                return httpx.Response(error, headers=_headers(exchange), stream=httpx.ByteStream(body))
         if scope and scope.streaming and _asks_for_stream(request):
             raise Interrupted(scope.unusable("it is one document where a stream was asked for"))
     else:
