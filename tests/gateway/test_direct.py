@@ -43,7 +43,9 @@ def test_chunks_pass_as_they_come(gateway: RunningGateway, upstream: ScriptedUps
     assert first_seen_while_open
 
 
-def test_a_stream_s_bytes_are_untouched(gateway: RunningGateway, upstream: ScriptedUpstream) -> None:
+def test_of_a_stream_only_the_models_name_is_changed(
+    gateway: RunningGateway, upstream: ScriptedUpstream
+) -> None:
     def body(address: str, model: str, key: str) -> bytes:
         connection = http.client.HTTPConnection(address.removeprefix("http://").partition("/")[0], timeout=10)
         request = json.dumps({"model": model, "messages": QUESTION, "stream": True})
@@ -53,7 +55,9 @@ def test_a_stream_s_bytes_are_untouched(gateway: RunningGateway, upstream: Scrip
         connection.close()
         return content
 
-    assert body(gateway.address, "smart", KEY) == body(upstream.base_url, "real-name", UPSTREAM_KEY)
+    sent = body(upstream.base_url, "real-name", UPSTREAM_KEY)
+    assert b'"model": "real-name"' in sent
+    assert body(gateway.address, "smart", KEY) == sent.replace(b'"real-name"', b'"smart"')
 
 
 def test_unknown_fields_pass_untouched(gateway: RunningGateway, upstream: ScriptedUpstream) -> None:
@@ -219,14 +223,19 @@ def test_a_plain_answer_that_breaks_half_way_is_an_error_of_its_own(
     assert (caught.value.status_code, caught.value.code) == (502, "upstream_broken")
 
 
+STOPPED = b'data: {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}\n\n'
+
+
 @pytest.mark.parametrize(
     ("head", "pieces", "whole"),
     [
         ("", [b"data: {}\n\n", b"data: [DO", b"NE]\n\n"], True),
         ("", [b"data: {}\n\n"], False),
+        ("", [STOPPED], True),
+        ("Transfer-Encoding: chunked\r\n", [b"%x\r\n%b\r\n0\r\n\r\n" % (len(STOPPED), STOPPED)], True),
         ("Content-Length: 24\r\n", [b"data: {}\n\n", b"data: [DONE]\n\n"], True),
         ("Content-Length: 24\r\n", [b"data: {}\n\n", b"data: [DON"], False),
-        ("Transfer-Encoding: chunked\r\n", [b"a\r\ndata: {}\n\n\r\n", b"0\r\n\r\n"], True),
+        ("Transfer-Encoding: chunked\r\n", [b"a\r\ndata: {}\n\n\r\n", b"0\r\n\r\n"], False),
         ("Transfer-Encoding: chunked\r\n", [b"a\r\ndata: {}\n\n\r\n"], False),
         ("Transfer-Encoding: chunked\r\n", [b"a\r\ndata"], False),
     ],
@@ -255,6 +264,7 @@ def test_a_stream_is_whole_only_with_its_end(
         body = json.dumps({"model": "smart", "messages": [], "stream": True}).encode()
         answer = plain(gateway, "POST", "/v1/chat/completions", body)[2]
     assert (b'"code": "upstream_broken"' in answer) is not whole
+    assert answer.endswith(b"data: [DONE]\n\n") is whole
 
 
 @pytest.mark.parametrize(
