@@ -514,6 +514,10 @@ def _failure(error: Exception, upstream: Upstream, *, answered: bool) -> ApiErro
     for cause in reversed(chain):
         status = getattr(cause, "status_code", None)
         if type(cause).__module__.startswith("litellm.llms.") and isinstance(status, int) and status >= 400:
+            if (
+                status == 422
+            ):  # a provider's own has been found above: this is LiteLLM's for what it can't read
+                break
             # an error that came within a stream
             return upstream_error(upstream, status, (), _plain(str(cause)))
         if type(cause).__module__.startswith("openai") and type(cause).__name__ == "APIError":

@@ -6,6 +6,7 @@ redirects are not followed, and answers have limits, on this lane as on the othe
 """
 
 import json
+import re
 import ssl
 import threading
 import time
@@ -33,7 +34,18 @@ _STREAM_PATHS = (":streamGenerateContent", "/converse-stream", "/invoke-with-res
 # A request with nothing else in its head carries nothing of the operator's.
 _PLAIN = frozenset(["accept", "accept-encoding", "connection", "host", "user-agent"])
 
+# How streams end that are whole, by how the paths end at which they are asked for. LiteLLM makes of any end a good one.
+_ENDS = {
+    "/v1/messages": re.compile(rb'"stop_reason"\s*:\s*"|message_stop'),
+    ":streamGenerateContent": re.compile(rb'"finishReason"\s*:\s*"|"blockReason"\s*:\s*"'),
+    "/chat/completions": re.compile(rb'"finish_reason"\s*:\s*"|\[DONE\]'),
+    "/v2/chat": re.compile(rb'"finish_reason"\s*:\s*"|message-end'),
+    "/converse-stream": re.compile(rb"messageStop"),
+}
+
 _DOCUMENTS = ("application/json", "text/html")
+_LONGEST_MARK = 64
+"""How much of a chunk is looked at again with the next one, which may hold the rest of a mark."""
 _STREAMS = ("text/event-stream", "application/vnd.amazon.eventstream", "application/x-ndjson")
 
 
@@ -167,6 +179,9 @@ def _response(exchange: client.Exchange, request: httpx.Request, scope: CallScop
     if status < 300 and scope and kind not in _DOCUMENTS and (scope.streaming or kind in _STREAMS):
         scope.own(exchange)
         content = _events(exchange) if kind == "text/event-stream" else _pieces(exchange)
+        end = next((mark for path, mark in _ENDS.items() if request.url.path.endswith(path)), None)
+        if end and kind in _STREAMS:
+            content = _whole(content, end)
         return httpx.Response(status, headers=_headers(exchange), stream=_Stream(content, request))
     if status < 400:
         body = exchange.read(LARGEST_ANSWER_BYTES)
@@ -218,6 +233,17 @@ def _events(exchange: client.Exchange) -> Iterator[bytes]:
         raise Truncated("it ends in the middle of an event")
     if empty:
         raise Truncated("it holds no event")
+
+
+def _whole(content: Iterator[bytes], end: re.Pattern[bytes]) -> Iterator[bytes]:
+    """A stream that fails where it ends without having said that it is over."""
+    over, tail = False, b""
+    for data in content:
+        over = over or bool(end.search(tail + data))
+        tail = data[-_LONGEST_MARK:]
+        yield data
+    if not over:
+        raise Truncated("it ends before its end")
 
 
 def _asks_for_stream(request: httpx.Request) -> bool:
