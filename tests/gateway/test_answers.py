@@ -170,6 +170,21 @@ def test_only_fields_are_renamed(name: str) -> None:
     assert document == {"model": name, "content": 'the "model": "x"', "n": [{"model": name}]}
 
 
+@pytest.mark.parametrize(
+    ("events", "before", "failure"),
+    [
+        (b'data: {"a": 1}\n\n', b'data: {"a": 1}\n\n', None),
+        (b'data: {"error": null}\n\n', b'data: {"error": null}\n\n', None),
+        (b'data: {"c": "say \\"error\\": {"}\n\n', b'data: {"c": "say \\"error\\": {"}\n\n', None),
+        (b'data: {"n": {"error": {}}}\n\n', b'data: {"n": {"error": {}}}\n\n', None),
+        (b'data: {"a": 1}\n\ndata: {"error": {"m": 1}}\n\n', b'data: {"a": 1}\n\n', b'{"error": {"m": 1}}'),
+        (b'event: error\ndata: {"error": "x"}\n\ndata: [DONE]\n\n', b"", b'{"error": "x"}'),
+    ],
+)
+def test_an_error_event_is_found_behind_others(events: bytes, before: bytes, failure: bytes | None) -> None:
+    assert dialect.split_error(events) == (before, failure)
+
+
 @pytest.mark.parametrize("document", [{"choices": []}, {"data": []}, {"choices": [], "error": None}, {}])
 def test_what_may_be_an_answer_is_no_error(document: dict[str, Any]) -> None:
     assert find_error(document) is None

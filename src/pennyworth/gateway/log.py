@@ -3,6 +3,8 @@
 import json
 import sys
 import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 
@@ -12,7 +14,8 @@ def log(level: str, message: str, *, exception: bool = False, **facts: Any) -> N
     Args:
         level: `info`, `warning` or `error`.
         message: what happened.
-        exception: add the traceback of the exception that is being handled.
+        exception: add where the exception that is being handled was raised, without what it says: that may quote a
+            credential or a prompt.
         facts: further fields. No credential and nothing of a request's content belongs here.
     """
     line = {
@@ -22,11 +25,25 @@ def log(level: str, message: str, *, exception: bool = False, **facts: Any) -> N
         **facts,
     }
     if exception:
-        import traceback
-
-        line["traceback"] = traceback.format_exc()
-    sys.stdout.write(json.dumps(line, ensure_ascii=False, default=str) + "\n")
+        line["exception"] = [*_describe(sys.exc_info()[1])]
+    # ASCII: some characters beyond it would start a line or turn the reading direction
+    sys.stdout.write(json.dumps(line, default=str) + "\n")
     sys.stdout.flush()
+
+
+def _describe(error: BaseException | None) -> Iterator[str]:
+    """An exception and what led to it: the class of each, and the places that it passed."""
+    import traceback  # seldom wanted
+
+    seen: set[int] = set()
+    while error and id(error) not in seen:
+        seen.add(id(error))
+        frames = traceback.extract_tb(error.__traceback__)
+        places = " < ".join(
+            f"{Path(each.filename).name}:{each.lineno} {each.name}" for each in reversed(frames)
+        )
+        yield f"{type(error).__name__}: {places}"
+        error = error.__cause__ or error.__context__
 
 
 def adopt_logger(name: str) -> None:

@@ -7,6 +7,9 @@ from typing import Any
 from pennyworth.gateway.log import log
 from pennyworth.gateway.wsgi import Request
 
+_LONGEST_PATH = 200
+"""Characters of a path in the log; anybody can send a long one."""
+
 Usage = dict[str, int]
 """Tokens by OpenAI's names for them, such as prompt_tokens."""
 
@@ -49,7 +52,7 @@ class Outcome:
         fields: dict[str, Any] = {
             "request": self.request.id,
             "method": self.request.method,
-            "path": self.request.path,
+            "path": self.request.path[:_LONGEST_PATH],
             "status": self.status,
             "ms": self._elapsed(),
             "caller": self.caller,

@@ -100,7 +100,9 @@ def _annotate(level: str, title: str, message: str, file: str, line: int | None)
 
 
 def mask(value: str) -> None:
-    """Make GitHub replace each line of a value with *** in the job's log from here on."""
+    """Make GitHub replace each line of a value with *** in the job's log from here on. Elsewhere nothing is printed."""
+    if os.environ.get("GITHUB_ACTIONS") != "true":
+        return  # a terminal would show the value
     for line in value.splitlines():
         if line.strip():
             say(f"::add-mask::{_escaped(line.strip())}")

@@ -53,7 +53,8 @@ def test_an_import_that_fails(start_gateway: Start, broken_sdk: Path) -> None:
     assert [failure.code for failure in failures] == ["gateway_misconfigured"] * 4
     assert gateway.output.count("importing\n") == 1
     logged = gateway.logged(lambda line: line["level"] == "error")
-    assert "half of it is missing" in logged["traceback"]
+    assert "half of it is missing" in logged["reason"]
+    assert "Error: " in logged["exception"][0]
 
 
 def test_a_client_that_leaves_meanwhile(start_gateway: Start, broken_sdk: Path) -> None:

@@ -26,6 +26,9 @@ class Dialect(Protocol):
     def finish(self, tail: bytes) -> bytes | None:
         """What a stream still lacks that has ended with these events; None where it was cut."""
 
+    def split_error(self, events: bytes) -> tuple[bytes, bytes | None]:
+        """The events before one that tells a failure, and what that one says; None where there is none."""
+
     def events(self, document: dict[str, Any]) -> bytes:
         """A whole answer as the events of a stream."""
 

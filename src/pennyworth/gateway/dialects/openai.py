@@ -9,6 +9,7 @@ from pennyworth.gateway.errors import ApiError
 _DONE = b"data: [DONE]\n\n"
 # within a string quotes are escaped, so these find fields alone
 _FINISHED = re.compile(rb'"finish_reason"\s*:\s*"')
+_ERROR = re.compile(rb'"error"\s*:\s*[{"]')
 _MODEL = re.compile(rb'("model"\s*:\s*)"(?:[^"\\]|\\.)*"')
 
 
@@ -33,6 +34,23 @@ def finish(tail: bytes) -> bytes | None:
     if ends(tail):
         return b""
     return _DONE if _FINISHED.search(tail) else None
+
+
+def split_error(events: bytes) -> tuple[bytes, bytes | None]:
+    """See `Dialect.split_error`."""
+    if not _ERROR.search(events):
+        return events, None
+    before = b""
+    for event in events.split(b"\n\n"):
+        data = b"".join(line[5:].strip() for line in event.split(b"\n") if line.startswith(b"data:"))
+        try:
+            document = json.loads(data)
+        except ValueError:
+            document = None
+        if isinstance(document, dict) and document.get("error"):
+            return before, data
+        before += event + b"\n\n" if event else b""
+    return events, None
 
 
 def events(document: dict[str, Any]) -> bytes:

@@ -212,8 +212,11 @@ def _stream(
                 if len(rest) > LARGEST_EVENT_BYTES:
                     raise unusable(upstream, f"an event of it has more than {LARGEST_EVENT_BYTES} bytes")
             if chunk:
+                chunk, failure = spoken.split_error(chunk)
                 last.append(chunk)
                 yield spoken.renamed(chunk, call.model)
+                if failure is not None:
+                    raise upstream_error(upstream, find_error(json.loads(failure)) or 502, (), failure)
         lacking = None if rest.strip() else spoken.finish(b"".join(last))
         if lacking is None:
             raise broken(upstream)

@@ -11,6 +11,9 @@ from pennyworth.gateway.upstreams import Upstream
 
 _LONGEST_MESSAGE = 1000
 
+_ARN = re.compile(r"arn:aws[\w-]*:[^\s\"'<>,;]+")
+"""AWS names whom it refuses: the operator's account and role."""
+
 # Upstream's headers that help a client to do better next time.
 _KEPT_HEADERS = ("retry-after", "x-should-retry", "x-request-id", "x-ratelimit-", "request-id")
 
@@ -115,7 +118,7 @@ def upstream_error(
 
     def cleaned(text: str | None) -> str | None:
         # in this order: half a secret is one, too
-        short = upstream.scrubbed(text or "")[:_LONGEST_MESSAGE]
+        short = _ARN.sub("arn:***", upstream.scrubbed(text or ""))[:_LONGEST_MESSAGE]
         return "".join(c for c in short if c.isprintable() or c == "\n") or None
 
     return UpstreamFailure(

@@ -170,8 +170,13 @@ class _Sdk:
         try:
             self._module = _load(settings)
             log("info", "litellm loaded", ms=round((time.monotonic() - began) * 1000))
-        except BaseException:
-            log("error", "LiteLLM could not be loaded; its models answer with an error", exception=True)
+        except BaseException as error:
+            log(
+                "error",
+                "LiteLLM could not be loaded; its models answer with an error",
+                reason=str(error),
+                exception=True,
+            )
         finally:
             gc.freeze()
             sys.setswitchinterval(turn)
