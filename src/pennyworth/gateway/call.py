@@ -1,5 +1,6 @@
 """One request on its way to an upstream, and one attempt at having it answered."""
 
+import time
 from dataclasses import dataclass
 
 from pennyworth.gateway.bodies import Body
@@ -21,6 +22,30 @@ class Call:
     stream: bool
 
 
+class Deadline:
+    """When an answer is late: as a whole, or because nothing of it comes any more."""
+
+    def __init__(self, end: float, quiet_seconds: float | None = None) -> None:
+        """
+        Args:
+            end: when it must be complete, on time.monotonic()'s clock.
+            quiet_seconds: how long nothing may come of a stream, its first event included. None: to the end.
+        """
+        self._end = end
+        self._quiet_seconds = quiet_seconds
+        self._last = time.monotonic()
+
+    def touch(self) -> None:
+        """Note that something has come."""
+        if self._quiet_seconds:
+            self._last = time.monotonic()
+
+    def has_passed(self) -> bool:
+        """Whether the answer is late."""
+        now = time.monotonic()
+        return now > self._end or bool(self._quiet_seconds and now > self._last + self._quiet_seconds)
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One deployment to try."""
@@ -28,5 +53,4 @@ class Attempt:
     deployment: Deployment
     """Its model is a concrete one."""
     upstream: Upstream
-    deadline: float
-    """When the answer must be complete, on time.monotonic()'s clock."""
+    deadline: Deadline

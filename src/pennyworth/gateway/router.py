@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Iterator
 
-from pennyworth.gateway.call import Attempt, Call
+from pennyworth.gateway.call import Attempt, Call, Deadline
 from pennyworth.gateway.config import Deployment
 from pennyworth.gateway.settings import Settings
 
@@ -35,15 +35,13 @@ class Router:
             waiting.remove(chosen)
             yield Attempt(chosen, self._settings.upstream(chosen), self._deadline(call, chosen))
 
-    def _deadline(self, call: Call, deployment: Deployment) -> float:
-        """The model's timeout, the configuration's, the function's own end: whichever comes first."""
+    def _deadline(self, call: Call, deployment: Deployment) -> Deadline:
+        """The model's timeout or the configuration's, and the function's own end, whichever comes first.
+
+        A stream's `stream_timeout` is for its silence alone, as it is with LiteLLM.
+        """
         params = deployment.params
-        seconds = (
-            (params.get("stream_timeout") if call.stream else None)
-            or params.get("timeout")
-            or self._settings.config.timeout
-        )
-        deadline = call.request.began + float(seconds)
+        deadline = call.request.began + float(params.get("timeout") or self._settings.config.timeout)
         if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:  # elsewhere anybody could send this header
             import json
 
@@ -51,7 +49,7 @@ class Router:
             if ends := context.get("deadline"):
                 left = ends / 1000 - time.time() - _LAMBDA_MARGIN_SECONDS
                 deadline = min(deadline, time.monotonic() + left)
-        return deadline
+        return Deadline(deadline, params.get("stream_timeout") if call.stream else None)
 
 
 def _choose(deployments: list[Deployment]) -> Deployment:

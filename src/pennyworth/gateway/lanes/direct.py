@@ -102,7 +102,7 @@ def send(call: Call, attempt: Attempt) -> Response:
 
     def check() -> None:
         call.request.check_wanted()
-        if time.monotonic() > attempt.deadline:
+        if attempt.deadline.has_passed():
             raise timed_out(upstream)
 
     headers = {**upstream.headers, "Content-Type": call.body.content_type or "application/json"}
@@ -116,7 +116,7 @@ def send(call: Call, attempt: Attempt) -> Response:
     except (HttpError, OSError) as error:
         raise unreachable(upstream, f"its answer is not HTTP: {error}", sent=True) from error
     try:
-        return _response(exchange, call, upstream)
+        return _response(exchange, call, attempt)
     except TooLarge as error:
         exchange.close()
         raise unusable(upstream, str(error)) from error
@@ -148,7 +148,8 @@ def models(upstream: Upstream) -> list[str]:
         return []
 
 
-def _response(exchange: client.Exchange, call: Call, upstream: Upstream) -> Response:
+def _response(exchange: client.Exchange, call: Call, attempt: Attempt) -> Response:
+    upstream = attempt.upstream
     status = exchange.status
     # RFC 9110, 7.6.1: what Connection names is the connection's own, too
     own = {token.strip().lower() for token in (exchange.header("connection") or "").split(",")}
@@ -162,7 +163,7 @@ def _response(exchange: client.Exchange, call: Call, upstream: Upstream) -> Resp
     spoken = dialect(call.endpoint.dialect)
     kind = (exchange.header("content-type") or "").partition(";")[0].strip().lower()
     if call.stream and kind not in _DOCUMENTS:
-        return Response(status, headers, _begun(_stream(exchange, call, upstream, spoken)))
+        return Response(status, headers, _begun(_stream(exchange, call, attempt, spoken)))
     # read to its end first: a break half-way is then an error of its own and not half an answer
     content = exchange.read(LARGEST_ANSWER_BYTES)
     exchange.close()
@@ -199,14 +200,16 @@ def _begun(body: Generator[bytes, None, None]) -> Generator[bytes, None, None]:
 
 
 def _stream(
-    exchange: client.Exchange, call: Call, upstream: Upstream, spoken: Dialect
+    exchange: client.Exchange, call: Call, attempt: Attempt, spoken: Dialect
 ) -> Generator[bytes, None, None]:
     """A stream's events, whole ones only: what the client has read of it is then valid, wherever it is cut."""
+    upstream = attempt.upstream
     last: deque[bytes] = deque(maxlen=_LAST_CHUNKS)
     rest = b""
     try:
         yield b""
         while chunk := exchange.read_some():
+            attempt.deadline.touch()
             if rest or not chunk.endswith(b"\n\n"):
                 chunk, rest = split_events(rest + chunk)
                 if len(rest) > LARGEST_EVENT_BYTES:

@@ -147,7 +147,7 @@ class _Sdk:
         """The module, as soon as it is there."""
         while not self._done.wait(_TICK_SECONDS):
             call.request.check_wanted()
-            if time.monotonic() > attempt.deadline:
+            if attempt.deadline.has_passed():
                 raise ApiError(
                     504, "The gateway had not finished starting in time. Try again.", code="gateway_starting"
                 )
@@ -203,7 +203,7 @@ def send(call: Call, attempt: Attempt) -> Response:
 
     def check() -> None:
         call.request.check_wanted()
-        if time.monotonic() > attempt.deadline:
+        if attempt.deadline.has_passed():
             raise timed_out(upstream)
 
     scope = CallScope(
@@ -231,7 +231,7 @@ def send(call: Call, attempt: Attempt) -> Response:
         scope.finish()
         return Response(200, JSON, _document(answer, call))
     headers = [("Content-Type", "text/event-stream; charset=utf-8"), ("Cache-Control", "no-cache")]
-    body = _stream(answer, first, scope, upstream, call.model)
+    body = _stream(answer, first, scope, attempt, call.model)
     next(body)  # only a generator that has begun does anything when it is closed
     return Response(200, headers, body)
 
@@ -421,7 +421,7 @@ def _base64(embedding: Any) -> Any:
 
 
 def _stream(
-    answer: Iterator[Any], first: Any, scope: "CallScope", upstream: Upstream, model: str
+    answer: Iterator[Any], first: Any, scope: "CallScope", attempt: Attempt, model: str
 ) -> Generator[bytes, None, None]:
     from pennyworth.gateway.lanes.transport import Interrupted
 
@@ -434,6 +434,7 @@ def _stream(
             if lacking := tools.see(document):
                 yield _event(lacking)
             yield _event(document)
+            attempt.deadline.touch()
             with scope:
                 chunk = next(answer, None)
         yield b"data: [DONE]\n\n"
@@ -441,7 +442,7 @@ def _stream(
     except Interrupted as interrupted:
         raise interrupted.reason from None
     except Exception as error:
-        raise _failure(error, upstream, answered=True) from error
+        raise _failure(error, attempt.upstream, answered=True) from error
     finally:
         scope.close()
 
