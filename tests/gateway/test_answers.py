@@ -166,8 +166,12 @@ def test_a_completions_document_becomes_a_stream_too() -> None:
 @pytest.mark.parametrize("name", ["smart", 'a "quoted" name', "ü"])
 def test_only_fields_are_renamed(name: str) -> None:
     content = json.dumps({"model": 'a"b', "content": 'the "model": "x"', "n": [{"model": "y"}]}).encode()
-    document = json.loads(dialect.renamed(content, name))
-    assert document == {"model": name, "content": 'the "model": "x"', "n": [{"model": name}]}
+    rename = dialect.renamer(name)
+    for _ in range(2):
+        document = json.loads(rename(content))
+        assert document == {"model": name, "content": 'the "model": "x"', "n": [{"model": "y"}]}
+    assert rename(b"data: [DONE]") == b"data: [DONE]"
+    assert json.loads(rename(b'{"model":"another"}')) == {"model": name}
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 Each is a module here; `dialect` imports only the one that is needed.
 """
 
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any, Literal, Protocol, cast
 
@@ -32,8 +33,8 @@ class Dialect(Protocol):
     def events(self, document: dict[str, Any]) -> bytes:
         """A whole answer as the events of a stream."""
 
-    def renamed(self, content: bytes, model: str) -> bytes:
-        """An answer, or events, with the model's name that the client asked for."""
+    def renamer(self, model: str) -> Callable[[bytes], bytes]:
+        """What gives an answer, or one stream's events, the model's name that the client asked for."""
 
 
 def dialect(name: DialectName) -> Dialect:

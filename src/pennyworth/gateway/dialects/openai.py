@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 from pennyworth.gateway.errors import ApiError
@@ -85,7 +86,18 @@ def _ending(choice: dict[str, Any], chat: bool) -> dict[str, Any]:
     return {"index": choice.get("index", 0), **({"delta": {}} if chat else {"text": ""})}
 
 
-def renamed(content: bytes, model: str) -> bytes:
-    """See `Dialect.renamed`."""
+def renamer(model: str) -> Callable[[bytes], bytes]:
+    """See `Dialect.renamer`."""
     name = json.dumps(model).encode()
-    return _MODEL.sub(lambda found: found[1] + name, content)
+    old = new = b""
+
+    def rename(content: bytes) -> bytes:
+        nonlocal old, new
+        if not old or old not in content:  # else as in the event before, which is quicker than looking for it
+            found = _MODEL.search(content)
+            if found is None:
+                return content
+            old, new = found[0], found[1] + name
+        return content.replace(old, new)
+
+    return rename

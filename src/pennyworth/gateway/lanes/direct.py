@@ -173,7 +173,7 @@ def _response(exchange: client.Exchange, call: Call, attempt: Attempt) -> Respon
         headers.append(("Content-Type", "text/event-stream; charset=utf-8"))
         return Response(status, headers, iter([spoken.events({**document, "model": call.model})]))
     if document.get("model") not in (None, call.model):
-        content = spoken.renamed(content, call.model)
+        content = spoken.renamer(call.model)(content)
     return Response(status, headers, content)
 
 
@@ -205,6 +205,7 @@ def _stream(
     """A stream's events, whole ones only: what the client has read of it is then valid, wherever it is cut."""
     upstream = attempt.upstream
     last: deque[bytes] = deque(maxlen=_LAST_CHUNKS)
+    rename = spoken.renamer(call.model)
     rest = b""
     try:
         yield b""
@@ -217,7 +218,7 @@ def _stream(
             if chunk:
                 chunk, failure = spoken.split_error(chunk)
                 last.append(chunk)
-                yield spoken.renamed(chunk, call.model)
+                yield rename(chunk)
                 if failure is not None:
                     raise upstream_error(upstream, find_error(json.loads(failure)) or 502, (), failure)
         lacking = None if rest.strip() else spoken.finish(b"".join(last))
