@@ -369,6 +369,22 @@ def test_no_key_is_missing_while_a_list_grows_or_shrinks(
     assert len(seen) == 6 and all(there >= set(keys[20:]) for there in seen)
 
 
+def test_the_gateway_reads_what_was_written_elsewhere_in_the_same_way(
+    environ: dict[str, str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    ssm = boto3.client("ssm", region_name=REGION)
+    for name, value in (
+        (API_KEYS, "'sk-a'\n\"sk-b\","),
+        (f"{API_KEYS}/phone", "'sk-c,sk-d'"),
+        ("PROVIDER_CREDENTIALS", f"A={CANARY}\n{CANARY}\n"),
+    ):
+        ssm.put_parameter(Name=f"{PATH}/{name}", Value=value, Type="SecureString")
+    capfd.readouterr()
+    assert seen_by_the_gateway(environ) == {API_KEYS: "sk-a,sk-b,sk-c,sk-d", "A": CANARY}
+    logged = capfd.readouterr().out
+    assert "PROVIDER_CREDENTIALS, line 2: expected NAME=value" in logged and CANARY not in logged
+
+
 def test_a_part_of_the_secrets_keys_is_changed_in_the_secret(credentials: Credentials) -> None:
     keys = [f"sk-{number:04}-{'x' * 40}" for number in range(100)]
     run(",".join(keys))
