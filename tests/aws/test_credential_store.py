@@ -9,10 +9,10 @@ from pathlib import Path
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from tests import warm
 
 from pennyworth.aws.credential_store import (
-    API_KEYS,
     Credential,
     Credentials,
     CredentialsFailed,
@@ -20,6 +20,7 @@ from pennyworth.aws.credential_store import (
 )
 from pennyworth.gateway import parameters
 from pennyworth.gateway.aws.client import Client
+from pennyworth.gateway.credentials import API_KEYS
 from pennyworth.host.environments import clean_environ
 from pennyworth.host.errors import OperationFailed
 from pennyworth.host.places import ROOT
@@ -172,7 +173,7 @@ def test_without_rights_aws_own_words_are_told(environ: dict[str, str]) -> None:
     with LocalAws(auth=True) as aws:
         nobody = {"AWS_ACCESS_KEY_ID": "AKIANOBODY", "AWS_SECRET_ACCESS_KEY": "wrong"}
         done = command({**aws.environ(REGION), **nobody}, "list", fails=True)
-    assert "UnrecognizedClientException" in done.stderr
+    assert "UnrecognizedClientException" in done.stderr and "aws sso login" in done.stderr
 
 
 def test_a_stack_with_plain_variables_is_told_apart(environ: dict[str, str]) -> None:
@@ -291,7 +292,191 @@ def test_the_step_names_what_is_missing() -> None:
     assert API_KEYS in failed.value.title
     with pytest.raises(OperationFailed) as failed:
         run("sk-caller-one", "not-a-name=value-of-it")
-    assert "not-a-name" in failed.value.detail and "value-of-it" not in failed.value.detail
+    assert "PROVIDER_CREDENTIALS, line 1: the name must have" in failed.value.detail
+    assert "value-of-it" not in str(failed.value)
+
+
+CANARY = "canary-0123456789"
+
+
+def test_nothing_is_written_if_anything_is_wrong(
+    credentials: Credentials, capfd: pytest.CaptureFixture[str]
+) -> None:
+    broken = f"OPENAI_API_KEY={CANARY}-good\n{CANARY}\nLITELLM_API_KEYS={CANARY}\nA={CANARY}{{{{x}}}}\n"
+    with pytest.raises(OperationFailed) as failed:
+        run(f"sk-one,sk {CANARY}", broken)
+    assert failed.value.detail.splitlines() == [
+        "LITELLM_API_KEYS, key 2: white space inside the key. Put commas between keys",
+        "PROVIDER_CREDENTIALS, line 2: expected NAME=value",
+        "PROVIDER_CREDENTIALS, line 3: LITELLM_API_KEYS is reserved: it is a secret of its own",
+        "PROVIDER_CREDENTIALS, line 4: the value contains {{, which the Parameter Store refuses",
+    ]
+    assert "one NAME=value per line" in failed.value.message
+    assert not credentials.fetch_all()
+    out = capfd.readouterr().out
+    shown = [line for line in out.splitlines() if not line.startswith("::add-mask::")]
+    assert CANARY not in "\n".join([*shown, str(failed.value)])
+    with pytest.raises(OperationFailed, match="NAME=value") as failed:
+        run(" , ")
+    assert failed.value.detail == "LITELLM_API_KEYS: contains no key"
+
+
+def test_a_long_list_of_keys_takes_several_parameters(
+    environ: dict[str, str], credentials: Credentials
+) -> None:
+    keys = [f"sk-{number:04}-{'x' * 40}" for number in range(200)]
+    parts = [API_KEYS, f"{API_KEYS}/part/2", f"{API_KEYS}/part/3"]
+    _, own = credentials.create_key("part")
+    assert run(",".join(keys)).count("| written |") == 3
+    there = values(credentials)
+    assert sorted(there) == sorted([*parts, f"{API_KEYS}/part"])
+    assert all(len(value) <= 4096 for value in there.values())
+    assert sorted(seen_by_the_gateway(environ)[API_KEYS].split(",")) == sorted([*keys, own])
+    listed = command(environ, "list").stdout
+    assert f"{API_KEYS}/part/2 " in listed
+
+    assert run("\n".join(keys)).count("as it was") == 3, "lines say the same as commas"
+    assert [versions(name) for name in parts] == [1, 1, 1]
+
+    longer = [f"sk-first-{'x' * 40}", *keys]
+    assert run(",".join(longer)).count("| written |") == 3
+    assert sorted(seen_by_the_gateway(environ)[API_KEYS].split(",")) == sorted([*longer, own])
+
+    left = keys[:90]
+    credentials.revoke(keys[199])  # by hand, in a part that goes away altogether
+    told = run(",".join(left))
+    assert told.count("| removed") == 1
+    assert sorted(seen_by_the_gateway(environ)[API_KEYS].split(",")) == sorted([*left, own])
+    assert set(values(credentials)) == {*parts[:2], f"{API_KEYS}/part"}
+    run(left[0])
+    assert values(credentials) == {API_KEYS: left[0], f"{API_KEYS}/part": own}
+
+
+def test_no_key_is_missing_while_a_list_grows_or_shrinks(
+    credentials: Credentials, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = [f"sk-{number:04}-{'x' * 40}" for number in range(200)]
+    run(",".join(keys[10:]))
+    put, seen = Credentials._put, []
+
+    def look(self: Credentials, name: str, value: str, origin: str) -> None:
+        put(self, name, value, origin)
+        seen.append(set(seen_by_the_gateway(environ)[API_KEYS].split(",")))
+
+    monkeypatch.setattr(Credentials, "_put", look)
+    run(",".join(keys))
+    run(",".join(keys[20:]))
+    assert len(seen) == 6 and all(there >= set(keys[20:]) for there in seen)
+
+
+def test_the_gateway_reads_what_was_written_elsewhere_in_the_same_way(
+    environ: dict[str, str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    ssm = boto3.client("ssm", region_name=REGION)
+    for name, value in (
+        (API_KEYS, "'sk-a'\n\"sk-b\","),
+        (f"{API_KEYS}/phone", "'sk-c,sk-d'"),
+        ("PROVIDER_CREDENTIALS", f"A={CANARY}\n{CANARY}\n"),
+    ):
+        ssm.put_parameter(Name=f"{PATH}/{name}", Value=value, Type="SecureString")
+    capfd.readouterr()
+    assert seen_by_the_gateway(environ) == {API_KEYS: "sk-a,sk-b,sk-c,sk-d", "A": CANARY}
+    logged = capfd.readouterr().out
+    assert "PROVIDER_CREDENTIALS, line 2: expected NAME=value" in logged and CANARY not in logged
+
+
+def test_a_part_of_the_secrets_keys_is_changed_in_the_secret(credentials: Credentials) -> None:
+    keys = [f"sk-{number:04}-{'x' * 40}" for number in range(100)]
+    run(",".join(keys))
+    with pytest.raises(CredentialsFailed, match="repository's secret"):
+        credentials.rotate_key("part/2", datetime.now(UTC).date())
+    with pytest.raises(CredentialsFailed, match="not the name"):
+        credentials.set(f"{API_KEYS}/part/2", "sk-other")
+    assert credentials.revoke(keys[-1]) == f"{API_KEYS}/part/2"
+    assert "changed by hand" in run(",".join(keys))
+    assert keys[-1] not in ",".join(values(credentials).values())
+
+
+PEM = "-----BEGIN PRIVATE KEY-----\nMIIE+/canary==\n-----END PRIVATE KEY-----\n"
+
+
+@pytest.mark.parametrize(
+    ("given", "stored"),
+    [
+        (f"{PEM}\n", PEM),
+        (PEM, PEM[:-1]),
+        ('{\r\n  "a": 1\r\n}\r\n', '{\n  "a": 1\n}'),
+        ("\ufeffsk-a", "sk-a"),
+        ("x" * 4096 + "\n", "x" * 4096),
+    ],
+)
+def test_a_value_is_stored_as_it_is_but_for_its_last_line_end(
+    environ: dict[str, str], credentials: Credentials, tmp_path: Path, given: str, stored: str
+) -> None:
+    file = tmp_path / "value"
+    file.write_bytes(given.encode())
+    for name, words in (("PIPED", []), ("FILED", ["--file", str(file)])):
+        done = command(environ, "set", name, *words, given=given)
+        assert values(credentials)[name] == stored
+        assert done.stdout + done.stderr == f"{PATH}/{name} is set.\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "given", "said"),
+    [
+        (
+            ["set", "A"],
+            f"{CANARY}{'x' * 4096}",
+            "has 4113 bytes. The Parameter Store takes at most 4096 (4 KB)",
+        ),
+        (["set", "A"], f"{CANARY}{{{{", "contains {{, which the Parameter Store refuses"),
+        (["set", f"A={CANARY}"], "", "not the name"),
+        (["set", "A", CANARY], "", "don't put the value on the command line"),
+        (["set", API_KEYS], f"{CANARY} {CANARY}", "LITELLM_API_KEYS, key 1: white space inside"),
+        (["set", API_KEYS], ",".join(f"{CANARY}{n}" for n in range(300)), f"the keys as {API_KEYS}/LABEL"),
+        (["set", "PROVIDER_CREDENTIALS"], CANARY, "line 1: expected NAME=value"),
+    ],
+)
+def test_a_value_that_is_refused_is_not_shown(
+    environ: dict[str, str], credentials: Credentials, words: list[str], given: str, said: str
+) -> None:
+    done = command(environ, *words, given=given, fails=True)
+    assert said in done.stderr
+    assert CANARY not in done.stdout + done.stderr
+    assert not credentials.fetch_all()
+
+
+def test_a_value_that_is_no_text_is_not_shown(environ: dict[str, str], tmp_path: Path) -> None:
+    file = tmp_path / "value"
+    file.write_bytes(CANARY.encode() + b"\xff")
+    done = command(environ, "set", "A", "--file", str(file), fails=True)
+    assert "not UTF-8 text" in done.stderr and CANARY not in done.stderr
+
+
+def test_what_aws_says_of_a_value_does_not_show_it(
+    credentials: Credentials, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**given: str) -> None:
+        error = {"Code": "ValidationException", "Message": f"Value '{given['Value']}' is odd"}
+        raise ClientError({"Error": error}, "PutParameter")
+
+    monkeypatch.setattr(credentials._ssm, "put_parameter", refuse)
+    with pytest.raises(CredentialsFailed) as failed:
+        credentials.set("A", CANARY)
+    assert "'***' is odd" in str(failed.value) and CANARY not in str(failed.value)
+
+
+@pytest.mark.parametrize(
+    ("login", "words"),
+    [({}, ["list"]), ({}, ["set", "A"]), ({}, ["create-key"]), ({"AWS_PROFILE": "nowhere"}, ["list"])],
+)
+def test_without_aws_credentials_it_says_how_to_log_in(
+    tmp_path: Path, login: dict[str, str], words: list[str]
+) -> None:
+    nobody = {"AWS_REGION": REGION, "AWS_EC2_METADATA_DISABLED": "true", "HOME": str(tmp_path), **login}
+    done = command(nobody, *words, given=CANARY, fails=True)
+    assert "Log in (aws sso login, aws configure) or set AWS_PROFILE." in done.stderr
+    assert "Traceback" not in done.stderr and CANARY not in done.stderr
 
 
 def test_the_secrets_by_name() -> None:

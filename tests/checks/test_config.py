@@ -462,3 +462,34 @@ def test_the_command(tmp_path: Path) -> None:
     path.write_text(one_model(model="opnai/x"))
     assert run(path).returncode == 1
     assert run(path, "--credentials", tmp_path / "none").returncode == 2
+
+
+def test_credentials_that_can_not_be_read_are_told_by_line(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(one_model(model="openai/m"))
+    credentials, canary = tmp_path / "credentials.env", "canary-0123456789"
+    credentials.write_text(
+        f"\ufeffOPENAI_API_KEY='{canary}\n'\n{canary}\nAWS_REGION={canary}\nB={canary}{{{{\nC={canary * 300}\n"
+    )
+    said = [
+        ("PROVIDER_CREDENTIALS, line 3", "expected NAME=value"),
+        ("PROVIDER_CREDENTIALS, line 4", "AWS_REGION is reserved: the function has its own"),
+        ("PROVIDER_CREDENTIALS, line 5", "the value contains {{, which the Parameter Store refuses"),
+        (
+            "PROVIDER_CREDENTIALS, line 6",
+            "the value has 5100 bytes. The Parameter Store takes at most 4096 (4 KB)",
+        ),
+    ]
+    for option in ("--json", "--markdown", "--strict"):
+        done = run(path, "--credentials", credentials, option)
+        assert done.returncode == 1
+        assert canary not in done.stdout + done.stderr
+        assert all(message in done.stdout for _, message in said)
+        if option == "--json":
+            findings = json.loads(done.stdout)["findings"]
+            assert [(one["place"], one["message"]) for one in findings if one["severity"] == "error"] == said
+    path.write_text("model_list: {")
+    assert "PROVIDER_CREDENTIALS, line 3" in run(path, "--credentials", credentials).stdout
+    credentials.write_bytes(canary.encode() + b"\xff")
+    done = run(path, "--credentials", credentials)
+    assert done.returncode == 2 and canary not in done.stdout + done.stderr

@@ -51,6 +51,25 @@ def test_a_wrong_call_says_what_there_is(words: tuple[str, ...]) -> None:
         assert "demo" in done.stderr
 
 
+@pytest.mark.parametrize("verb", ["list", "create-key"])
+def test_without_a_stack_the_variables_that_name_it_are_told(verb: str) -> None:
+    done = pennyworth("credentials", verb)
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        "pennyworth credentials: --stack-name is missing. Give it, or set $STACK_NAME",
+        "pennyworth credentials: --region is missing. Give it, or set $AWS_REGION",
+    ]
+
+
+def test_a_value_on_the_command_line_is_refused_without_showing_it() -> None:
+    done = pennyworth(
+        "credentials", "--stack-name", "a", "--region", "b", "set", "OPENAI_API_KEY", "sk-canary"
+    )
+    assert done.returncode == 2
+    assert "command line" in done.stderr and "sk-canary" not in done.stdout + done.stderr
+    assert "rest" not in pennyworth("credentials", "set", "--help").stdout
+
+
 def test_version() -> None:
     assert pennyworth("--version").stdout == f"pennyworth {__version__}\n"
 

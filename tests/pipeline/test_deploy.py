@@ -242,6 +242,30 @@ def test_each_secret_in_a_setting_is_masked_by_itself() -> None:
     assert find_secrets({"ProviderCredentials": dotenv}) == ["sk-a,b-12345", "longer=value"]
 
 
+def test_secrets_are_found_in_every_form_that_is_understood() -> None:
+    keys = "\ufeff'sk-first-key'\n\"sk-second-key\"\r\nsk-third key\nsk-fourth-key,sk-fourth-key"
+    assert find_secrets({"ApiKeys": keys}) == [
+        "sk-first-key",
+        "sk-second-key",
+        "sk-third key",
+        "sk-fourth-key",
+    ]
+    pem = "-----BEGIN KEY-----\n  MIIE+/of-the-pem==\n-----END KEY-----"
+    dotenv = (
+        f"PEM='{pem}'\nJSON='{{\n \"private_key\": \"of-the-json\"\n}}'\n"
+        'E="first-line\\nsecond-line"\nE=given-twice\n'
+    )
+    assert find_secrets({"ProviderCredentials": dotenv}) == [
+        "-----BEGIN KEY-----",
+        "MIIE+/of-the-pem==",
+        "-----END KEY-----",
+        '"private_key": "of-the-json"',
+        "first-line",
+        "second-line",
+        "given-twice",
+    ]
+
+
 BOUNDED = """
 Parameters:
   PermissionsBoundaryArn: {Type: String, Default: ""}

@@ -149,8 +149,8 @@ def test_the_workflows_own_commands_deploy_it(tmp_path: Path, upstream: Scripted
     secrets = {
         "AWS_REGION": REGION,
         "STACK_NAME": STACK,
-        "LITELLM_API_KEYS": "sk-first-of-the-callers,sk-second",
-        "PROVIDER_CREDENTIALS": "# the upstream's\nUPSTREAM_KEY=sk-of-the-upstream",
+        "LITELLM_API_KEYS": "'sk-first-of-the-callers'\nsk-second",
+        "PROVIDER_CREDENTIALS": "# the upstream's\nUPSTREAM_KEY=\"sk-of-the-upstream\"\nPEM='first\nsecond'\nEMPTY=",
     }
 
     def filled(values: dict[str, str]) -> dict[str, str]:

@@ -6,7 +6,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from pennyworth.aws.errors import AWS_FAILURES, get_or_none
+from pennyworth.aws.errors import AWS_FAILURES, LOG_IN, get_or_none
 from pennyworth.aws.github_oidc import ISSUER
 from pennyworth.aws.snapshot import Snapshot
 from pennyworth.aws.snapshot import describe_stack as describe
@@ -42,9 +42,7 @@ class Account:
         try:
             identity = self.client("sts").get_caller_identity()
         except AWS_FAILURES as failure:
-            raise Unprepared(
-                f"AWS rejects your credentials: {failure}. Log in (aws sso login, aws configure) or set AWS_PROFILE."
-            ) from failure
+            raise Unprepared(f"AWS rejects your credentials: {failure}. {LOG_IN}") from failure
         self.id: str = identity["Account"]
         self.caller: str = identity["Arn"]
         self.partition = self.caller.split(":")[1]

@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/systems-manager/latest/userguide/systems-manager-par
 
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -14,22 +14,32 @@ from typing import Any, Literal
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
-from pennyworth.aws.errors import AWS_FAILURES, is_denied, read_error_code
+from pennyworth.aws.errors import AWS_FAILURES, LOG_IN, is_denied, lacks_credentials, read_error_code
 from pennyworth.aws.stack import Stack
-from pennyworth.gateway.parameters import RESERVED, UNTIL, has_expired
-from pennyworth.gateway.settings import expand_credentials
+from pennyworth.gateway.credentials import (
+    ADVICE,
+    API_KEYS,
+    PROVIDER_CREDENTIALS,
+    RESERVED,
+    VALUE_BYTES,
+    Problem,
+    explain_refusal,
+    is_variable,
+    read_api_keys,
+    read_provider_credentials,
+)
+from pennyworth.gateway.parameters import UNTIL, has_expired
 from pennyworth.host.errors import OperationFailed
-from pennyworth.host.lists import split_list
-
-API_KEYS = "LITELLM_API_KEYS"
-"""The parameter with the endpoint's API keys, comma-separated. Parameters below it hold more keys."""
 
 Outcome = Literal["written", "unchanged", "kept", "removed"]
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LABEL = re.compile(r"[A-Za-z0-9_.-]+")
+
+_PART = f"{API_KEYS}/part/"
+"""What the names of the second parameter with the secret's API keys, and of each further one, begin with. A label
+contains no slash, so that no other key has such a name."""
 
 # The description of a parameter's version says who wrote it.
 _BY_PIPELINE = "From the repository's secrets"
@@ -53,7 +63,7 @@ class Credential:
 
     def list_endings(self) -> list[str]:
         """List the last characters of its value, or of each of its API keys, to tell them apart."""
-        values = split_list(self.value) if self.name.partition("/")[0] == API_KEYS else [self.value]
+        values = _read_keys(self.value) if _holds_keys(self.name) else [self.value]
         return [_shorten(value) for value in values]
 
 
@@ -65,11 +75,14 @@ class Credentials:
         Args:
             stack: the stack's name.
             region: the stack's region.
+        Raises:
+            CredentialsFailed: there is no AWS profile of the name that the environment says.
         """
         self.path = f"/{stack}/credentials"
         # AWS allows only a few write calls per second
         patient = Config(retries={"mode": "standard", "max_attempts": 8})
-        self._ssm: Any = boto3.client("ssm", region_name=region, config=patient)
+        with _explain_failures():
+            self._ssm: Any = boto3.client("ssm", region_name=region, config=patient)
 
     def fetch_all(self) -> dict[str, Credential]:
         """Fetch all credentials.
@@ -90,26 +103,42 @@ class Credentials:
             for name, one in sorted(names.items())
         }
 
-    def set(self, name: str, value: str, *, origin: str = _BY_HAND) -> None:
+    def set(self, name: str, value: str) -> None:
         """Create or replace a credential.
 
         Args:
             name: the name.
+            value: the value. API keys are stored with commas between them.
+        Raises:
+            CredentialsFailed: the name or the value can't be used, or AWS rejects the call.
+        """
+        check_name(name)
+        problems: tuple[Problem, ...] = ()
+        if _holds_keys(name):
+            read = read_api_keys(value)
+            value, problems = ",".join(read.keys), read.problems
+        elif name == PROVIDER_CREDENTIALS:
+            problems = read_provider_credentials(value).problems
+        if problems:
+            raise CredentialsFailed(f"{name} can't be used", ADVICE, "\n".join(map(str, problems)))
+        if not value.strip():
+            raise CredentialsFailed(f"{name} is empty")
+        if problem := explain_refusal(value):
+            more = f". Store some of the keys as {API_KEYS}/LABEL" if _holds_keys(name) else ""
+            raise CredentialsFailed(f"{name} can't be stored: {problem}{more}")
+        self._put(name, value, _BY_HAND)
+
+    def _put(self, name: str, value: str, origin: str) -> None:
+        """Create or replace a parameter.
+
+        Args:
+            name: the name below the path.
             value: the value.
             origin: who sets it, as the description of the parameter's version.
         Raises:
-            CredentialsFailed: the name is invalid, the value is empty, or AWS rejects the call.
+            CredentialsFailed: AWS rejects the call.
         """
-        base, slash, label = name.partition("/")
-        if not _NAME.fullmatch(base) or (slash and not _LABEL.fullmatch(label)):
-            raise CredentialsFailed(
-                f"{name} is not the name of an environment variable, such as OPENAI_API_KEY"
-            )
-        if base in RESERVED:
-            raise CredentialsFailed(f"{name} is reserved: the function calls AWS with its own role")
-        if not value:
-            raise CredentialsFailed(f"{name} is empty")
-        with _explain_failures():
+        with _explain_failures(value):
             self._ssm.put_parameter(
                 Name=f"{self.path}/{name}",
                 Value=value,
@@ -153,6 +182,10 @@ class Credentials:
                 f"There is no key {name}. `pennyworth credentials list` lists all keys;"
                 f" `create-key --label {label}` creates this one"
             )
+        if name.startswith(_PART):
+            raise CredentialsFailed(
+                f"{name} contains keys of the repository's secret {API_KEYS}. Change them there"
+            )
         if until < datetime.now(UTC).date():
             raise CredentialsFailed(f"{until} is in the past. Choose today or a later day")
         old = f"{name}{UNTIL}{until}"
@@ -188,8 +221,8 @@ class Credentials:
         held = [
             (credential, key)
             for credential in self.fetch_all().values()
-            if credential.name.partition("/")[0] == API_KEYS
-            for key in split_list(credential.value)
+            if _holds_keys(credential.name)
+            for key in _read_keys(credential.value)
             if key.endswith(ending)
         ]
         if len(held) != 1 or len(ending) < _SHOWN_CHARACTERS:
@@ -198,8 +231,8 @@ class Credentials:
                 f" least {_SHOWN_CHARACTERS} of its last characters, and more if several keys end with them"
             )
         ((credential, key),) = held
-        if left := [one for one in split_list(credential.value) if one != key]:
-            self.set(credential.name, ",".join(left))
+        if left := [one for one in _read_keys(credential.value) if one != key]:
+            self._put(credential.name, ",".join(left), _BY_HAND)
         else:
             self.remove(credential.name)
         return credential.name
@@ -219,17 +252,22 @@ class Credentials:
         """
         present = self.fetch_all()
         done: dict[str, Outcome] = {}
-        for name, value in wanted.items():
+        names = list(wanted)
+        if _count_secret_keys(wanted) > _count_secret_keys({n: one.value for n, one in present.items()}):
+            # keys move to later parts, so those come first: a key must not be missing in between
+            names.reverse()
+        for name in names:
+            value = wanted[name]
             if name in present and present[name].value == value:
                 done[name] = "unchanged"
             elif name in present and self._fetch_written(name)[-1:] == [value]:
                 done[name] = "kept"
             else:
-                self.set(name, value, origin=_BY_PIPELINE)
+                self._put(name, value, _BY_PIPELINE)
                 done[name] = "written"
         for name in sorted(present.keys() - wanted.keys()):
-            written = self._fetch_written(name)
-            if written and written[-1] == present[name].value:
+            # a part is nobody else's, even if a key was revoked in it
+            if name.startswith(_PART) or self._fetch_written(name)[-1:] == [present[name].value]:
                 self.remove(name)
                 done[name] = "removed"
         return done
@@ -261,11 +299,63 @@ def parse_secrets(api_keys: str, provider_credentials: str) -> dict[str, str]:
         api_keys: the secret LITELLM_API_KEYS.
         provider_credentials: the secret PROVIDER_CREDENTIALS, in dotenv format.
     Returns:
-        the credentials' values by name.
+        the credentials' values by name. Long lists of keys take several, each of which fits into a parameter.
+    Raises:
+        CredentialsFailed: with everything that is wrong.
     """
-    values = {API_KEYS: ",".join(split_list(api_keys)), "PROVIDER_CREDENTIALS": provider_credentials}
-    expand_credentials(values)
-    return {name: value for name, value in values.items() if value}
+    keys = read_api_keys(api_keys)
+    providers = read_provider_credentials(provider_credentials)
+    if problems := (*keys.problems, *providers.problems):
+        raise CredentialsFailed("The secrets can't be used", ADVICE, "\n".join(map(str, problems)))
+    parts = {
+        f"{_PART}{number}" if number > 1 else API_KEYS: part
+        for number, part in enumerate(_split(keys.keys), 1)
+    }
+    return parts | {name: value for name, value in providers.values.items() if value}
+
+
+def check_name(name: str) -> None:
+    """Check that a credential can have a name. The message does not repeat it, because it may be a pasted secret.
+
+    Raises:
+        CredentialsFailed: it can't.
+    """
+    base, slash, label = name.partition("/")
+    if not is_variable(base) or (slash and not _LABEL.fullmatch(label)):
+        raise CredentialsFailed(
+            "That is not the name of an environment variable, such as OPENAI_API_KEY, or of an API key, such as"
+            f" {API_KEYS}/alice"
+        )
+    if base in RESERVED:
+        raise CredentialsFailed(f"{base} is reserved: the function calls AWS with its own role")
+
+
+def _holds_keys(name: str) -> bool:
+    """Check whether a credential contains API keys."""
+    return name.partition("/")[0] == API_KEYS
+
+
+def _read_keys(value: str) -> tuple[str, ...]:
+    return read_api_keys(value, stored=False).keys
+
+
+def _count_secret_keys(values: Mapping[str, str]) -> int:
+    """Count the API keys that come from the repository's secret."""
+    return sum(
+        len(_read_keys(value)) for name, value in values.items() if name == API_KEYS or name.startswith(_PART)
+    )
+
+
+def _split(keys: Sequence[str]) -> list[str]:
+    """Split API keys into lists that fit into a parameter each."""
+    parts: list[str] = []
+    for key in keys:
+        longer = f"{parts[-1]},{key}" if parts else key
+        if parts and len(longer.encode()) <= VALUE_BYTES:
+            parts[-1] = longer
+        else:
+            parts.append(key)
+    return parts
 
 
 def _generate_key() -> str:
@@ -279,11 +369,19 @@ def _shorten(value: str) -> str:
 
 
 @contextmanager
-def _explain_failures() -> Iterator[None]:
-    """Turn exceptions of boto3 into CredentialsFailed."""
+def _explain_failures(secret: str = "") -> Iterator[None]:
+    """Turn exceptions of boto3 into CredentialsFailed.
+
+    Args:
+        secret: what AWS may repeat and nobody may see.
+    """
     try:
         yield
-    except ClientError as failure:
+    except AWS_FAILURES as failure:
+        if lacks_credentials(failure):
+            raise CredentialsFailed(f"AWS rejects your credentials: {failure}. {LOG_IN}") from None
+        if not isinstance(failure, ClientError):
+            raise CredentialsFailed(str(failure)) from None
         code = read_error_code(failure)
         advice = (
             "There is no such credential"
@@ -292,8 +390,7 @@ def _explain_failures() -> Iterator[None]:
             if is_denied(failure)
             else "AWS Systems Manager rejects it"
         )
-        raise CredentialsFailed(
-            f"{advice} ({code}): {failure.response['Error'].get('Message', '')}".strip(": ")
-        ) from None
-    except BotoCoreError as failure:
-        raise CredentialsFailed(str(failure)) from None
+        message = failure.response["Error"].get("Message", "")
+        if secret:
+            message = message.replace(secret, "***")
+        raise CredentialsFailed(f"{advice} ({code}): {message}".strip(": ")) from None

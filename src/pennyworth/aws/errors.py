@@ -2,7 +2,16 @@
 
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    CredentialRetrievalError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    SSOError,
+    TokenRetrievalError,
+)
 
 AWS_FAILURES = (BotoCoreError, ClientError)
 """The exceptions that a call to AWS may raise."""
@@ -10,6 +19,31 @@ AWS_FAILURES = (BotoCoreError, ClientError)
 _DENIED = ("AccessDenied", "Unauthorized", "NotAuthorized")
 """Parts of the services' error codes for a missing permission, such as AccessDeniedException or
 UnauthorizedOperation."""
+
+LOG_IN = "Log in (aws sso login, aws configure) or set AWS_PROFILE."
+"""What to do without valid credentials."""
+
+_WITHOUT_CREDENTIALS = (
+    CredentialRetrievalError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    SSOError,
+    TokenRetrievalError,
+)
+_REJECTED_CREDENTIALS = frozenset(
+    {
+        "AuthFailure",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "IncompleteSignature",
+        "InvalidClientTokenId",
+        "InvalidSignatureException",
+        "SignatureDoesNotMatch",
+        "UnrecognizedClientException",
+    }
+)
+"""https://docs.aws.amazon.com/systems-manager/latest/APIReference/CommonErrors.html and what other services say."""
 
 _ABSENT = frozenset({"NoSuchEntity", "NoSuchHostedZone", "ResourceNotFoundException"})
 
@@ -22,6 +56,13 @@ def read_error_code(failure: ClientError) -> str:
 def is_denied(failure: BaseException | None) -> bool:
     """Check whether a call failed because of a missing permission."""
     return isinstance(failure, ClientError) and any(word in read_error_code(failure) for word in _DENIED)
+
+
+def lacks_credentials(failure: BaseException | None) -> bool:
+    """Check whether a call failed because there are no valid AWS credentials."""
+    if isinstance(failure, ClientError):
+        return read_error_code(failure) in _REJECTED_CREDENTIALS
+    return isinstance(failure, _WITHOUT_CREDENTIALS)
 
 
 def is_absent(failure: ClientError) -> bool:

@@ -37,7 +37,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="(default: config.yaml)",
     )
-    add("--credentials", type=Path, metavar="FILE", help="more variables, one NAME=value per line")
+    add(
+        "--credentials",
+        type=Path,
+        metavar="FILE",
+        help="more variables, in the format of PROVIDER_CREDENTIALS",
+    )
     add("--strict", action="store_true", help="treat warnings as errors")
     known = check.add_argument_group("what you know about the stack")
     stack.parameter_option(known)
@@ -63,11 +68,12 @@ def run(options: argparse.Namespace) -> int:
         except (OSError, UnicodeDecodeError) as error:
             say(f"pennyworth config check: {options.credentials}: {error}")
             return 2
-    expand_credentials(environ)
+    problems = expand_credentials(environ, stored=True)
     for name, _ in options.parameter:
         if name not in READ:
             say(f"pennyworth config check: {name} has no effect on this check. {', '.join(READ)} have")
-    report = check(options.file, environ, StackSettings(dict(options.parameter), options.litellm))
+    stack_settings = StackSettings(dict(options.parameter), options.litellm)
+    report = check(options.file, environ, stack_settings, problems=problems)
     as_wanted = render.as_json if options.json else render.as_markdown if options.markdown else render.as_text
     print(as_wanted(report))
     sys.stdout.flush()

@@ -3,13 +3,15 @@
     pennyworth credentials --stack-name endpoint --region us-east-1 create-key --label alice
     pennyworth credentials --stack-name endpoint --region us-east-1 set OPENAI_API_KEY < key.txt
 
+Without --stack-name and --region, STACK_NAME and AWS_REGION name the endpoint.
+
 Credentials are encrypted parameters in AWS Systems Manager Parameter Store. The running endpoint reads them by
 itself: a new API key works within 30 seconds. A removed key is refused after 5 minutes, or after 15 minutes if
 nobody calls in between.
 
-Pass values on standard input or in a file: other processes can see command-line arguments. Your AWS credentials
-need permission to read and write the stack's parameters. The next deployment overwrites a parameter only if its
-GitHub secret has changed.
+Pass values on standard input or in a file: other processes can see command-line arguments. A value may have several
+lines, as a PEM or JSON has, and at most 4 KB. Your AWS credentials need permission to read and write the stack's
+parameters. The next deployment overwrites a parameter only if its GitHub secret has changed.
 """
 
 import argparse
@@ -41,6 +43,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add_verb("list", "list names, dates of change, and the last characters of each value")
     put = add_verb("set", "create or replace a credential; the value comes from standard input")
     put.add_argument("name", metavar="NAME", help="the environment variable it sets, such as OPENAI_API_KEY")
+    # taken only to be refused: argparse would repeat what it does not know
+    put.add_argument("rest", nargs="*", help=argparse.SUPPRESS)
     put.add_argument("--file", type=Path, metavar="PATH", help="read the value from this file instead")
     create = add_verb("create-key", "add an API key and print it once")
     create.add_argument("--label", default="", help="whose key it is (default: the current time)")
@@ -64,6 +68,12 @@ def run(options: argparse.Namespace) -> int:
     """Run the chosen action. Returns the exit status."""
     if not stack.named("credentials", options):
         return 2
+    if getattr(options, "rest", None):
+        say(
+            "pennyworth credentials: don't put the value on the command line, where others can see it. Pipe it in, or"
+            " use --file"
+        )
+        return 2
     go_on_in("tools")
     from pennyworth.aws.credential_store import Credentials, CredentialsFailed, is_read_by
 
@@ -74,6 +84,9 @@ def run(options: argparse.Namespace) -> int:
                 f"⚠ {options.stack_name} ignores these credentials: it was deployed with the stack parameter ApiKeys or"
                 " ProviderCredentials. Deploy it again with both empty."
             )
+    except UnicodeDecodeError:  # whose own words show some of the value
+        say("pennyworth credentials: the value is not UTF-8 text. Convert it, such as with iconv or base64")
+        return 1
     except (CredentialsFailed, OSError) as failure:
         say(f"pennyworth credentials: {failure}")
         return 1
@@ -93,13 +106,18 @@ def _list(credentials: "Credentials", options: argparse.Namespace) -> None:
 
 
 def _set(credentials: "Credentials", options: argparse.Namespace) -> None:
+    from pennyworth.aws.credential_store import check_name
+
+    check_name(options.name)
     if options.file:
-        value = options.file.read_text()
+        value = options.file.read_text(encoding="utf-8-sig")
     elif sys.stdin.isatty():
         value = getpass.getpass(f"{options.name}: ")
     else:
-        value = sys.stdin.read()
-    credentials.set(options.name, value.strip())
+        value = sys.stdin.buffer.read().decode("utf-8-sig").replace("\r\n", "\n")
+    credentials.set(
+        options.name, value.removesuffix("\n")
+    )  # the end of the file's last line, not the value's
     say(f"{credentials.path}/{options.name} is set.")
 
 

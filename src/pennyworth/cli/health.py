@@ -21,7 +21,6 @@ from pennyworth.checks.health import limits
 from pennyworth.cli import stack
 from pennyworth.cli.environment import go_on_in
 from pennyworth.cli.numbers import read_number
-from pennyworth.host.lists import split_list
 from pennyworth.host.progress import say
 
 
@@ -61,6 +60,7 @@ def run(options: argparse.Namespace) -> int:
     go_on_in("tools")
     from pennyworth.checks.finding import Finding, Verdict, as_json, as_table, line
     from pennyworth.checks.health.examination import Inputs, check_health
+    from pennyworth.gateway.credentials import read_api_keys
     from pennyworth.host.errors import OperationFailed
     from pennyworth.iam.policy.documents import DEPLOY_ROLE, MANAGED_POLICIES
 
@@ -72,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
     inputs = Inputs(
         stack=options.stack_name,
         region=options.region,
-        keys=split_list(os.environ.get("PENNYWORTH_API_KEY", "")),
+        keys=list(read_api_keys(os.environ.get("PENNYWORTH_API_KEY", "")).keys),
         repository=options.repository,
         role=options.role or DEPLOY_ROLE,
         policy=options.policy or MANAGED_POLICIES["deployment"],

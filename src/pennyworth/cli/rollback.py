@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 
 from pennyworth.cli import stack
 from pennyworth.cli.environment import go_on_in
-from pennyworth.host.lists import split_list
 from pennyworth.host.progress import say
 
 if TYPE_CHECKING:
@@ -75,8 +74,9 @@ def run(options: argparse.Namespace) -> int:
 def _smoke_inputs(options: argparse.Namespace) -> "Inputs | None":
     """Return the inputs of the smoke tests; None without an API key."""
     from pennyworth.checks.smoke.deployed_endpoint import Inputs
+    from pennyworth.gateway.credentials import API_KEYS, read_api_keys
 
-    keys = split_list(os.environ.get("LITELLM_API_KEYS", ""))
+    keys = read_api_keys(os.environ.get(API_KEYS, "")).keys
     if not keys:
         return None
     emulator = os.environ.get("AWS_ENDPOINT_URL", "")

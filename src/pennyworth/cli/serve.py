@@ -4,7 +4,8 @@
     LITELLM_MODEL_PROVIDER=openai OPENAI_API_KEY=... LITELLM_API_KEYS=my-key pennyworth serve
 
 The configuration uses LiteLLM's format. Clients must send one of the API keys in LITELLM_API_KEYS
-(comma-separated). If it is empty, every call is refused.
+(separated by commas or lines). If it is empty, every call is refused. PROVIDER_CREDENTIALS may hold several
+variables, one NAME=value per line; lines that can't be read are logged by number and left out.
 """
 
 import argparse

@@ -5,6 +5,9 @@ import os
 
 from pennyworth.host.progress import say
 
+_VARIABLES = {"stack_name": "STACK_NAME", "region": "AWS_REGION"}
+"""The environment variables with the options' defaults."""
+
 
 def options(parser: argparse.ArgumentParser) -> None:
     """Add --stack-name and --region, with defaults from STACK_NAME and AWS_REGION."""
@@ -36,9 +39,11 @@ def parameter_option(parser: argparse.ArgumentParser | argparse._ArgumentGroup) 
 
 def named(command: str, given: argparse.Namespace) -> bool:
     """Whether both options are set. Prints which one is missing."""
-    missing = [option for option in ("stack_name", "region") if not getattr(given, option)]
+    missing = [option for option in _VARIABLES if not getattr(given, option)]
     for option in missing:
-        say(f"pennyworth {command}: --{option.replace('_', '-')} is missing")
+        say(
+            f"pennyworth {command}: --{option.replace('_', '-')} is missing. Give it, or set ${_VARIABLES[option]}"
+        )
     return not missing
 
 

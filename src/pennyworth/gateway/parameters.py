@@ -12,6 +12,7 @@ from typing import Any
 
 from pennyworth.gateway.aws.client import AwsError, Client
 from pennyworth.gateway.config import ConfigError
+from pennyworth.gateway.credentials import API_KEYS, RESERVED, read_api_keys
 from pennyworth.gateway.errors import ApiError
 from pennyworth.gateway.log import log
 from pennyworth.gateway.settings import Settings, expand_credentials
@@ -21,11 +22,6 @@ _PAUSE_SECONDS = 30.0
 """At least so long between a read that failed and the next, or any and one in doubt."""
 _LIMIT = 3
 """How many refreshes old settings may be before a request waits for newer ones."""
-
-RESERVED = frozenset(
-    ["AWS_ACCESS_KEY_ID", "AWS_REGION", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "PENNYWORTH_PARAMETERS"]
-)
-"""The function's own, which it also reads the parameters with."""
 
 UNTIL = ".until-"
 """What stands between a key's label and the last day (UTC, such as 2026-12-31) on which it opens."""
@@ -82,11 +78,15 @@ def read(client: Client, path: str) -> Values:
             name, _, label = parameter["Name"].removeprefix(f"{path}/").partition("/")
             if has_expired(label):
                 continue
-            values[name] = ",".join(filter(None, [values.get(name), parameter["Value"]]))
+            value = parameter["Value"]
+            if name == API_KEYS:
+                value = ",".join(read_api_keys(value, stored=False).keys)
+            values[name] = ",".join(filter(None, [values.get(name), value]))
         if not page.get("NextToken"):
             break
         request["NextToken"] = page["NextToken"]
-    expand_credentials(values)
+    for problem in expand_credentials(values):
+        log("warning", "problem in the credentials", reason=str(problem))
     for name in values.keys() & RESERVED:
         log("warning", "parameter ignored: the name is the function's own", name=name)
         del values[name]

@@ -8,6 +8,7 @@ from typing import Any
 
 from pennyworth.gateway import config as configuration
 from pennyworth.gateway.app import Gateway
+from pennyworth.gateway.credentials import API_KEYS, read_api_keys
 from pennyworth.gateway.log import log
 from pennyworth.gateway.settings import PUBLIC, Settings, SettingsProvider, constant, expand_credentials
 
@@ -32,7 +33,12 @@ def serve(
         ConfigError: the configuration can't be used.
         OSError: the port is taken.
     """
-    expand_credentials(environ)
+    problems = (
+        *expand_credentials(environ),
+        *read_api_keys(environ.get(API_KEYS, ""), stored=False).problems,
+    )
+    for problem in problems:
+        log("warning", "problem in the credentials", reason=str(problem))
     drain_seconds = float(environ.get("PENNYWORTH_DRAIN_SECONDS") or 30)
     if "AWS_LAMBDA_FUNCTION_NAME" in environ or host not in _LOOPBACK:
         environ[PUBLIC] = "yes"

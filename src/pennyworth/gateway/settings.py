@@ -6,6 +6,13 @@ from typing import Any, Protocol
 
 from pennyworth.gateway.callers import Keys
 from pennyworth.gateway.config import Config, Deployment, parse
+from pennyworth.gateway.credentials import (
+    API_KEYS,
+    PROVIDER_CREDENTIALS,
+    Problem,
+    read_api_keys,
+    read_provider_credentials,
+)
 from pennyworth.gateway.upstreams import Upstream, resolve_upstream
 
 PUBLIC = "PENNYWORTH_PUBLIC"
@@ -33,7 +40,10 @@ class Settings:
         """
         config = parse(document, environ)
         environ = {**environ, **config.environment}
-        given = [*environ.get("LITELLM_API_KEYS", "").split(","), environ.get("LITELLM_MASTER_KEY", "")]
+        given = [
+            *read_api_keys(environ.get(API_KEYS, ""), stored=False).keys,
+            environ.get("LITELLM_MASTER_KEY", ""),
+        ]
         keys = Keys([*given, *config.keys], public=bool(environ.get(PUBLIC)))
         settings = cls(config, keys, environ)
         for deployment in config.deployments:
@@ -80,16 +90,22 @@ def constant(settings: Settings) -> SettingsProvider:
     return provider
 
 
-def expand_credentials(environ: MutableMapping[str, str]) -> None:
+def expand_credentials(environ: MutableMapping[str, str], *, stored: bool = False) -> tuple[Problem, ...]:
     """Set the variables that PROVIDER_CREDENTIALS holds as dotenv text.
 
     A stack's parameters can't name variables freely, so all of a stack's provider credentials travel in this one.
     Variables that are set already stay as they are.
-    """
-    text = environ.pop("PROVIDER_CREDENTIALS", "")
-    if not text.strip():
-        return
-    from pennyworth.gateway.dotenv import read_dotenv  # not on the way of those who have none
 
-    for name, value in read_dotenv(text).values().items():
+    Args:
+        environ: the variables.
+        stored: whether the credentials go into the Parameter Store, and so must fit into it.
+    Returns:
+        what is wrong with the text.
+    """
+    text = environ.pop(PROVIDER_CREDENTIALS, "")
+    if not text.strip():
+        return ()
+    read = read_provider_credentials(text, stored=stored)
+    for name, value in read.values.items():
         environ.setdefault(name, value)
+    return read.problems

@@ -1,6 +1,6 @@
 """Checks a config file and puts the results into a report."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from pennyworth.checks.config.report import Finding, Model, Need, Report, Settin
 from pennyworth.checks.config.rules import RULES, check_variables, find_ignored_parameters, uses_bedrock_role
 from pennyworth.checks.config.stack import FUNCTION_VARIABLES, StackSettings
 from pennyworth.gateway.config import ConfigError, read
+from pennyworth.gateway.credentials import Problem
 from pennyworth.gateway.providers import PROVIDERS
 
 _DEFAULT_PROVIDER = "openai"  # template.yaml's
@@ -23,6 +24,7 @@ def check(
     stack: StackSettings | None = None,
     *,
     complete: bool = True,
+    problems: Sequence[Problem] = (),
 ) -> Report:
     """Check a configuration.
 
@@ -31,7 +33,9 @@ def check(
         environ: the environment variables that the gateway will have. Findings never contain their values.
         stack: the stack's settings, as far as they are known.
         complete: whether `environ` contains every variable. If not, missing ones are not reported.
+        problems: what is wrong with the text that the variables were read from, to be reported too.
     """
+    unusable = [Finding(Severity.ERROR, None, problem.place, problem.message) for problem in problems]
     stack = stack or StackSettings()
     if path is None:
         lines = Lines(None)
@@ -41,10 +45,10 @@ def check(
         try:
             document, lines = read(path), Lines.read(path)
         except (ConfigError, NotYaml) as error:
-            return Report(str(path), findings=(_explain_unreadable(path, error),))
+            return Report(str(path), findings=(*unusable, _explain_unreadable(path, error)))
     environ = dict.fromkeys(FUNCTION_VARIABLES, "set by Lambda") | dict(environ)
     facts = gather(document, lines, environ, stack)
-    findings = sorted(
+    found = sorted(
         (finding for rule in RULES if complete or rule is not check_variables for finding in rule(facts)),
         key=lambda finding: (list(Severity).index(finding.severity), finding.line or 0),
     )
@@ -53,7 +57,7 @@ def check(
         file=str(path or ""),
         models=tuple(_describe_model(entry, facts, complete=complete) for entry in facts.entries),
         settings=tuple(_list_settings(facts)),
-        findings=tuple(findings),
+        findings=(*unusable, *found),
         litellm={"yes": True, "no": False}.get(stack.litellm, facts.config.needs_litellm()),
         parameters={"BedrockAccess": "yes"} if bedrock else {},
     )

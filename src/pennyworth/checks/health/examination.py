@@ -13,6 +13,7 @@ from pennyworth.checks.health.checks import CHECKS, examine
 from pennyworth.checks.health.history import Entry
 from pennyworth.checks.health.limits import Limits
 from pennyworth.checks.health.subject import Subject
+from pennyworth.gateway.credentials import API_KEYS, read_api_keys
 from pennyworth.github import actions
 from pennyworth.github.rest import GitHub, GitHubFailed
 from pennyworth.host.errors import OperationFailed
@@ -87,7 +88,7 @@ class Inputs:
             stack=actions.required(environ, "STACK_NAME"),
             limits=Limits.from_environ(environ),
             region=actions.required(environ, "AWS_REGION"),
-            keys=split_list(environ.get("LITELLM_API_KEYS", "")),
+            keys=list(read_api_keys(environ.get(API_KEYS, "")).keys),
             repository=environ.get("GITHUB_REPOSITORY", ""),
             role=environ.get("ROLE") or DEPLOY_ROLE,
             policy=environ.get("POLICY") or MANAGED_POLICIES["deployment"],

@@ -14,6 +14,7 @@ from pennyworth import __version__
 from pennyworth.aws.snapshot import Snapshot
 from pennyworth.aws.stack import Stack
 from pennyworth.checks import smoke
+from pennyworth.gateway.credentials import API_KEYS, read_api_keys
 from pennyworth.github import actions
 from pennyworth.host.errors import OperationFailed
 from pennyworth.host.lists import split_list
@@ -74,9 +75,11 @@ class Inputs:
             OperationFailed: a variable is missing or wrong.
         """
         junit = environ.get("JUNIT", "")
-        key, *_ = split_list(actions.required(environ, "LITELLM_API_KEYS"))
+        keys = read_api_keys(actions.required(environ, API_KEYS)).keys
+        if not keys:
+            raise OperationFailed(f"{API_KEYS} contains no key", "Set it to the endpoint's API keys.")
         return cls(
-            key=key,
+            key=keys[0],
             models=split_list(environ.get("MODELS", "")),
             skip=split_list(environ.get("SKIP", "")),
             wait_seconds=actions.number(environ, "WAIT_SECONDS", 0),

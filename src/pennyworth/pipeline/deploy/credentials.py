@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pennyworth.aws.credential_store import API_KEYS, Credentials, CredentialsFailed, Outcome, parse_secrets
+from pennyworth.aws.credential_store import Credentials, CredentialsFailed, Outcome, parse_secrets
+from pennyworth.gateway.credentials import API_KEYS, PROVIDER_CREDENTIALS
 from pennyworth.github import actions
 from pennyworth.host.errors import OperationFailed
 from pennyworth.pipeline.deploy.parameters import find_secrets
@@ -23,7 +24,7 @@ class Inputs:
     stack: str
     region: str
     api_keys: str = field(repr=False)
-    """Comma-separated."""
+    """Separated by commas or lines."""
     provider_credentials: str = field(default="", repr=False)
     """Dotenv text."""
 
@@ -36,7 +37,7 @@ class Inputs:
         """
         return cls(
             api_keys=actions.required(environ, API_KEYS),
-            provider_credentials=environ.get("PROVIDER_CREDENTIALS", ""),
+            provider_credentials=environ.get(PROVIDER_CREDENTIALS, ""),
             stack=actions.required(environ, "STACK_NAME"),
             region=actions.required(environ, "AWS_REGION"),
         )
@@ -60,11 +61,12 @@ def write_credentials(inputs: Inputs) -> Written:
     """Write what has changed.
 
     Raises:
-        OperationFailed: they can't be written.
+        OperationFailed: they can't be used, and nothing was written; or they can't be written.
     """
+    wanted = parse_secrets(inputs.api_keys, inputs.provider_credentials)
     credentials = Credentials(inputs.stack, inputs.region)
     try:
-        outcomes = credentials.sync(parse_secrets(inputs.api_keys, inputs.provider_credentials))
+        outcomes = credentials.sync(wanted)
     except CredentialsFailed as failure:
         raise OperationFailed(
             "The credentials can't be written",

@@ -10,6 +10,7 @@ from pennyworth.aws.account import Account
 from pennyworth.aws.errors import get_or_none
 from pennyworth.aws.source_template import SourceTemplate
 from pennyworth.aws.stack_parameters import check_parameters
+from pennyworth.gateway.credentials import read_api_keys
 from pennyworth.gateway.dotenv import read_dotenv
 from pennyworth.host.errors import OperationFailed
 from pennyworth.iam.policy.documents import MANAGED_POLICIES
@@ -26,7 +27,7 @@ BESIDE_THE_FUNCTION = frozenset(
 """Stack parameters that the function knows nothing of: a change of theirs makes no new version."""
 
 SECRETS: Mapping[str, Callable[[str], Iterable[str]]] = {
-    "ApiKeys": lambda keys: keys.split(","),
+    "ApiKeys": lambda text: read_api_keys(text).keys,
     "ProviderCredentials": lambda text: [variable.value for variable in read_dotenv(text).variables],
     "AlarmEmail": lambda address: [address],
 }
@@ -82,10 +83,13 @@ def fetch_stack_boundary(account: Account) -> str:
 
 
 def find_secrets(parameters: Mapping[str, str]) -> list[str]:
-    """Each secret in some parameters' values: GitHub knows, and masks, only the whole."""
+    """Each secret in some parameters' values: GitHub knows, and masks, only the whole. A secret of several lines, such
+    as a PEM, is found line by line, because logs are masked so.
+    """
     found = [
-        secret.strip()
+        line.strip()
         for name, taken_apart in SECRETS.items()
         for secret in taken_apart(parameters.get(name, ""))
+        for line in secret.splitlines()
     ]
-    return [secret for secret in found if len(secret) >= _SHORTEST_SECRET]
+    return [line for line in dict.fromkeys(found) if len(line) >= _SHORTEST_SECRET]

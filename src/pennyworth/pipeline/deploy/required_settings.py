@@ -5,11 +5,19 @@ from dataclasses import dataclass, field
 
 from pennyworth.aws.source_template import SourceTemplate
 from pennyworth.aws.stack_parameters import PARAMETER, PARAMETERS, check_parameters, read_parameters
+from pennyworth.gateway.credentials import (
+    ADVICE,
+    API_KEYS,
+    PROVIDER_CREDENTIALS,
+    read_api_keys,
+    read_provider_credentials,
+)
 from pennyworth.github import actions
 from pennyworth.host.errors import OperationFailed
 from pennyworth.pipeline.build.target import TEMPLATE
+from pennyworth.pipeline.deploy.parameters import find_secrets
 
-_REQUIRED = ("AWS_REGION", "STACK_NAME", "LITELLM_API_KEYS")
+_REQUIRED = ("AWS_REGION", "STACK_NAME", API_KEYS)
 _ROLE = "AWS_DEPLOY_ROLE_ARN"
 _YES_OR_NO = ("", "true", "false")
 _CHOICES = {
@@ -32,11 +40,16 @@ class Inputs:
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> "Inputs":
         """As a step is told them. STATIC_KEYS says whether there are a user's static keys."""
-        names = {_ROLE, *_REQUIRED, *_CHOICES, *_NUMBERS, PARAMETERS}
+        names = {_ROLE, *_REQUIRED, *_CHOICES, *_NUMBERS, PARAMETERS, PROVIDER_CREDENTIALS}
         return cls(
             {name: value for name, value in environ.items() if name in names or name.startswith(PARAMETER)},
             environ.get("STATIC_KEYS") == "true",
         )
+
+    def secrets(self) -> list[str]:
+        """What must stand in no log."""
+        given = {"ApiKeys": API_KEYS, "ProviderCredentials": PROVIDER_CREDENTIALS}
+        return find_secrets({parameter: self.given.get(name, "") for parameter, name in given.items()})
 
 
 def check_settings(inputs: Inputs) -> None:
@@ -47,13 +60,21 @@ def check_settings(inputs: Inputs) -> None:
     """
     required = _REQUIRED if inputs.static_keys else (_ROLE, *_REQUIRED)
     missing = [f"The secret {name} is missing" for name in required if not inputs.given.get(name, "").strip()]
+    unusable = [*_find_unusable(inputs.given)]
     wrong = [*_find_wrong(inputs.given)]
-    if missing or wrong:
+    if missing or unusable or wrong:
+        advice = "Set secrets and variables under Settings → Secrets and variables → Actions. README.md lists them."
         raise OperationFailed(
             "Settings are missing" if missing else "Settings are wrong",
-            "Set secrets and variables under Settings → Secrets and variables → Actions. README.md lists them.",
-            "\n".join([*missing, *wrong]),
+            f"{advice} {ADVICE}" if unusable else advice,
+            "\n".join([*missing, *unusable, *wrong]),
         )
+
+
+def _find_unusable(given: Mapping[str, str]) -> Iterator[str]:
+    """What is wrong with the secrets that are credentials."""
+    yield from map(str, read_api_keys(given.get(API_KEYS, "")).problems)
+    yield from map(str, read_provider_credentials(given.get(PROVIDER_CREDENTIALS, "")).problems)
 
 
 def _find_wrong(given: Mapping[str, str]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from pennyworth.aws.source_template import SourceTemplate
 from pennyworth.aws.stack_parameters import check_parameters, read_parameters
 from pennyworth.checks.config import Report, StackSettings, check
 from pennyworth.checks.template_check import TemplateReport, check_template
+from pennyworth.gateway.credentials import PROVIDER_CREDENTIALS, Problem
 from pennyworth.gateway.settings import expand_credentials
 from pennyworth.github import actions
 from pennyworth.host.places import ROOT
@@ -30,6 +31,8 @@ class Inputs:
     template: Path
     environ: Mapping[str, str] = field(repr=False)
     """What sam runs in."""
+    problems: tuple[Problem, ...] = ()
+    """What is wrong with PROVIDER_CREDENTIALS."""
     strict: bool = False
     """Whether the configuration's warnings are errors."""
 
@@ -42,12 +45,13 @@ class Inputs:
         Raises:
             OperationFailed: one is missing.
         """
-        variables = {"PROVIDER_CREDENTIALS": environ.get("PROVIDER_CREDENTIALS", "")}
-        expand_credentials(variables)
-        public = {name: value for name, value in environ.items() if name != "PROVIDER_CREDENTIALS"}
+        variables = {PROVIDER_CREDENTIALS: environ.get(PROVIDER_CREDENTIALS, "")}
+        problems = expand_credentials(variables, stored=True)
+        public = {name: value for name, value in environ.items() if name != PROVIDER_CREDENTIALS}
         return cls(
             config=find_configuration(environ),
             variables=variables,
+            problems=problems,
             complete=environ.get("CREDENTIALS_KNOWN") != "false",
             stack=StackSettings(read_parameters(environ), environ.get("LITELLM_LANE", "")),
             template=Path(environ.get("TEMPLATE") or _TEMPLATE),
@@ -67,7 +71,9 @@ def validate_parameters(inputs: Inputs) -> None:
 
 def validate_configuration(inputs: Inputs) -> Report:
     """What is to be said of the configuration."""
-    return check(inputs.config, inputs.variables, inputs.stack, complete=inputs.complete)
+    return check(
+        inputs.config, inputs.variables, inputs.stack, complete=inputs.complete, problems=inputs.problems
+    )
 
 
 def validate_template(inputs: Inputs) -> TemplateReport:

@@ -1,5 +1,6 @@
 """Check the settings, before anything else: the required ones, the choices, and the stack's parameters."""
 
+from pennyworth.github import actions
 from pennyworth.pipeline.deploy.required_settings import Inputs, check_settings
 
 TITLE = "Settings"
@@ -15,5 +16,8 @@ def run(environ: dict[str, str]) -> str:
     Raises:
         OperationFailed: with every one that is missing or wrong.
     """
-    check_settings(Inputs.of(environ))
+    inputs = Inputs.of(environ)
+    for secret in inputs.secrets():
+        actions.mask(secret)
+    check_settings(inputs)
     return ""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pennyworth.checks.config import Report, Severity, render
 from pennyworth.checks.template_check import TemplateReport
+from pennyworth.gateway.credentials import PROVIDER_CREDENTIALS
 from pennyworth.github import actions
 from pennyworth.host.errors import OperationFailed
 from pennyworth.pipeline.deploy.validation import (
@@ -49,7 +50,9 @@ def _annotate(report: Report) -> None:
         actions.say(render.as_text(report))
     for finding in report.findings:
         if annotate := _ANNOTATE.get(finding.severity):
-            annotate(finding.place or "Configuration", finding.message, _file(report), finding.line)
+            of_credentials = finding.place.startswith(PROVIDER_CREDENTIALS)  # which are in no file
+            file = "" if of_credentials else _file(report)
+            annotate(finding.place or "Configuration", finding.message, file, finding.line)
 
 
 def _check(report: Report, *, strict: bool) -> None:

@@ -1,0 +1,105 @@
+"""A deployment's first step: the settings, and above all the credentials, before anything is done with them."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from tests import warm
+
+from pennyworth.host.environments import clean_environ
+from pennyworth.host.errors import OperationFailed
+from pennyworth.host.places import ROOT
+from pennyworth.pipeline.steps import credentials, settings
+
+CANARY = "canary-0123456789"
+GOOD = {
+    "AWS_DEPLOY_ROLE_ARN": "arn:aws:iam::123456789012:role/deploy",
+    "AWS_REGION": "us-west-2",
+    "STACK_NAME": "endpoint",
+    "LITELLM_API_KEYS": f'"{CANARY}-one"\n{CANARY}-two',
+    "PROVIDER_CREDENTIALS": f"A={CANARY}-three\nB='{CANARY}-four\n{CANARY}-five'\n",
+}
+
+
+def refused(capfd: pytest.CaptureFixture[str], **given: str) -> list[str]:
+    """What the step says of settings that are wrong, which shows no secret."""
+    with pytest.raises(OperationFailed) as failed:
+        settings.run({**GOOD, **given})
+    said = f"{failed.value.title}\n{failed.value}"
+    shown = [line for line in capfd.readouterr().out.splitlines() if not line.startswith("::add-mask::")]
+    assert CANARY not in "\n".join([said, *shown])
+    assert "Settings → Secrets and variables" in failed.value.message
+    return failed.value.detail.splitlines()
+
+
+def test_good_settings_pass_and_each_secret_is_masked(capfd: pytest.CaptureFixture[str]) -> None:
+    assert settings.run(GOOD) == ""
+    masked = re.findall(r"^::add-mask::(.+)$", capfd.readouterr().out, re.MULTILINE)
+    assert masked == [f"{CANARY}-{word}" for word in ("one", "two", "three", "four", "five")]
+    assert settings.run({**GOOD, "PROVIDER_CREDENTIALS": ""}) == ""
+
+
+def test_everything_that_is_wrong_is_told_at_once(capfd: pytest.CaptureFixture[str]) -> None:
+    assert refused(
+        capfd,
+        STACK_NAME="",
+        SMOKE="some",
+        LITELLM_API_KEYS=f"{CANARY} {CANARY},sk-b,sk-b",
+        PROVIDER_CREDENTIALS=f"A=1\n{CANARY}\nAWS_SESSION_TOKEN={CANARY}\n{CANARY}=1\nA={CANARY}",
+    ) == [
+        "The secret STACK_NAME is missing",
+        "LITELLM_API_KEYS, key 1: white space inside the key. Put commas between keys",
+        "LITELLM_API_KEYS, key 3: the same as key 2",
+        "PROVIDER_CREDENTIALS, line 2: expected NAME=value",
+        "PROVIDER_CREDENTIALS, line 3: AWS_SESSION_TOKEN is reserved: the function has its own",
+        "PROVIDER_CREDENTIALS, line 4: the name must have only letters, digits and _, and no digit first",
+        "PROVIDER_CREDENTIALS, line 5: the name is already in line 1",
+        "smoke is 'some', but must be one of full, light, none",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [(" , ", "LITELLM_API_KEYS: contains no key"), (" ", "The secret LITELLM_API_KEYS is missing")],
+)
+def test_no_key_is_too_few(capfd: pytest.CaptureFixture[str], keys: str, said: str) -> None:
+    assert refused(capfd, LITELLM_API_KEYS=keys) == [said]
+
+
+def test_both_steps_refuse_the_same(capfd: pytest.CaptureFixture[str]) -> None:
+    broken = {"LITELLM_API_KEYS": f"{CANARY} b", "PROVIDER_CREDENTIALS": f"{{\n{CANARY}: 1\n}}"}
+    first = refused(capfd, **broken)
+    with pytest.raises(OperationFailed) as failed:
+        credentials.run({**GOOD, **broken})
+    assert failed.value.detail.splitlines() == first
+    assert first[-1] == "PROVIDER_CREDENTIALS, lines 1 to 3: expected NAME=value"
+    assert CANARY not in str(failed.value)
+
+
+def test_the_first_step_is_given_the_credentials() -> None:
+    action = yaml.safe_load((ROOT / "actions" / "deploy" / "action.yml").read_text())
+    first = action["runs"]["steps"][0]
+    assert first["env"]["PROVIDER_CREDENTIALS"] == "${{ inputs.provider-credentials }}"
+    assert first["env"]["LITELLM_API_KEYS"] == "${{ inputs.api-keys }}"
+
+
+def test_a_validation_alone_refuses_them_too(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("model_list: [{model_name: m, litellm_params: {model: openai/m}}]")
+    environ = {
+        "AWS_REGION": "us-west-2",
+        "CONFIG": str(config),
+        "PROVIDER_CREDENTIALS": f"OPENAI_API_KEY={CANARY}\n{CANARY}\n",
+    }
+    done = subprocess.run(
+        [warm.tools() / "python", "-m", "pennyworth.pipeline.steps", "validate"],
+        env={**clean_environ(), **environ, "PYTHONPATH": str(ROOT / "src")},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert "\n::error title=PROVIDER_CREDENTIALS%2C line 2::expected NAME=value\n" in done.stdout
+    assert "config.yaml can't be deployed" in done.stdout
+    assert CANARY not in done.stdout + done.stderr
