@@ -800,8 +800,13 @@ def step(endpoint: Endpoint, **settings: str) -> str:
 
 
 def test_the_step_tells_keeps_a_history_and_fails_where_it_is_asked_to(
-    endpoint: Endpoint, told: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    endpoint: Endpoint,
+    told: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
     shell, file = endpoint.shell, tmp_path / "history.jsonl"
     assert step(endpoint, HISTORY=str(file)).startswith("✅ **The endpoint is healthy.**")
     assert told.read_text() == "verdict=ok\nhealthy=true\n"

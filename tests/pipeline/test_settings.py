@@ -34,7 +34,10 @@ def refused(capfd: pytest.CaptureFixture[str], **given: str) -> list[str]:
     return failed.value.detail.splitlines()
 
 
-def test_good_settings_pass_and_each_secret_is_masked(capfd: pytest.CaptureFixture[str]) -> None:
+def test_good_settings_pass_and_each_secret_is_masked(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
     assert settings.run(GOOD) == ""
     masked = re.findall(r"^::add-mask::(.+)$", capfd.readouterr().out, re.MULTILINE)
     assert masked == [f"{CANARY}-{word}" for word in ("one", "two", "three", "four", "five")]

@@ -238,7 +238,7 @@ def test_a_smoke_level_that_there_is_not_fails_before_anything_is_done(aws: Loca
     job = rehearse(aws, event="workflow_dispatch", inputs={"smoke": "some"}).job
     assert not job.succeeded
     assert went(job) == until(STEPS[0], failed=True)
-    assert any("smoke is 'some': it is full, light, none" in error for error in job.errors)
+    assert any("smoke is 'some', but must be one of full, light, none" in error for error in job.errors)
 
 
 def test_secrets_that_are_missing_are_named(aws: LocalAws) -> None:

@@ -23,10 +23,10 @@ from pennyworth.host.processes import Child
 from pennyworth.pipeline.deploy.parameter_file import parameter_file
 from pennyworth.pipeline.deploy.parameters import (
     BOUNDARY,
+    complete_parameters,
     fetch_stack_boundary,
     fill_parameters,
     find_secrets,
-    with_config_hash,
 )
 
 _NOTHING_BEGUN = "Nothing was changed. What sam says:"
@@ -121,10 +121,11 @@ def deploy(inputs: Inputs) -> Deployment:
         OperationFailed: with the first cause.
     """
     stack = Stack(inputs.stack, inputs.region)
-    values = fill_parameters(SourceTemplate.read(inputs.template), inputs.parameters)
+    template = SourceTemplate.read(inputs.template)
+    values = fill_parameters(template, inputs.parameters)
     if values.get(BOUNDARY) == "":
         values[BOUNDARY] = fetch_stack_boundary(Account(inputs.region))
-    values = with_config_hash(values)
+    values = complete_parameters(template, values)
     done = _deploy(stack, values, inputs)
     after = stack.describe()
     function = find_function(after)

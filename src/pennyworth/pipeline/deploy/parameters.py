@@ -43,7 +43,7 @@ def fill_parameters(template: SourceTemplate, given: Mapping[str, str]) -> dict[
     Raises:
         OperationFailed: one has neither, or the template refuses a given one.
     """
-    check_parameters(template.document, given)
+    check_parameters(template.document, given, rules=False)
     values = {}
     for name, declaration in template.parameters.items():
         value = given.get(name) or declaration.get("Default")
@@ -59,9 +59,17 @@ def hash_parameters(values: Mapping[str, str]) -> str:
     return hashlib.sha256(json.dumps(seen, sort_keys=True).encode()).hexdigest()[:_HASH_DIGITS]
 
 
-def with_config_hash(values: Mapping[str, str]) -> dict[str, str]:
-    """The values with their hash, where the template has a parameter for it that nobody set."""
-    return {**values, CONFIG_HASH: hash_parameters(values)} if values.get(CONFIG_HASH) == "" else {**values}
+def complete_parameters(template: SourceTemplate, values: Mapping[str, str]) -> dict[str, str]:
+    """The values with their hash, where the template has a parameter for it that nobody set.
+
+    Raises:
+        OperationFailed: they break one of the template's rules.
+    """
+    complete = dict(values)
+    if values.get(CONFIG_HASH) == "":
+        complete[CONFIG_HASH] = hash_parameters(values)
+    check_parameters(template.document, complete)
+    return complete
 
 
 def fetch_stack_boundary(account: Account) -> str:

@@ -147,7 +147,7 @@ def _compare(inputs: Inputs, hidden: list[str]) -> Preview:
     hidden += _hidden(wanted)
     if wanted.get(stack_parameters.BOUNDARY) == "":
         wanted[stack_parameters.BOUNDARY] = stack_parameters.fetch_stack_boundary(account)
-    wanted = stack_parameters.with_config_hash(wanted)
+    wanted = stack_parameters.complete_parameters(source, wanted)
     package = pack(source, inputs.stack, find_bucket(there.source) if there else None)
     document = _transform(package.template, wanted)
     named = frozenset(name for name, value in given.items() if value)
