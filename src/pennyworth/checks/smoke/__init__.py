@@ -1,7 +1,7 @@
 """Smoke tests for any OpenAI-compatible endpoint, over the network. Standard library only.
 
 `run` runs a table of named checks and returns a result for each. A failure's message says what to do next. No
-message contains the API key. Checks of what only this project's gateway guarantees are skipped if another
+message contains the API key, if it has six characters or more. Checks of what only this project's gateway guarantees are skipped if another
 endpoint fails them, unless `strict` is set.
 """
 
@@ -18,13 +18,14 @@ from pennyworth.checks.smoke.results import (
     format_line,
     summarize,
 )
-from pennyworth.checks.smoke.runner import report_progress, run
+from pennyworth.checks.smoke.runner import MASKED_CHARACTERS, report_progress, run
 
 __all__ = [
     "CHECKS",
     "EXPECTED",
     "LARGE_BYTES",
     "MARKS",
+    "MASKED_CHARACTERS",
     "QUESTION",
     "Check",
     "Endpoint",
