@@ -86,7 +86,6 @@ class Response:
             pass
         return f"HTTP {self.status}{': ' if said else ''}{said.rstrip('.')}. {_NEXT.get(self.status, '')}".strip()
 
-
     def fail(self) -> Failure:
         """Return the failure of a check that expected another status."""
         return (Refused if self.status == 401 else Failure)(self.explain())

@@ -78,7 +78,11 @@ def run(
 
     for check in CHECKS:
         reason = left_out.get(check.name) or (
-            "the endpoint is not reachable" if not reachable else lacking if check.keyed and not admitted else ""
+            "the endpoint is not reachable"
+            if not reachable
+            else lacking
+            if check.keyed and not admitted
+            else ""
         )
         if reason:
             found = [Result(check.name, None, "skipped", 0.0, reason)]
