@@ -111,7 +111,9 @@ def run(options: argparse.Namespace) -> int:
         say(f"pennyworth smoke: {error}")
         return 2
     if key and len(key) < smoke.MASKED_CHARACTERS:
-        say(f"  ! the API key is shorter than {smoke.MASKED_CHARACTERS} characters, so it is not masked below")
+        say(
+            f"  ! the API key is shorter than {smoke.MASKED_CHARACTERS} characters, so it is not masked below"
+        )
     results = smoke.run(
         endpoint,
         models=options.model,
