@@ -45,6 +45,7 @@ ENVIRONMENTS = {
     "local": ("test", "localaws", "tools"),
     "template": ("test", "tools"),
     "aws": ("test", "tools", "localaws"),
+    "cli": ("test", "tools", "localaws", "rehearsal", "gateway"),
     "tools": ("test", "tools"),
 }
 
