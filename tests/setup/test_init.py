@@ -110,6 +110,17 @@ def test_it_writes_both_files_checks_them_and_says_what_is_left(repository: Path
     assert "ANTHROPIC_API_KEY=..." in done.stdout
 
 
+def test_the_next_command_names_a_python_that_is_new_enough(repository: Path, tmp_path: Path) -> None:
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "python3").write_text("#!/bin/sh\nexit 1\n")
+    (programs / "python3").chmod(0o755)
+    done = init(repository, *FROM, path=f"{programs}:/usr/bin:/bin")
+    assert f" python3.{sys.version_info.minor} -m pennyworth.cli bootstrap" in done.stdout
+    done = init(repository, *FROM, path=f"{Path(sys.executable).parent}:/usr/bin:/bin")
+    assert " python3 -m pennyworth.cli bootstrap" in done.stdout
+
+
 def test_running_it_again_changes_nothing(repository: Path) -> None:
     init(repository, *FROM)
     before = {path: path.read_bytes() for path in (repository / CONFIG, repository / WORKFLOW)}

@@ -34,6 +34,8 @@ _PROVIDER = "openai"
 _REGION = "us-east-1"
 _STACK_NAME = "endpoint"
 _FURTHER = ("preview", "health-check")
+_OLDEST = (3, 11)
+"""The oldest Python that runs this: see pennyworth/__init__.py."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -286,4 +288,14 @@ def _ourselves() -> str:
     """Return the shell command that runs this program."""
     if Path(sys.argv[0]).name == "pennyworth":
         return "pennyworth"
-    return f"PYTHONPATH={ROOT / 'src'} python3 -m pennyworth.cli"
+    new_enough = [
+        "python3",
+        "-c",
+        f"import sys; sys.exit(sys.version_info < {_OLDEST})",
+    ]
+    try:
+        fits = subprocess.run(new_enough, capture_output=True, check=False).returncode == 0
+    except OSError:
+        fits = False
+    python = "python3" if fits else f"python3.{sys.version_info.minor}"
+    return f"PYTHONPATH={ROOT / 'src'} {python} -m pennyworth.cli"
