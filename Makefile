@@ -1,6 +1,10 @@
 # The project's commands. They need python3 (3.11 or newer), make and git. They install everything else into
 # .pennyworth/ in this folder when they first need it.
-PYTHON ?= python3
+
+# python3, or the newest Python on PATH where python3 is too old. If none is new enough, python3 says so.
+new_enough = import sys; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(or $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$python -c '$(new_enough)' 2>/dev/null && echo $$python && break; done),python3)
 ARGS ?=
 pennyworth = PYTHONPATH=src $(PYTHON) -m pennyworth.cli
 

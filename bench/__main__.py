@@ -11,13 +11,14 @@ import time
 from pennyworth.host.environments import clean_environ, environment
 from pennyworth.host.places import ROOT, made
 from pennyworth.host.processes import Child, raise_on_signals
-from pennyworth.host.progress import say
+from pennyworth.host.progress import say, show_anything
 from pennyworth.pipeline.build import FUNCTION, Target, sam_build
 
 
 def main() -> int:
     """Build both packages, then measure them in the environment with LiteLLM's proxy."""
     raise_on_signals()
+    show_anything()
     if {"-h", "--help"} & set(sys.argv[1:]):
         print(__doc__)
         return 0

@@ -21,7 +21,7 @@ from pathlib import Path
 from pennyworth.host.environments import EnvironmentUnavailable, environment
 from pennyworth.host.places import ROOT, made
 from pennyworth.host.processes import raise_on_signals
-from pennyworth.host.progress import say
+from pennyworth.host.progress import say, show_anything
 from pennyworth.local.aws import adapter
 from tests.lint import CHECKS
 from tests.runner import Outcome, Runner
@@ -45,6 +45,7 @@ ENVIRONMENTS = {
     "local": ("test", "localaws", "tools"),
     "template": ("test", "tools"),
     "aws": ("test", "tools", "localaws"),
+    "cli": ("test", "tools", "localaws", "rehearsal", "gateway"),
     "tools": ("test", "tools"),
 }
 
@@ -145,6 +146,7 @@ def _skips(skipped: Sequence[tuple[str, str]]) -> Iterator[str]:
 
 if __name__ == "__main__":
     raise_on_signals()
+    show_anything()
     try:
         sys.exit(main(sys.argv[1:]))
     except KeyboardInterrupt:

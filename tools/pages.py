@@ -15,6 +15,7 @@ from typing import Any
 
 from pennyworth.host.environments import environment
 from pennyworth.host.places import ROOT
+from pennyworth.host.progress import show_anything
 
 TEMPLATE = ROOT / "template.yaml"
 BY_SECRET = {
@@ -168,6 +169,10 @@ def _table(head: Row, rows: Iterable[Row]) -> str:
 
 
 if __name__ == "__main__":
+    show_anything()
+    if {"-h", "--help"} & set(sys.argv[1:]):
+        print(__doc__)
+        sys.exit(0)
     tools = environment("tools")
     if Path(sys.prefix).resolve() != tools.parent.resolve():
         # the same program again, where a YAML reader is

@@ -1,3 +1,13 @@
 """Your own OpenAI-compatible LLM endpoint, in your own AWS account."""
 
+import sys
+
 __version__ = "0.1.0"
+
+# Here, because every command imports this first. Older Pythons must be able to read this file, down to 3.8.
+if sys.version_info < (3, 11):  # noqa: UP036
+    _name, _version = sys.executable.rpartition("/")[2] or "python3", ".".join(map(str, sys.version_info[:2]))
+    sys.exit(
+        f"{_name} here is Python {_version}; pennyworth needs 3.11 or newer."
+        " Install one, or use one that you have: make demo PYTHON=python3.12"
+    )

@@ -107,6 +107,66 @@ def test_a_wrong_key_fails_and_is_not_told(gateway: str) -> None:
     assert "sk-not-this-one" not in smoke.as_json(results)
 
 
+KEYED = {"unknown-model", "malformed", "large", "chat", "stream"}
+"""The checks that follow that of the models and send the key."""
+
+
+@pytest.mark.parametrize(("key", "reason"), [(None, "needs an API key"), ("sk-not-this-one", "is refused")])
+def test_a_missing_or_refused_key_is_told_once(gateway: str, key: str | None, reason: str) -> None:
+    results = smoke.run(smoke.Endpoint(gateway, key), origin="https://app.example.com")
+    assert [result.check for result in results if result.status == "failed"][-1:] == ["models"]
+    assert {result.check for result in results if reason in result.detail} == KEYED
+    assert _statuses(results)["cors"] == "passed"
+    assert sum("PENNYWORTH_API_KEY" in result.detail for result in results) == 1
+
+
+def test_without_the_list_of_models_the_next_check_tells_it(gateway: str) -> None:
+    skipped = {"models", "unknown-model", "malformed", "large"}
+    results = smoke.run(smoke.Endpoint(gateway), models=["first", "second"], skip=skipped)
+    chats = [result for result in results if result.check == "chat"]
+    assert [result.status for result in chats] == ["failed", "skipped"]
+    assert _statuses(results)["stream"] == "skipped"
+
+
+def test_a_model_that_the_key_may_not_call_does_not_end_the_others() -> None:
+    with ScriptedUpstream(Answer(pace=0.01)) as upstream:
+        upstream.then(Answer(status=401, message="not this model"))
+        endpoint = smoke.Endpoint(upstream.base_url, KEY)
+        results = smoke.run(endpoint, models=["a", "b"], skip=_all_but("chat"))
+    chats = [result.status for result in results if result.check == "chat"]
+    assert chats == ["failed", "passed"]
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "shown"),
+    [
+        ("at your expense", "x", "at your expense"),
+        ("the key short is wrong", "short", "the key short is wrong"),
+        ("an authorized author", "author", "an authorized ***"),
+        ("the key sk-abc123. It is", "sk-abc123", "the key ***. It is"),
+        ("'sk-abc123','sk-abc1234'", "sk-abc123", "'***','sk-abc1234'"),
+        ("Bearer a+b/c==d?", "a+b/c==d", "Bearer ***?"),
+        ("nothing is given", None, "nothing is given"),
+    ],
+)
+def test_a_key_is_masked_where_it_stands_as_a_whole(text: str, key: str | None, shown: str) -> None:
+    assert runner.mask(text, key) == shown
+
+
+def test_a_short_key_is_said_not_to_be_masked(upstream: ScriptedUpstream) -> None:
+    done = _command(upstream.base_url, "--key", "x")
+    assert "shorter than 6 characters, so it is not masked" in done.stderr
+    assert "so anyone can use it at your expense" in done.stderr
+    assert "not masked" not in _command(upstream.base_url, "--key", "sk-longer").stderr
+
+
+def test_the_command_without_a_key_says_how_to_give_one_once(gateway: str) -> None:
+    done = _command(gateway)
+    assert done.returncode == 1
+    assert done.stderr.count("Set PENNYWORTH_API_KEY or --key") == 1
+    assert done.stderr.splitlines()[-1].startswith("  ")
+
+
 def test_an_endpoint_without_any_manners_fails_each_check() -> None:
     # it has no /health, asks for no key, answers for any model and any body, and knows no CORS
     with ScriptedUpstream(Answer(text="London?")) as rude:

@@ -75,6 +75,23 @@ def test_the_plan_is_shown_and_nothing_done(shell: Shell) -> None:
     assert not shell.stacks() and not certificates(shell) and not shell.secrets
 
 
+@pytest.mark.parametrize("typed", [f"https://{DOMAIN}/", f"API.{DOMAIN.upper()}"])
+def test_a_domain_is_read_as_init_reads_it(shell: Shell, typed: str) -> None:
+    done = shell.pennyworth("bootstrap", "--domain", typed, "--dry-run")
+    assert f"BaseDomain = {DOMAIN}\n" in done.stdout, done.stderr
+    refused = shell.pennyworth("bootstrap", "--domain", f"{DOMAIN}/v1", "--dry-run")
+    assert refused.returncode == 1
+    assert "it has a path. Give it like example.com" in refused.stderr
+
+
+def test_the_region_may_be_a_variable(shell: Shell) -> None:
+    given = dict.fromkeys(("AWS_REGION", "AWS_DEFAULT_REGION"), "")
+    missing = shell.pennyworth("bootstrap", "--dry-run", **given)
+    assert missing.stderr == "pennyworth bootstrap: --region is missing: give it, or set AWS_REGION\n"
+    done = shell.pennyworth("bootstrap", "--dry-run", **{**given, "AWS_REGION": "eu-west-1"})
+    assert "region eu-west-1" in done.stdout, done.stderr
+
+
 def test_it_makes_everything_and_a_second_run_changes_nothing(shell: Shell) -> None:
     made = shell.bootstrap()
     assert shell.stacks() == {STACK}
@@ -244,7 +261,7 @@ def test_what_is_missing_or_wrong_is_said_before_anything_is_done(shell: Shell) 
     many = [word for name in "abcd" for word in ("--branch", name)]
     assert shell.pennyworth("bootstrap", "--yes", *many).returncode == 2
     unknown = shell.pennyworth("bootstrap", "--yes", AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="")
-    assert unknown.returncode == 1 and "AWS rejects your credentials" in unknown.stderr
+    assert unknown.returncode == 1 and "You are not logged in to AWS" in unknown.stderr
     assert not shell.stacks()
 
 

@@ -5,7 +5,9 @@ import os
 import pty
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 import yaml
@@ -15,6 +17,7 @@ from pennyworth.checks.config import Severity, catalogue, check
 from pennyworth.gateway.providers import PROVIDERS
 from pennyworth.host.environments import environment
 from pennyworth.host.places import ROOT
+from pennyworth.setup.domain import WrongDomain, read_domain
 from pennyworth.setup.init import (
     CALLERS,
     CONFIG,
@@ -48,7 +51,11 @@ def repository(tmp_path: Path) -> Path:
 
 
 def init(
-    folder: Path, *words: str, said: str | None = None, path: str = "/usr/bin:/bin"
+    folder: Path,
+    *words: str,
+    said: str | None = None,
+    path: str = "/usr/bin:/bin",
+    environ: Mapping[str, str] = MappingProxyType({}),
 ) -> subprocess.CompletedProcess[str]:
     """Run the command without a terminal, as a script would."""
     return subprocess.run(
@@ -59,6 +66,9 @@ def init(
             "PYTHONPATH": str(ROOT / "src"),
             "PATH": path,
             "GIT_CEILING_DIRECTORIES": str(folder.parents[2]),
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            **environ,
         },
         input=said,
         stdin=subprocess.DEVNULL if said is None else None,
@@ -72,6 +82,12 @@ def init(
 SELDOM = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
 """Secrets that most have no use for, and the workflow's page tells of."""
 FROM = ("--from", "owner/project", "--ref", "v1")
+QUESTIONS = [
+    "Which providers do you use? (LiteLLM's names) [openai]: ",
+    "Your domain, to serve at api.DOMAIN? (empty for the plain API URL): ",
+    "Which AWS region? [us-east-1]: ",
+    "What is the stack to be called? [endpoint]: ",
+]
 
 
 def test_it_writes_both_files_checks_them_and_says_what_is_left(repository: Path) -> None:
@@ -94,6 +110,17 @@ def test_it_writes_both_files_checks_them_and_says_what_is_left(repository: Path
     assert "ANTHROPIC_API_KEY=..." in done.stdout
 
 
+def test_the_next_command_names_a_python_that_is_new_enough(repository: Path, tmp_path: Path) -> None:
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "python3").write_text("#!/bin/sh\nexit 1\n")
+    (programs / "python3").chmod(0o755)
+    done = init(repository, *FROM, path=f"{programs}:/usr/bin:/bin")
+    assert f" python3.{sys.version_info.minor} -m pennyworth.cli bootstrap" in done.stdout
+    done = init(repository, *FROM, path=f"{Path(sys.executable).parent}:/usr/bin:/bin")
+    assert " python3 -m pennyworth.cli bootstrap" in done.stdout
+
+
 def test_running_it_again_changes_nothing(repository: Path) -> None:
     init(repository, *FROM)
     before = {path: path.read_bytes() for path in (repository / CONFIG, repository / WORKFLOW)}
@@ -106,13 +133,31 @@ def test_running_it_again_changes_nothing(repository: Path) -> None:
 def test_what_a_person_wrote_stays_and_is_shown_beside_the_new(repository: Path) -> None:
     own = "model_list: [{model_name: m, litellm_params: {model: groq/m}}]\n"
     (repository / CONFIG).write_text(own)
-    done = init(repository, *FROM)
+    done = init(repository, *FROM, "--provider", "openai")
     assert done.returncode == 0, done.stderr
     assert (repository / CONFIG).read_text() == own
     assert "config.yaml already exists and was not changed" in done.stderr
     assert f"    -{own}" in done.stderr
     assert '+  - model_name: "openai/*"' in done.stderr
     assert "GROQ_API_KEY=..." in done.stdout  # what is left follows the file that is there
+
+
+def test_a_configuration_that_stays_says_what_the_workflow_needs(repository: Path) -> None:
+    own = "model_list: [{model_name: m, litellm_params: {model: bedrock/amazon.nova-lite-v1:0}}]\n"
+    (repository / CONFIG).write_text(own)
+    done = init(repository, *FROM)
+    assert done.returncode == 0, done.stderr
+    assert "config.yaml exists and stays as it is" in done.stderr
+    assert (repository / CONFIG).read_text() == own
+    assert "parameters: BedrockAccess=yes" in (repository / WORKFLOW).read_text()
+
+
+def test_with_force_files_are_replaced(repository: Path) -> None:
+    (repository / CONFIG).write_text("model_list: []\n")
+    done = init(repository, *FROM, "--force", "--provider", "groq")
+    assert done.returncode == 0, done.stderr
+    assert "✓ config.yaml replaced" in done.stderr
+    assert "groq/*" in (repository / CONFIG).read_text()
 
 
 def test_what_a_person_wrote_is_checked(repository: Path) -> None:
@@ -133,32 +178,118 @@ def test_without_a_terminal_answers_on_standard_input_are_not_waited_for(reposit
     assert "openai/*" in (repository / CONFIG).read_text()
 
 
-def test_at_a_terminal_it_asks_three_questions(repository: Path) -> None:
+def asked(repository: Path, answers: bytes, *words: str) -> tuple[str, str]:
+    """Run the command at a terminal. Returns its output and its errors."""
     ours, theirs = pty.openpty()
     with subprocess.Popen(
-        [sys.executable, "-m", "pennyworth.cli", "init", *FROM],
+        [sys.executable, "-m", "pennyworth.cli", "init", *FROM, *words],
         cwd=repository,
-        env={"PYTHONPATH": str(ROOT / "src"), "PATH": os.environ["PATH"], "TERM": "dumb"},
+        env={
+            "PYTHONPATH": str(ROOT / "src"),
+            "PATH": os.environ["PATH"],
+            "TERM": "dumb",
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        },
         stdin=theirs,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
-        os.write(ours, b"groq, bedrock\nexample.com\neu-west-1 other\n")
+        os.write(ours, answers)
         out, errors = process.communicate(timeout=60)
     os.close(ours)
     os.close(theirs)
     assert process.returncode == 0, errors
-    assert out.count("]: ") == 3
+    return out, errors
+
+
+def test_at_a_terminal_it_asks_for_one_thing_at_a_time(repository: Path) -> None:
+    out, _ = asked(repository, b"groq, bedrock\nexample.com\neu-west-1\nother\n")
+    assert [question for question in QUESTIONS if question in out] == QUESTIONS
     assert "--region eu-west-1 --stack-name other" in out and "--domain example.com" in out
     text = (repository / CONFIG).read_text()
     assert "groq/*" in text and "bedrock/*" in text
     assert "parameters: BedrockAccess=yes" in (repository / WORKFLOW).read_text()
 
 
+def test_it_does_not_ask_for_what_would_not_be_used(repository: Path) -> None:
+    (repository / CONFIG).write_text("model_list: [{model_name: m, litellm_params: {model: groq/m}}]\n")
+    out, _ = asked(repository, b"\n", "--domain", "", "--stack-name", "mine")
+    assert [question for question in QUESTIONS if question in out] == ["Which AWS region? [us-east-1]: "]
+    out, _ = asked(repository, b"\n\n\n\n", "--force")
+    assert [question for question in QUESTIONS if question in out] == QUESTIONS
+
+
+def test_a_domain_that_is_none_is_asked_for_again(repository: Path) -> None:
+    out, errors = asked(repository, b"openai\nlocalhost\nhttps://API.Example.com/\n\n\n")
+    assert "! localhost is not a domain" in errors
+    assert "the domain is example.com" in errors
+    assert "--domain example.com" in out
+
+
+@pytest.mark.parametrize(
+    ("environ", "profile", "region"),
+    [
+        ({}, "", "us-east-1"),
+        ({}, "[default]\nregion = eu-north-1\n", "eu-north-1"),
+        ({"AWS_PROFILE": "work"}, "[default]\nregion = x\n[profile work]\nregion=eu-west-2\n", "eu-west-2"),
+        ({"AWS_DEFAULT_REGION": "eu-west-3"}, "[default]\nregion = x\n", "eu-west-3"),
+        ({"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-3"}, "", "eu-west-1"),
+        ({}, "no profile at all", "us-east-1"),
+    ],
+)
+def test_the_region_is_the_one_that_is_set_for_aws(
+    repository: Path, environ: dict[str, str], profile: str, region: str
+) -> None:
+    (repository / "profiles").write_text(profile)
+    done = init(repository, *FROM, environ={**environ, "AWS_CONFIG_FILE": str(repository / "profiles")})
+    assert done.returncode == 0, done.stderr
+    assert f"bootstrap --region {region} " in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("typed", "domain"),
+    [
+        ("example.com", "example.com"),
+        ("https://example.com/", "example.com"),
+        ("http://Example.COM", "example.com"),
+        (" api.example.com. ", "example.com"),
+        ("https://API.sub.example.co.uk//", "sub.example.co.uk"),
+        ("api.com", "api.com"),
+        ("", ""),
+    ],
+)
+def test_a_domain_is_understood_as_people_write_it(typed: str, domain: str) -> None:
+    assert read_domain(typed) == domain
+
+
+@pytest.mark.parametrize(
+    ("typed", "why"),
+    [
+        ("localhost", "is not a domain"),
+        ("https://example.com/v1", "it has a path"),
+        ("example.com:8080", "it has a port"),
+        ("someone@example.com", "it has a user"),
+        ("*.example.com", "[*] can't be in one"),
+        ("my_site.example.com", "my_site can't be in one"),
+        ("-a.example.com", "-a can't be in one"),
+        ("a..example.com", "an empty part can't be in one"),
+        ("bücher.example", "xn--"),
+        ("10.0.0.1", "is not a domain"),
+        ("http://[::1", "is not a domain"),
+        ("two words.com", "can't be in one"),
+    ],
+)
+def test_what_is_no_domain_is_refused_with_a_reason(typed: str, why: str) -> None:
+    with pytest.raises(WrongDomain, match=why):
+        read_domain(typed)
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        ((*FROM, "--domain", "example.com/v1"), "example.com/v1 is not a domain: it has a path"),
         ((*FROM, "--provider", "opnai"), "Did you mean 'openai'?"),
         (("--from", "no-owner"), "--from takes OWNER/NAME"),
     ],
@@ -185,6 +316,8 @@ def test_outside_of_a_repository_it_says_so(tmp_path: Path) -> None:
         "https://github.com/owner/project",
         "git@github.com:owner/project.git",
         "ssh://git@github.com/owner/project",
+        "ssh://git@github.com:22/owner/project.git",
+        "https://someone:secret@github.com/owner/project/",
     ],
 )
 def test_the_workflow_to_call_is_this_projects_own_remote_and_commit(tmp_path: Path, remote: str) -> None:
@@ -202,11 +335,48 @@ def test_the_workflow_to_call_is_this_projects_own_remote_and_commit(tmp_path: P
     assert find_source(checkout=tmp_path).published
 
 
+@pytest.mark.parametrize(
+    "remote", ["/work/main", "../main", "./work/main", "~/work/main", "work/main", "file:///work/main"]
+)
+def test_a_folder_is_no_repository_that_github_can_call(tmp_path: Path, remote: str) -> None:
+    git(tmp_path, "init", "--quiet")
+    git(tmp_path, "remote", "add", "origin", remote)
+    with pytest.raises(
+        SourceUnknown, match=r"is a folder, where GitHub can't find it\. Use --from OWNER/NAME"
+    ):
+        find_source(checkout=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("remote", "option"),
+    [
+        ("", "--repository OWNER/NAME"),
+        ("/work/mine", "--repository OWNER/NAME"),
+        ("git@github.com:me/mine.git", ""),
+        ("git@my-alias:me/mine.git", "--repository me/mine"),
+    ],
+)
+def test_bootstrap_is_told_the_repository_where_it_cannot_know_it(
+    repository: Path, remote: str, option: str
+) -> None:
+    if remote:
+        git(repository, "remote", "add", "origin", remote)
+    done = init(repository, *FROM)
+    (command,) = [line for line in done.stdout.splitlines() if " bootstrap " in line]
+    assert option in command
+    assert ("--repository" in command) == bool(option)
+
+
 @pytest.mark.parametrize("provider", sorted({*PROVIDERS, *catalogue.list_key_variables()}))
 def test_every_providers_configuration_stands_the_check(tmp_path: Path, provider: str) -> None:
     path = tmp_path / "config.yaml"
     path.write_text(config(Answers((provider, "openai"))))
-    every = {name: "x" for model in check(path, {}).models for need in model.needs for name in need.variables}
+    every = {
+        name: "https://x.example" if need.parameter == "api_base" else "x"
+        for model in check(path, {}).models
+        for need in model.needs
+        for name in need.variables
+    }
     report = check(path, every)
     assert [finding for finding in report.findings if finding.severity is Severity.ERROR] == []
     assert not [finding for finding in report.findings if "is the machine that" in finding.message]

@@ -1,16 +1,19 @@
 """An AWS account, accessed with the caller's credentials."""
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, HTTPClientError
 
-from pennyworth.aws.errors import AWS_FAILURES, LOG_IN, get_or_none
+from pennyworth.aws.errors import LOG_IN, get_or_none
 from pennyworth.aws.github_oidc import ISSUER
 from pennyworth.aws.snapshot import Snapshot
 from pennyworth.aws.snapshot import describe_stack as describe
 from pennyworth.host.errors import OperationFailed
+from pennyworth.host.regions import find_region
 
 STACK = "pennyworth-bootstrap"
 """The name of the stack that is created from policies/bootstrap.yaml."""
@@ -25,24 +28,43 @@ class Unprepared(OperationFailed):
     """The account can't be used yet; the message says what to do."""
 
 
+def identify(region: str) -> Mapping[str, str]:
+    """Ask AWS whose credentials the environment has. Needs no permission.
+
+    Args:
+        region: the region to ask in.
+    Returns:
+        the account and the caller's ARN, as GetCallerIdentity returns them.
+    Raises:
+        Unprepared: there are no credentials, or AWS refuses them; the message says how to log in.
+    """
+    try:
+        client = boto3.Session(region_name=region).client("sts", config=_PATIENCE)
+        found: Mapping[str, str] = client.get_caller_identity()
+    except (HTTPClientError, EndpointConnectionError) as failure:
+        raise Unprepared(f"AWS can't be reached: {failure}") from failure
+    except ClientError as failure:
+        raise Unprepared(f"AWS refuses your credentials: {failure}. {LOG_IN}") from failure
+    except BotoCoreError as failure:
+        raise Unprepared(f"You are not logged in to AWS: {str(failure).rstrip('.')}. {LOG_IN}") from failure
+    return found
+
+
 class Account:
     """An account, with the endpoint's region as the default region."""
 
     def __init__(self, region: str | None = None) -> None:
         """
         Args:
-            region: the endpoint's region. The default is that of AWS_REGION or the profile.
+            region: the endpoint's region. Default: see find_region.
         Raises:
             Unprepared: there is no region, or there are no valid credentials.
         """
-        self._session = boto3.Session(region_name=region)
-        self.region: str = self._session.region_name or ""
+        self.region = region or find_region()
         if not self.region:
-            raise Unprepared("No region is set. Use --region or set AWS_REGION.")
-        try:
-            identity = self.client("sts").get_caller_identity()
-        except AWS_FAILURES as failure:
-            raise Unprepared(f"AWS rejects your credentials: {failure}. {LOG_IN}") from failure
+            raise Unprepared("--region is missing: give it, or set AWS_REGION")
+        identity = identify(self.region)
+        self._session = boto3.Session(region_name=self.region)
         self.id: str = identity["Account"]
         self.caller: str = identity["Arn"]
         self.partition = self.caller.split(":")[1]

@@ -379,7 +379,7 @@ def _explain_failures(secret: str = "") -> Iterator[None]:
         yield
     except AWS_FAILURES as failure:
         if lacks_credentials(failure):
-            raise CredentialsFailed(f"AWS rejects your credentials: {failure}. {LOG_IN}") from None
+            raise CredentialsFailed(f"AWS refuses your credentials: {failure}. {LOG_IN}") from None
         if not isinstance(failure, ClientError):
             raise CredentialsFailed(str(failure)) from None
         code = read_error_code(failure)

@@ -20,7 +20,7 @@ _DENIED = ("AccessDenied", "Unauthorized", "NotAuthorized")
 """Parts of the services' error codes for a missing permission, such as AccessDeniedException or
 UnauthorizedOperation."""
 
-LOG_IN = "Log in (aws sso login, aws configure) or set AWS_PROFILE."
+LOG_IN = "Log in with `aws sso login`, run `aws configure`, or set AWS_PROFILE."
 """What to do without valid credentials."""
 
 _WITHOUT_CREDENTIALS = (

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from pennyworth import __version__
 from pennyworth.host.environments import EnvironmentUnavailable
-from pennyworth.host.progress import say
+from pennyworth.host.progress import say, show_anything
 
 COMMANDS = {
     "serve": "run the gateway on this machine",
@@ -42,6 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         the exit status: 0 on success, 1 on failure, 2 on wrong usage, 130 on Ctrl-C.
     """
+    show_anything()
     words = list(sys.argv[1:] if argv is None else argv)
     parser = argparse.ArgumentParser(
         prog="pennyworth", description="Your own OpenAI-compatible LLM endpoint, in your own AWS account."

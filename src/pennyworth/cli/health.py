@@ -58,6 +58,8 @@ def run(options: argparse.Namespace) -> int:
     if not stack.named("health", options):
         return 2
     go_on_in("tools")
+    if not stack.logged_in("health", options.region):
+        return 2
     from pennyworth.checks.finding import Finding, Verdict, as_json, as_table, line
     from pennyworth.checks.health.examination import Inputs, check_health
     from pennyworth.gateway.credentials import read_api_keys

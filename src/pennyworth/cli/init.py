@@ -3,8 +3,7 @@
     pennyworth init --provider openai --domain example.com --with preview
 
 Run it in any git repository. It asks for what the options don't set; without a terminal, or with --yes, it uses
-the defaults. It never changes an existing file: it shows the difference instead. At the end it lists the next
-steps.
+the defaults. A file that exists stays as it is, unless you give --force. At the end it lists the next steps.
 
 --with preview adds a workflow that comments on pull requests what deploying them would change. --with
 health-check adds one that checks every few hours whether the endpoint is healthy.
@@ -25,6 +24,8 @@ from pennyworth.cli.environment import go_on_in
 from pennyworth.host.lists import split_list
 from pennyworth.host.places import ROOT
 from pennyworth.host.progress import say
+from pennyworth.host.regions import find_region
+from pennyworth.setup.domain import WrongDomain, read_domain
 
 if TYPE_CHECKING:
     from pennyworth.setup.init import Answers, Caller, WorkflowSource
@@ -33,6 +34,8 @@ _PROVIDER = "openai"
 _REGION = "us-east-1"
 _STACK_NAME = "endpoint"
 _FURTHER = ("preview", "health-check")
+_OLDEST = (3, 11)
+"""The oldest Python that runs this: see pennyworth/__init__.py."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,7 +48,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help=f"a provider, by LiteLLM's name for it; repeatable (default: {_PROVIDER})",
     )
     add("--domain", metavar="DOMAIN", help="serve the endpoint at api.DOMAIN (default: the plain API URL)")
-    add("--region", help=f"the AWS region to deploy to (default: $AWS_REGION, else {_REGION})")
+    add(
+        "--region",
+        help=f"the AWS region to deploy to (default: $AWS_REGION, else your AWS profile's, else {_REGION})",
+    )
     add("--stack-name", metavar="NAME", help=f"the name of its CloudFormation stack (default: {_STACK_NAME})")
     add(
         "--with",
@@ -69,6 +75,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="COMMIT",
         help="the commit, tag or branch of that repository (default: this checkout's commit)",
     )
+    add("--force", action="store_true", help="replace files that exist")
     add("--yes", action="store_true", help="don't ask; use the defaults")
 
 
@@ -85,13 +92,16 @@ def run(options: argparse.Namespace) -> int:
         say("pennyworth init: this is not a git repository. Run it in yours, or create one with `git init`.")
         return 1
     repository = Path(top)
+    stays = (repository / init.CONFIG).exists() and not options.force
     try:
-        answers = _answers(options, git(repository, "branch", "--show-current"))
         source = None if repository == ROOT else init.find_source(options.source, options.ref)
-    except init.SourceUnknown as error:
+        answers = _answers(
+            options, git(repository, "branch", "--show-current"), repository if stays else None
+        )
+    except (init.SourceUnknown, WrongDomain) as error:
         say(f"pennyworth init: {error}")
         return 1
-    for provider in answers.providers:
+    for provider in answers.providers if options.provider or not stays else ():
         if not is_known(provider):
             meant = find_nearest_provider(provider)
             say(
@@ -99,13 +109,18 @@ def run(options: argparse.Namespace) -> int:
                 + (f" Did you mean '{meant}'?" if meant else " See https://docs.litellm.ai/docs/providers.")
             )
             return 1
-    _write(repository / init.CONFIG, init.config(answers), repository)
+    config = init.config(answers)
+    if stays and not options.provider and (repository / init.CONFIG).read_bytes() != config.encode():
+        say(f"  · {init.CONFIG} exists and stays as it is; --force would replace it")
+    else:
+        _write(repository / init.CONFIG, config, repository, replace=options.force)
     callers = []
     if source:
         first, *further = init.CALLERS
         callers = [first, *(caller for caller in further if caller.name in options.further)]
         for caller in callers:
-            _write(repository / caller.file, init.workflow(answers, source, caller), repository)
+            text = init.workflow(answers, source, caller)
+            _write(repository / caller.file, text, repository, replace=options.force)
     else:
         say("  · this is the project's own repository, which already has the workflows")
     if not _checked(repository, callers):
@@ -114,55 +129,84 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _answers(options: argparse.Namespace, branch: str) -> "Answers":
+def _answers(options: argparse.Namespace, branch: str, configured: Path | None) -> "Answers":
+    """Take the answers from the options, and ask for the others.
+
+    Args:
+        options: the command's.
+        branch: the repository's current branch.
+        configured: the repository, if its configuration stays. Then nobody is asked for providers.
+    Raises:
+        WrongDomain: the domain that was given is none.
+    """
     from pennyworth.setup.init import Answers
 
     asking = sys.stdin.isatty() and not options.yes
-    providers = options.provider or [
-        _asked(asking, "Which providers do you use? (LiteLLM's names)", _PROVIDER)
-    ]
-    domain = options.domain
+    domain = None if options.domain is None else _told(read_domain(options.domain), options.domain)
+    if options.provider:
+        providers = split_list(",".join(options.provider))
+    elif configured:
+        providers = _configured_providers(configured)
+    else:
+        providers = split_list(_asked(asking, "Which providers do you use? (LiteLLM's names)", _PROVIDER))
     if domain is None:
-        domain = _asked(asking, "Your domain, to serve at api.DOMAIN? (empty for the plain API URL)", "")
-    region, stack = options.region, options.stack_name
-    default = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or _REGION
-    if not (region and stack):
-        place = _asked(asking, "AWS region and stack name?", f"{region or default} {stack or _STACK_NAME}")
-        words = place.replace(",", " ").split()
-        region = region or words[0]
-        stack = stack or (words[1] if len(words) > 1 else _STACK_NAME)
-    named = tuple(dict.fromkeys(split_list(",".join(providers))))
+        domain = _asked_domain() if asking else ""
     return Answers(
-        named or (_PROVIDER,),
-        domain.strip().removeprefix("api."),
-        region,
-        stack,
+        tuple(dict.fromkeys(providers)) or (_PROVIDER,),
+        domain,
+        options.region or _asked(asking, "Which AWS region?", find_region() or _REGION),
+        options.stack_name or _asked(asking, "What is the stack to be called?", _STACK_NAME),
         options.branch or branch or "main",
     )
+
+
+def _configured_providers(repository: Path) -> list[str]:
+    """Return the providers of the repository's configuration."""
+    from pennyworth.checks.config import check
+    from pennyworth.setup import init
+
+    return [model.provider for model in check(repository / init.CONFIG, os.environ).models]
 
 
 def _asked(asking: bool, question: str, default: str) -> str:
     if not asking:
         return default
     try:
-        return input(f"{question} [{default}]: ").strip() or default
+        return input(f"{question}{f' [{default}]' if default else ''}: ").strip() or default
     except EOFError:
         return default
 
 
-def _write(path: Path, text: str, repository: Path) -> None:
-    """Write a file, unless it exists: then show how it differs."""
+def _asked_domain() -> str:
+    """Ask for the domain until the answer is one, or empty."""
+    while True:
+        answer = _asked(True, "Your domain, to serve at api.DOMAIN? (empty for the plain API URL)", "")
+        try:
+            return _told(read_domain(answer), answer)
+        except WrongDomain as error:
+            say(f"  ! {error}")
+
+
+def _told(domain: str, typed: str) -> str:
+    """Say how a domain was understood, if that differs from what was typed."""
+    if domain != typed:
+        say(
+            f"  · the domain is {domain}: the endpoint will be at api.{domain}" if domain else "  · no domain"
+        )
+    return domain
+
+
+def _write(path: Path, text: str, repository: Path, *, replace: bool) -> None:
+    """Write a file. If it exists and is not to be replaced, show how it differs."""
     name = str(path.relative_to(repository))
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
-        say(f"  ✓ {name} written")
-    except FileExistsError:
-        present = path.read_text(encoding="utf-8", errors="replace")
-        if present == text:
-            say(f"  ✓ {name} is up to date")
-            return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    present = path.read_text(encoding="utf-8", errors="replace") if path.exists() else None
+    if present == text:
+        say(f"  ✓ {name} is up to date")
+    elif present is None or replace:
+        path.write_text(text, encoding="utf-8")
+        say(f"  ✓ {name} {'written' if present is None else 'replaced'}")
+    else:
         say(f"  · {name} already exists and was not changed. With your answers it would differ like this:")
         lines = difflib.unified_diff(
             present.splitlines(), text.splitlines(), f"{name} (yours)", f"{name} (new)", lineterm=""
@@ -202,9 +246,9 @@ def _left(
     """List the next steps."""
     from pennyworth.checks.config import check
     from pennyworth.setup import init
-    from pennyworth.setup.init.source import git
+    from pennyworth.setup.init.source import git, read_remote
 
-    own = git(repository, "remote", "get-url", "origin")
+    remote = git(repository, "remote", "get-url", "origin")
     bootstrap = [
         _ourselves(),
         "bootstrap",
@@ -213,7 +257,8 @@ def _left(
     ]
     bootstrap += [f"--branch {answers.branch}"] if answers.branch != "main" else []
     bootstrap += [f"--domain {answers.domain}"] if answers.domain else []
-    bootstrap += [] if own else ["--repository OWNER/NAME"]
+    if "github.com" not in remote:
+        bootstrap.append(f"--repository {read_remote(remote) or 'OWNER/NAME'}")
     variables = dict.fromkeys(
         need.variables[0] for model in check(init.CONFIG, {}).models for need in model.needs if not need.met
     )
@@ -243,4 +288,14 @@ def _ourselves() -> str:
     """Return the shell command that runs this program."""
     if Path(sys.argv[0]).name == "pennyworth":
         return "pennyworth"
-    return f"PYTHONPATH={ROOT / 'src'} python3 -m pennyworth.cli"
+    new_enough = [
+        "python3",
+        "-c",
+        f"import sys; sys.exit(sys.version_info < {_OLDEST})",
+    ]
+    try:
+        fits = subprocess.run(new_enough, capture_output=True, check=False).returncode == 0
+    except OSError:
+        fits = False
+    python = "python3" if fits else f"python3.{sys.version_info.minor}"
+    return f"PYTHONPATH={ROOT / 'src'} {python} -m pennyworth.cli"

@@ -41,6 +41,8 @@ def run(options: argparse.Namespace) -> int:
         say(f"pennyworth preview: {options.template} does not exist. `pennyworth build` creates a template")
         return 2
     go_on_in("tools")
+    if not stack.logged_in("preview", options.region):
+        return 1
     from pennyworth.host.errors import OperationFailed
     from pennyworth.pipeline.preview import Inputs, as_json, as_markdown, preview
 

@@ -4,8 +4,9 @@
     pennyworth rehearse --workflow preview
 
 deploy runs the whole deployment, from GitHub's OIDC token to the smoke tests. preview and health-check run
-after a deployment; the previewed pull request doubles the function's memory. Prints the job's summary, and the
-issues and comments written to GitHub.
+after a deployment; the previewed pull request doubles the function's memory. Prints a line for each step, with its
+duration. The job's summary, and the issues and comments written to GitHub, become a page in .pennyworth/rehearsals/,
+whose path it prints; --summary prints them too.
 
 The workflow file is the one that GitHub runs. act runs it in GitHub's place, with a fake GitHub API. Actions of
 other projects are replaced by stand-ins (src/pennyworth/local/rehearsal/stand_ins), unless you give --online.
@@ -15,7 +16,6 @@ token and the job fails, as it would in your account.
 """
 
 import argparse
-import sys
 
 from pennyworth.host.environments import EnvironmentUnavailable, environment
 from pennyworth.host.processes import raise_on_signals
@@ -23,6 +23,7 @@ from pennyworth.host.progress import say
 from pennyworth.local.aws.server import LocalAws, LocalAwsFailed
 from pennyworth.local.github import FakeGitHub
 from pennyworth.local.rehearsal import act
+from pennyworth.local.rehearsal.page import keep_page
 from pennyworth.local.rehearsal.repository import BRANCH, REPOSITORY, Event, Rehearsal, Repository, Unprepared
 
 EVENTS: dict[str, tuple[Event, ...]] = {
@@ -67,6 +68,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="fetch other projects' actions from GitHub instead of using stand-ins",
     )
+    add("--summary", action="store_true", help="also print the job's summary, in Markdown")
     add("--verbose", action="store_true", help="also print the output of the steps")
 
 
@@ -100,6 +102,7 @@ def _rehearse(repository: Repository, event: Event, options: argparse.Namespace)
         say("Running deploy.yml first, so that there is an endpoint:")
         before = repository.run(online=options.online, report=_report)
         if not before.job.succeeded:
+            _keep("deploy", before.summary, options)
             return _tell(before, options)
         if options.workflow == "preview":
             repository.parameters["MemorySize"] = _MEMORY
@@ -112,18 +115,25 @@ def _rehearse(repository: Repository, event: Event, options: argparse.Namespace)
         online=options.online,
         report=_report,
     )
-    status = _tell(result, options)
-    _tell_of_github(repository.github)
-    return status
+    _keep(options.workflow, result.summary + _read_github(repository.github), options)
+    return _tell(result, options)
+
+
+def _keep(workflow: str, text: str, options: argparse.Namespace) -> None:
+    """Keep what the workflow wrote for people, say where, and print it if that is wanted."""
+    if not text.strip():
+        return
+    if options.summary:
+        print(text, end="" if text.endswith("\n") else "\n", flush=True)
+    say(f"The job's summary: {keep_page(workflow, text)}")
 
 
 def _tell(result: Rehearsal, options: argparse.Namespace) -> int:
     """Print the result of a run. Returns the exit status."""
     if options.verbose or not result.job.succeeded:
         shown = result.job.output if options.verbose else result.job.output[-_OUTPUT_LINES:]
-        say("\n".join(f"    {line}" for line in shown))
-    print(result.summary, end="")
-    sys.stdout.flush()
+        for line in shown:
+            say(f"    {line}")
     for warning in result.job.warnings:
         say(f"  ! {warning}")
     for error in result.job.errors:
@@ -137,15 +147,14 @@ def _tell(result: Rehearsal, options: argparse.Namespace) -> int:
     return 0
 
 
-def _tell_of_github(github: FakeGitHub) -> None:
-    """Print the issues and comments that a run wrote."""
+def _read_github(github: FakeGitHub) -> str:
+    """Return the issues and comments that a run wrote, in Markdown."""
+    parts = []
     for number, issue in github.issues.items():
-        said = github.bodies(number)
         if "pull_request" not in issue:
-            print(f"\n--- issue {number}, {issue['state']}: {issue['title']}\n\n{issue['body']}")
-        for body in said:
-            print(f"\n--- comment on {number}\n\n{body}")
-    sys.stdout.flush()
+            parts.append(f"issue {number}, {issue['state']}: {issue['title']}\n\n{issue['body']}")
+        parts += [f"comment on {number}\n\n{body}" for body in github.bodies(number)]
+    return "".join(f"\n---\n\n{part.rstrip()}\n" for part in parts)
 
 
 def _report(step: act.Step) -> None:

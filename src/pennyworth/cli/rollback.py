@@ -42,6 +42,8 @@ def run(options: argparse.Namespace) -> int:
     if not stack.named("rollback", options):
         return 2
     go_on_in("tools")
+    if not stack.logged_in("rollback", options.region):
+        return 1
     from pennyworth.aws.errors import AWS_FAILURES
     from pennyworth.aws.stack import Stack
     from pennyworth.host.errors import OperationFailed

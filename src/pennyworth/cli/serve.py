@@ -9,9 +9,14 @@ variables, one NAME=value per line; lines that can't be read are logged by numbe
 """
 
 import argparse
+import errno
 import os
+import socket
 import sys
 from pathlib import Path
+
+_FIRST_PORT, _LAST_PORT = 1024, 65535
+"""The ports that anybody may listen on."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,7 +26,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: %(default)s)")
     parser.add_argument(
-        "--port", type=int, default=4000, metavar="N", help="the port to listen on (default: %(default)s)"
+        "--port", type=_port, default=4000, metavar="N", help="the port to listen on (default: %(default)s)"
     )
     parser.add_argument(
         "--threads",
@@ -38,6 +43,7 @@ def run(options: argparse.Namespace) -> int:
         from pennyworth.gateway.config import ConfigError
         from pennyworth.gateway.server import serve
 
+        socket.getaddrinfo(options.host, options.port)  # for waitress, an unknown host is a ValueError
         serve(options.host, options.port, os.environ, config=options.config, threads=options.threads)
     except ModuleNotFoundError as error:
         print(
@@ -45,7 +51,34 @@ def run(options: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         return 1
-    except (ConfigError, OSError) as error:
+    except ConfigError as error:
         print(f"pennyworth serve: {error}", file=sys.stderr)
         return 1
+    except OSError as error:
+        print(f"pennyworth serve: {_explain(error, options.host, options.port)}", file=sys.stderr)
+        return 1
     return 0
+
+
+def _explain(error: OSError, host: str, port: int) -> str:
+    """Say why nothing can be served, and what to do."""
+    if error.filename:
+        return str(error)
+    another = f"pennyworth serve --port {port + 1 if _FIRST_PORT <= port < _LAST_PORT else 4000}"
+    if isinstance(error, socket.gaierror):
+        return f"the host {host} does not resolve. Use the address of this machine, such as --host 127.0.0.1"
+    match error.errno:
+        case errno.EADDRINUSE:
+            return f"port {port} of {host} is taken by another program. Use another: {another}"
+        case errno.EACCES:
+            return f"you may not listen on port {port} of {host}. Use another: {another}"
+        case errno.EADDRNOTAVAIL:
+            return f"this machine does not have the address {host}. Use one that it has, such as --host 127.0.0.1"
+        case _:
+            return f"can't listen on port {port} of {host}: {error}"
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > _LAST_PORT:
+        raise argparse.ArgumentTypeError(f"expected a port from 0 to {_LAST_PORT}, not {text}")
+    return int(text)

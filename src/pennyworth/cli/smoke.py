@@ -6,9 +6,12 @@ Tests API keys, models, errors, CORS, chat completions and streaming. Each model
 which cost tokens. Progress goes to standard error; --json and --markdown print the results to standard output.
 The exit status is 1 if a check failed, else 0.
 
-The API key comes from --key, PENNYWORTH_API_KEY or OPENAI_API_KEY, and is never printed. Some checks test what
-only pennyworth's gateway guarantees, such as CORS, /health, or OpenAI's error format for every error. Other
-endpoints may fail them: then they are skipped, or fail with --strict.
+The API key comes from --key, PENNYWORTH_API_KEY or OPENAI_API_KEY, and is masked in the output if it has 6
+characters or more. Once the endpoint asks for a key that you have not given, or refuses it, the checks that need
+one are skipped.
+
+Some checks test what only pennyworth's gateway guarantees, such as CORS, /health, or OpenAI's error format for
+every error. Other endpoints may fail them: then they are skipped, or fail with --strict.
 """
 
 import argparse
@@ -107,6 +110,10 @@ def run(options: argparse.Namespace) -> int:
     except ValueError as error:
         say(f"pennyworth smoke: {error}")
         return 2
+    if key and len(key) < smoke.MASKED_CHARACTERS:
+        say(
+            f"  ! the API key is shorter than {smoke.MASKED_CHARACTERS} characters, so it is not masked below"
+        )
     results = smoke.run(
         endpoint,
         models=options.model,

@@ -4,24 +4,24 @@ import argparse
 import os
 
 from pennyworth.host.progress import say
+from pennyworth.host.regions import find_region
 
 _VARIABLES = {"stack_name": "STACK_NAME", "region": "AWS_REGION"}
 """The environment variables with the options' defaults."""
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    """Add --stack-name and --region, with defaults from STACK_NAME and AWS_REGION."""
-    environ = os.environ
+    """Add --stack-name and --region, with defaults from STACK_NAME, AWS_REGION and the AWS profile."""
     parser.add_argument(
         "--stack-name",
-        default=environ.get("STACK_NAME"),
+        default=os.environ.get("STACK_NAME"),
         metavar="NAME",
         help="the endpoint's CloudFormation stack (default: $STACK_NAME)",
     )
     parser.add_argument(
         "--region",
-        default=environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION"),
-        help="the stack's AWS region (default: $AWS_REGION)",
+        default=find_region(),
+        help="the stack's AWS region (default: $AWS_REGION, else your AWS profile's)",
     )
 
 
@@ -38,13 +38,24 @@ def parameter_option(parser: argparse.ArgumentParser | argparse._ArgumentGroup) 
 
 
 def named(command: str, given: argparse.Namespace) -> bool:
-    """Whether both options are set. Prints which one is missing."""
+    """Return whether both options are set. Prints which one is missing, and how to set it."""
     missing = [option for option in _VARIABLES if not getattr(given, option)]
     for option in missing:
-        say(
-            f"pennyworth {command}: --{option.replace('_', '-')} is missing. Give it, or set ${_VARIABLES[option]}"
-        )
+        variable = _VARIABLES[option]
+        say(f"pennyworth {command}: --{option.replace('_', '-')} is missing: give it, or set {variable}")
     return not missing
+
+
+def logged_in(command: str, region: str) -> bool:
+    """Return whether AWS accepts the credentials. If not, prints how to log in. Needs the environment `tools`."""
+    from pennyworth.aws.account import Unprepared, identify
+
+    try:
+        identify(region)
+    except Unprepared as failure:
+        say(f"pennyworth {command}: {failure}")
+        return False
+    return True
 
 
 def _parameter(text: str) -> tuple[str, str]:

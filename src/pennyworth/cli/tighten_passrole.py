@@ -48,6 +48,8 @@ def run(options: argparse.Namespace) -> int:
     if not stack.named("tighten-passrole", options):
         return 2
     go_on_in("tools")
+    if not stack.logged_in("tighten-passrole", options.region):
+        return 1
     from pennyworth.host.errors import OperationFailed
     from pennyworth.iam.passrole import Inputs, Target, as_markdown, change_passrole
 

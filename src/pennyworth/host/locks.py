@@ -22,7 +22,7 @@ from pennyworth.host.environments import (
     uv,
 )
 from pennyworth.host.places import made
-from pennyworth.host.progress import say, step
+from pennyworth.host.progress import say, show_anything, step
 
 _COMPILE = (
     "pip",
@@ -46,6 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         the exit status: 1 if a lock could not be created or, with --check, is out of date; else 0.
     """
+    show_anything()
     parser = argparse.ArgumentParser(
         prog="make lock", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

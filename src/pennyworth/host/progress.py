@@ -1,5 +1,7 @@
 """Prints progress to standard error, with the time of each step. Standard output is for results."""
 
+import codecs
+import io
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -7,6 +9,24 @@ from contextlib import contextmanager
 
 _unfinished = False
 """Whether the terminal's last line announces a step, to be replaced by its result."""
+
+_PLAIN = {"✓": "+", "✗": "x", "·": "-", "…": "...", "→": "->", "⚠": "!", "─": "-", "│": "|"}
+"""What stands for our own marks where they can't be shown. For anything else: a question mark."""
+
+
+def show_anything() -> None:
+    """Replace what the terminal or pipe can't show, such as a check mark in Latin-1, instead of failing."""
+
+    def replace(error: UnicodeError) -> tuple[str, int]:
+        if not isinstance(error, UnicodeEncodeError):
+            raise error
+        lost = error.object[error.start : error.end]
+        return "".join(_PLAIN.get(character, "?") for character in lost), error.end
+
+    codecs.register_error("pennyworth", replace)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="pennyworth")
 
 
 def say(text: str, *, replace: bool = False) -> None:

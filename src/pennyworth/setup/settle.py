@@ -7,6 +7,7 @@ from pennyworth.aws.snapshot import read_parameters
 from pennyworth.github import gh_cli
 from pennyworth.iam.bootstrap_template.template import PARAMETERS
 from pennyworth.iam.settings import Settings, WrongSetting
+from pennyworth.setup.domain import WrongDomain, read_domain
 
 Ask = Callable[[str, str], str]
 """Asks the user a question. Takes the question and the default answer."""
@@ -25,6 +26,7 @@ def settle(account: Account, given: Mapping[str, str], ask: Ask | None) -> Setti
     before = {
         name: value for name, value in read_parameters(account.describe_stack()).items() if name in PARAMETERS
     }
+    given = _read_domain(given)
     known = {**before, **given, "Region": account.region}
     _repository(known, given, ask)
     _domain(account, known, ask if not before else None)
@@ -54,10 +56,20 @@ def _repository(known: dict[str, str], given: Mapping[str, str], ask: Ask | None
             known |= {"RepositoryOwnerId": found.owner_id, "RepositoryId": found.id}
 
 
+def _read_domain(given: Mapping[str, str]) -> dict[str, str]:
+    """Return parameters with the domain, if there is one, in the form that Route 53 has."""
+    try:
+        return {**given, **{name: read_domain(given[name]) for name in given.keys() & {"BaseDomain"}}}
+    except WrongDomain as wrong:
+        raise Unprepared(str(wrong)) from wrong
+
+
 def _domain(account: Account, known: dict[str, str], ask: Ask | None) -> None:
     """Find the hosted zone of the domain."""
     if "BaseDomain" not in known and ask:
-        known["BaseDomain"] = ask("Your domain, to serve at api.DOMAIN (empty for the plain API URL)?", "")
+        known |= _read_domain(
+            {"BaseDomain": ask("Your domain, to serve at api.DOMAIN (empty for the plain API URL)?", "")}
+        )
     domain = known.get("BaseDomain", "")
     if not domain:
         known["HostedZoneId"] = ""

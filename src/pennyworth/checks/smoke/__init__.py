@@ -1,8 +1,8 @@
 """Smoke tests for any OpenAI-compatible endpoint, over the network. Standard library only.
 
 `run` runs a table of named checks and returns a result for each. A failure's message says what to do next. No
-message contains the API key. Checks of what only this project's gateway guarantees are skipped if another
-endpoint fails them, unless `strict` is set.
+message contains an API key of six characters or more. Checks of what only this project's gateway guarantees are
+skipped if another endpoint fails them, unless `strict` is set.
 """
 
 from pennyworth.checks.smoke.checks import CHECKS, EXPECTED, LARGE_BYTES, QUESTION, Check, Trial, find_unknown
@@ -18,13 +18,14 @@ from pennyworth.checks.smoke.results import (
     format_line,
     summarize,
 )
-from pennyworth.checks.smoke.runner import report_progress, run
+from pennyworth.checks.smoke.runner import MASKED_CHARACTERS, report_progress, run
 
 __all__ = [
     "CHECKS",
     "EXPECTED",
     "LARGE_BYTES",
     "MARKS",
+    "MASKED_CHARACTERS",
     "QUESTION",
     "Check",
     "Endpoint",

@@ -61,6 +61,8 @@ class Check:
     run: Callable[[Trial], str]
     asks: Literal["none", "first", "each"] = "none"
     """Which models the check asks."""
+    keyed: bool = True
+    """Whether the check's calls send the API key."""
 
 
 def _check_health(trial: Trial) -> str:
@@ -86,7 +88,7 @@ def _expect_refusal(trial: Trial, key: str | None, otherwise: str) -> str:
         raise Failure(f"{otherwise}, so anyone can use it at your expense. Check its API keys.")
     if answer.status == 200:
         raise Unpromised(f"{otherwise}; no API key was given for this test either")
-    return _expect_error(answer, {401})
+    return _expect_error(trial.endpoint, answer, {401})
 
 
 def _check_models(trial: Trial) -> str:
@@ -101,12 +103,12 @@ def _check_unknown_model(trial: Trial) -> str:
     if answer.status == 200:
         raise Unpromised("it answers for a model that does not exist")
     # a wildcard passes the name on, and not every provider answers 404
-    return _expect_error(answer, {400, 404})
+    return _expect_error(trial.endpoint, answer, {400, 404})
 
 
 def _check_malformed(trial: Trial) -> str:
     answer = trial.endpoint.call("POST", "/chat/completions", body=b'{"model": ', key=trial.endpoint.key)
-    return _expect_error(answer, {400})
+    return _expect_error(trial.endpoint, answer, {400})
 
 
 def _check_large_body(trial: Trial) -> str:
@@ -121,7 +123,7 @@ def _check_large_body(trial: Trial) -> str:
         ) from error
     if answer.status >= 500:
         raise Failure(f"a body of {size} gets a server error. {answer.explain()}")
-    seen = _expect_error(answer, {400, 413, 422})
+    seen = _expect_error(trial.endpoint, answer, {400, 413, 422})
     return f"{size} refused: {seen}" if answer.status == 413 else f"{size} accepted"
 
 
@@ -217,14 +219,14 @@ def _check_long_request(trial: Trial) -> str:
 
 
 CHECKS = (
-    Check("health", "it is up", _check_health),
-    Check("no-key", "a call without a key is refused", _check_no_key),
-    Check("wrong-key", "a call with a wrong key is refused", _check_wrong_key),
+    Check("health", "it is up", _check_health, keyed=False),
+    Check("no-key", "a call without a key is refused", _check_no_key, keyed=False),
+    Check("wrong-key", "a call with a wrong key is refused", _check_wrong_key, keyed=False),
     Check("models", "its models are listed", _check_models),
     Check("unknown-model", "an unknown model gets OpenAI's error", _check_unknown_model),
     Check("malformed", "malformed JSON gets OpenAI's error", _check_malformed),
     Check("large", "a large body is accepted or gets an error", _check_large_body),
-    Check("cors", "web pages may call it", _check_cors),
+    Check("cors", "web pages may call it", _check_cors, keyed=False),
     Check("chat", "it answers", _check_chat, asks="each"),
     Check("stream", "it streams its answer", _check_stream, asks="each"),
     Check("long", "it keeps a long request open", _check_long_request, asks="first"),
@@ -266,9 +268,11 @@ def _check_text(text: str, expected: str) -> str:
     return repr(shorten(text))
 
 
-def _expect_error(answer: Response, statuses: Collection[int]) -> str:
+def _expect_error(endpoint: Endpoint, answer: Response, statuses: Collection[int]) -> str:
     """Check that an answer is an error in OpenAI's format: https://platform.openai.com/docs/guides/error-codes."""
     if answer.status not in statuses:
+        if answer.status == 401 and not endpoint.key:
+            raise answer.fail()
         wanted = " or ".join(map(str, sorted(statuses)))
         raise Unpromised(f"expected HTTP {wanted}. {answer.explain()}")
     try:

@@ -38,6 +38,10 @@ class Skipped(Exception):
     """A check could not be made. The message says why."""
 
 
+class Refused(Failure):
+    """The endpoint refuses the API key, or asks for one, so further calls would fail too."""
+
+
 class Unreachable(Failure):
     """The endpoint did not answer at all, so further checks would fail too."""
 
@@ -81,6 +85,10 @@ class Response:
         except (ValueError, LookupError, AttributeError):
             pass
         return f"HTTP {self.status}{': ' if said else ''}{said.rstrip('.')}. {_NEXT.get(self.status, '')}".strip()
+
+    def fail(self) -> Failure:
+        """Return the failure of a check that expected another status."""
+        return (Refused if self.status == 401 else Failure)(self.explain())
 
 
 class Endpoint:
@@ -226,7 +234,7 @@ class Endpoint:
             try:
                 answer = connection.getresponse()
                 if answer.status != 200:
-                    raise Failure(Response(answer.status, {}, answer.read()).explain())
+                    raise Response(answer.status, {}, answer.read()).fail()
                 kind = answer.getheader("Content-Type", "")
                 if not kind.startswith("text/event-stream"):
                     raise Failure(f"the stream's Content-Type is {kind!r}, not text/event-stream")
@@ -243,7 +251,7 @@ class Endpoint:
     def _expect(self, status: int, method: str, path: str, body: bytes | None = None) -> Response:
         answer = self.call(method, path, body=body, key=self.key)
         if answer.status != status:
-            raise Failure(answer.explain())
+            raise answer.fail()
         return answer
 
     def _open(

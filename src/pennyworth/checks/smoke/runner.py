@@ -1,5 +1,6 @@
 """Runs the checks one after another, so that no measurement disturbs the next."""
 
+import re
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -7,12 +8,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from pennyworth.checks.smoke.checks import CHECKS, EXPECTED, LARGE_BYTES, QUESTION, Check, Trial, get_title
-from pennyworth.checks.smoke.endpoint import Endpoint, Failure, Skipped, Unpromised, Unreachable
+from pennyworth.checks.smoke.endpoint import Endpoint, Failure, Refused, Skipped, Unpromised, Unreachable
 from pennyworth.checks.smoke.results import Result, Status
 
 _PAUSE_SECONDS = 2.0
 _QUIET_SECONDS = 2.0
 _TICK_SECONDS = 10.0
+MASKED_CHARACTERS = 6
+"""The length from which keys are masked. A shorter one is no secret, and may be a part of any word."""
 
 
 def run(
@@ -31,7 +34,7 @@ def run(
     report: Callable[[Result], None] = lambda _: None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> list[Result]:
-    """Run every check.
+    """Run the checks. Once the endpoint refuses the API key, those that send it are skipped.
 
     Args:
         endpoint: the endpoint to test.
@@ -56,21 +59,32 @@ def run(
     if not long_seconds:
         left_out.setdefault("long", "not requested")
     results: list[Result] = []
-    reachable = True
+    reachable = admitted = True
+    lacking = "the API key is refused" if endpoint.key else "it needs an API key"
     until = time.monotonic() + wait
 
     def attempt(check: Check, model: str = "") -> Result:
-        nonlocal reachable
+        nonlocal reachable, admitted
         with report_progress(get_title(check.name, model), progress):
-            result, reachable = _try_check(check, replace(trial, model=model), strict)
+            result, failure = _try_check(check, replace(trial, model=model), strict)
             while check is CHECKS[0] and result.status == "failed" and time.monotonic() < until:
                 time.sleep(_PAUSE_SECONDS)
-                result, reachable = _try_check(check, trial, strict)
+                result, failure = _try_check(check, trial, strict)
+        reachable = not isinstance(failure, Unreachable)
+        if isinstance(failure, Refused) and check.keyed:
+            # a key may be good for some models only, so that its refusal for one does not end the others
+            admitted = bool(endpoint.key) and check.asks != "none"
         return result
 
     for check in CHECKS:
-        if check.name in left_out or not reachable:
-            reason = left_out.get(check.name, "the endpoint is not reachable")
+        reason = left_out.get(check.name) or (
+            "the endpoint is not reachable"
+            if not reachable
+            else lacking
+            if check.keyed and not admitted
+            else ""
+        )
+        if reason:
             found = [Result(check.name, None, "skipped", 0.0, reason)]
             report(found[0])
         elif check.asks == "none":
@@ -80,7 +94,9 @@ def run(
             asked = list(models or _list_models(endpoint, limit))
             found = []
             for model in asked if check.asks == "each" else asked[:1]:
-                found.append(attempt(check, model))
+                found.append(
+                    attempt(check, model) if admitted else Result(check.name, model, "skipped", 0.0, lacking)
+                )
                 report(found[-1])
             reachable = True  # other models may still answer
         results += found
@@ -113,23 +129,29 @@ def report_progress(title: str, progress: Callable[[str], None]) -> Iterator[Non
         thread.join()
 
 
-def _try_check(check: Check, trial: Trial, strict: bool) -> tuple[Result, bool]:
-    """Run a check. Returns its result, and whether the endpoint answered at all."""
+def _try_check(check: Check, trial: Trial, strict: bool) -> tuple[Result, Failure | None]:
+    """Run a check. Returns its result, and what it raised if it failed."""
     began = time.monotonic()
     status: Status = "passed"
-    reachable = True
+    raised: Failure | None = None
     try:
         detail = check.run(trial)
     except Unpromised as lack:
         status, detail = "failed" if strict or trial.endpoint.ours else "skipped", str(lack)
     except Failure as failure:
-        status, detail, reachable = "failed", str(failure), not isinstance(failure, Unreachable)
+        status, detail, raised = "failed", str(failure), failure
     except Skipped as reason:
         status, detail = "skipped", str(reason)
-    if trial.endpoint.key:
-        detail = detail.replace(trial.endpoint.key, "***")
+    detail = mask(detail, trial.endpoint.key)
     seconds = round(time.monotonic() - began, 3)
-    return Result(check.name, trial.model or None, status, seconds, detail), reachable
+    return Result(check.name, trial.model or None, status, seconds, detail), raised
+
+
+def mask(text: str, key: str | None) -> str:
+    """Replace a key with *** where it stands as a whole, not where a word contains it."""
+    if not key or len(key) < MASKED_CHARACTERS:
+        return text
+    return re.sub(rf"(?<![\w-]){re.escape(key)}(?![\w-])", "***", text)
 
 
 def _list_models(endpoint: Endpoint, limit: int) -> list[str]:

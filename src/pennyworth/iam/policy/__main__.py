@@ -6,6 +6,7 @@ import sys
 from dataclasses import asdict
 
 from pennyworth.aws.source_template import SourceTemplate, TemplateRefused
+from pennyworth.host.progress import show_anything
 from pennyworth.iam.policy import check, documents, readme
 from pennyworth.iam.policy.derivation import Need, derive_needs
 from pennyworth.iam.policy.options import arguments
@@ -16,6 +17,7 @@ from pennyworth.iam.policy.template import Template
 
 def main() -> int:
     """Derive the policy documents, then print, check or write them."""
+    show_anything()
     parser = argparse.ArgumentParser(prog="pennyworth policy")
     arguments(parser)
     options = parser.parse_args()

@@ -7,7 +7,10 @@ from pathlib import Path
 
 from pennyworth.host.places import ROOT
 
-_GITHUB = re.compile(r"[:/](?P<name>[\w.-]+/[\w.-]+?)(?:\.git)?/?$")
+_REMOTE = re.compile(
+    r"(?:\w+://(?:[^/@]+@)?[\w.-]+(?::\d+)?/|(?:[\w.-]+@)?[\w.-]+:/?)"  # or, for ssh, [USER@]HOST:
+    r"(?P<name>[\w.-]+/[\w.-]+?)(?:\.git)?/?"
+)
 _NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -39,18 +42,25 @@ def find_source(repository: str = "", ref: str = "", checkout: Path = ROOT) -> W
         ref: a commit, tag or branch. Empty: the checkout's commit.
         checkout: the folder of this project.
     Raises:
-        SourceUnknown: the checkout has no git remote or no commit, or `repository` is not OWNER/NAME.
+        SourceUnknown: the checkout has no git remote on another machine or no commit, or `repository` is not
+            OWNER/NAME.
     """
     if repository and not _NAME.fullmatch(repository):
         raise SourceUnknown(f"--from takes OWNER/NAME, not {repository}")
     if not repository:
-        remote = _GITHUB.search(git(checkout, "remote", "get-url", "origin"))
-        if not remote:
-            raise SourceUnknown(
-                "The repository of the deployment workflow is not known: this checkout has no git remote. Use --from"
-                " OWNER/NAME."
+        remote = git(checkout, "remote", "get-url", "origin")
+        repository = read_remote(remote)
+        if not repository:
+            why = (
+                "this checkout has no git remote"
+                if not remote
+                else "the git remote of this checkout is a folder, where GitHub can't find it"
+                if "://" not in remote or remote.startswith("file:")
+                else "the git remote of this checkout is not OWNER/NAME at a host"
             )
-        repository = remote["name"]
+            raise SourceUnknown(
+                f"The repository of the deployment workflow is not known: {why}. Use --from OWNER/NAME."
+            )
     if ref:
         return WorkflowSource(repository, ref, True)
     commit = git(checkout, "rev-parse", "HEAD")
@@ -61,6 +71,12 @@ def find_source(repository: str = "", ref: str = "", checkout: Path = ROOT) -> W
     return WorkflowSource(
         repository, commit, bool(git(checkout, "branch", "--remotes", "--contains", commit))
     )
+
+
+def read_remote(remote: str) -> str:
+    """Return OWNER/NAME of a git remote's address; empty if it has none, such as a folder."""
+    found = _REMOTE.fullmatch(remote)
+    return found["name"] if found else ""
 
 
 def git(folder: Path, *words: str) -> str:
