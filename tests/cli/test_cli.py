@@ -56,8 +56,8 @@ def test_without_a_stack_the_variables_that_name_it_are_told(verb: str) -> None:
     done = pennyworth("credentials", verb)
     assert done.returncode == 2
     assert done.stderr.splitlines() == [
-        "pennyworth credentials: --stack-name is missing. Give it, or set $STACK_NAME",
-        "pennyworth credentials: --region is missing. Give it, or set $AWS_REGION",
+        "pennyworth credentials: --stack-name is missing: give it, or set STACK_NAME",
+        "pennyworth credentials: --region is missing: give it, or set AWS_REGION",
     ]
 
 
