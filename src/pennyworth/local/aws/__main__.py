@@ -28,7 +28,7 @@ def main() -> None:
     try:
         listener = socket.create_server(("127.0.0.1", options.port))
     except OSError as error:
-        parser.exit(1, f"can't listen on port {options.port}: {error.strerror}\n")
+        parser.exit(1, f"can't listen on port {options.port}: {os.strerror(error.errno or 0)}\n")
     endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
     os.environ.update(_settings(options.folder, endpoint, auth=options.auth, state=options.state))
     port = options.folder / "port"
