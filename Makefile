@@ -2,7 +2,8 @@
 # .pennyworth/ in this folder when they first need it.
 PYTHON ?= python3
 ARGS ?=
-pennyworth = PYTHONPATH=src $(PYTHON) -m pennyworth.cli
+# env, because a shell in between would answer Ctrl-C with a message of its own
+pennyworth = env PYTHONPATH=src $(PYTHON) -m pennyworth.cli
 
 .PHONY: help demo test lint rehearse bench adapter pages lock clean
 
