@@ -244,12 +244,12 @@ def test_a_failure_leaves_nothing_and_says_what_to_do(start: Callable[..., Demo]
         "    litellm_params: {model: openai/real}\n"
     )
     with ScriptedUpstream(Answer(status=401, message="that key is too old")) as openai:
-        keys = {"OWN_KEY": "sk own", "OPENAI_API_KEY": "sk-from-here", "OPENAI_BASE_URL": openai.base_url}
+        keys = {"OWN_KEY": "sk-'own'#1", "OPENAI_API_KEY": "sk-from-here", "OPENAI_BASE_URL": openai.base_url}
         demo = start("--check", "--config", str(config), **keys)
         assert demo.ended() == 1
     assert "✗ it answers [own]" in demo.text
     assert "✗ it answers [usual]" in demo.text
-    assert "Bearer sk own" in {request.headers["authorization"] for request in openai.requests}
+    assert "Bearer sk-'own'#1" in {request.headers["authorization"] for request in openai.requests}
     assert "The end of the function's log:" in demo.text
     assert "sk-from-here" not in demo.text
     assert openai.requests[-1].headers["authorization"] == "Bearer sk-from-here"
