@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-_QUIET_SECONDS = 2.0
-_TICK_SECONDS = 1.0
+_QUIET_SECONDS = 1.5
+_TICK_SECONDS = 0.5
 
 _unfinished = False
 """Whether the terminal's last line announces a step, to be replaced by its result."""
@@ -60,7 +60,7 @@ def note(text: str) -> None:
 def step(title: str) -> Iterator[Callable[[str], None]]:
     """Announce a step, and print how long it took when the block ends.
 
-    On a terminal, a step that prints nothing for two seconds shows how long it has taken so far.
+    On a terminal, a step that prints nothing for up to two seconds shows how long it has taken so far.
 
     Args:
         title: what the step does.
