@@ -6,7 +6,8 @@ new_enough = import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(or $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c '$(new_enough)' 2>/dev/null && echo $$python && break; done),python3)
 ARGS ?=
-pennyworth = PYTHONPATH=src $(PYTHON) -m pennyworth.cli
+# env, because a shell in between would answer Ctrl-C with a message of its own
+pennyworth = env PYTHONPATH=src $(PYTHON) -m pennyworth.cli
 
 .PHONY: help demo test lint rehearse bench adapter pages lock clean
 

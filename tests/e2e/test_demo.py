@@ -1,19 +1,23 @@
 """The demo as a person runs it: what it prints works, and nothing of it is left, however it ends."""
 
 import fcntl
+import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from pennyworth.host.places import ROOT, work_dir
+from pennyworth.local.demo.deployment import API_DOMAIN
 from pennyworth.local.llm.scripted import Answer, ScriptedUpstream
 
 PYTHON = str(Path(sys.executable).resolve())
@@ -163,7 +167,8 @@ def test_make_demo_check(tmp_path: Path) -> None:
 
 
 def test_what_it_prints_works_until_ctrl_c(start: Callable[..., Demo], tmp_path: Path) -> None:
-    demo = start(OPENAI_API_KEY="sk-not-to-be-used")
+    port = free_port()
+    demo = start("--port", str(port), OPENAI_API_KEY="sk-not-to-be-used")
     demo.until("Serving until you press Ctrl-C.")
     assert "OPENAI_API_KEY is set. To use OpenAI: make demo ARGS='--provider openai'" in demo.text
     commands = re.findall(r"^curl .*?\}'$", demo.text, re.MULTILINE | re.DOTALL)
@@ -172,7 +177,7 @@ def test_what_it_prints_works_until_ctrl_c(start: Callable[..., Demo], tmp_path:
         answer = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)  # noqa: S602
         assert "Paris" in answer.stdout, (command, answer)
         assert answer.stdout.startswith("data: ") == ('"stream": true' in command)
-    program = re.search(r"^from openai .*?(?=^  Serving)", demo.text, re.MULTILINE | re.DOTALL)
+    program = re.search(r"^from openai .*?(?=^  See)", demo.text, re.MULTILINE | re.DOTALL)
     assert program
     answer = subprocess.run([sys.executable, "-c", program[0]], capture_output=True, text=True, check=False)
     assert "Paris" in answer.stdout, answer
@@ -180,8 +185,31 @@ def test_what_it_prints_works_until_ctrl_c(start: Callable[..., Demo], tmp_path:
     key = work_dir() / "demo" / "api-key"
     assert key.read_text().strip() in demo.text
     assert key.stat().st_mode & 0o777 == 0o600
+    url = f"http://127.0.0.1:{port}/v1"
+    assert f"\nexport OPENAI_BASE_URL={url}\nexport OPENAI_API_KEY={key.read_text()}" in demo.text
+    assert f"aws --endpoint-url http://127.0.0.1:{port} --region us-west-2" in demo.text
+    for at, host in ((url, ""), (f"http://127.0.0.1:{port}", ""), (url.removesuffix("/v1"), API_DOMAIN)):
+        health = urllib.request.Request(f"{at}/health", headers={"Host": host} if host else {})  # noqa: S310
+        with urllib.request.urlopen(health, timeout=30) as answer:  # noqa: S310
+            assert json.load(answer) == {"status": "ok"}
+    # each request is shown, and the log that it is read from is there
+    demo.until("GET   /v1/health  -  200")
+    shown = re.findall(
+        r"^  \d\d:\d\d:\d\d  POST  /v1/chat/completions  (\S+)  200  \d+ ms$", demo.text, re.MULTILINE
+    )
+    assert len(shown) == len(commands) + 1
+    assert {*shown} == {"smollm2-135m", "smollm2-135m-litellm"}
+    (log,) = (ROOT / path for path in re.findall(r"^  logs +(\S+)", demo.text, re.MULTILINE))
+    assert log.read_text().count('"message": "request"') == len(shown) + 3
+    assert key.read_text().strip() not in log.read_text()
+    before = time.monotonic()
     os.write(demo._terminal, b"\x03")
+    while "stopping ..." not in demo.text:
+        assert time.monotonic() < before + 1
+        time.sleep(0.01)
+    os.write(demo._terminal, b"\x03")  # an impatient one changes nothing
     assert demo.ended() == 0
+    assert "Traceback" not in demo.text
     assert "nothing is left running" in demo.text
     assert list((work_dir() / "demo").glob("parameters-*")) == []
 
@@ -206,13 +234,22 @@ def test_nothing_is_left_of_one_that_is_stopped(
     assert demo.ended() == status or (status is None and demo.process.returncode)
 
 
-def test_a_failure_leaves_nothing_and_says_what_to_do(start: Callable[..., Demo]) -> None:
+def test_a_failure_leaves_nothing_and_says_what_to_do(start: Callable[..., Demo], tmp_path: Path) -> None:
+    config = tmp_path / "own.yaml"
+    config.write_text(
+        "model_list:\n"
+        "  - model_name: own\n"
+        "    litellm_params: {model: openai/real, api_key: os.environ/OWN_KEY}\n"
+        "  - model_name: usual\n"
+        "    litellm_params: {model: openai/real}\n"
+    )
     with ScriptedUpstream(Answer(status=401, message="that key is too old")) as openai:
-        demo = start(
-            "--check", "--provider", "openai", OPENAI_API_KEY="sk-from-here", OPENAI_BASE_URL=openai.base_url
-        )
+        keys = {"OWN_KEY": "sk-'own'#1", "OPENAI_API_KEY": "sk-from-here", "OPENAI_BASE_URL": openai.base_url}
+        demo = start("--check", "--config", str(config), **keys)
         assert demo.ended() == 1
-    assert "✗ it answers [gpt-5.4-mini]" in demo.text
+    assert "✗ it answers [own]" in demo.text
+    assert "✗ it answers [usual]" in demo.text
+    assert "Bearer sk-'own'#1" in {request.headers["authorization"] for request in openai.requests}
     assert "The end of the function's log:" in demo.text
     assert "sk-from-here" not in demo.text
     assert openai.requests[-1].headers["authorization"] == "Bearer sk-from-here"
@@ -222,3 +259,23 @@ def test_a_provider_without_credentials_is_refused_at_once(start: Callable[..., 
     demo = start("--provider", "anthropic")
     assert demo.process.wait(30) == 1
     assert "needs ANTHROPIC_API_KEY" in demo.text
+
+
+def test_what_can_not_be_started_is_told_in_a_line(start: Callable[..., Demo], tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        demo = start("--port", str(port))
+        assert demo.process.wait(30) == 1
+        demo.close()
+    assert re.fullmatch(rf"[^\n]*port {port} [^\n]*--port[^\n]*\n", demo.text)
+    for folder in demo.foreign:
+        folder.rmdir()
+    demo = start("--check", "--config", str(tmp_path / "missing.yaml"))
+    assert demo.process.wait(30) == 1
+    demo.close()
+    assert demo.text == f"There is no file {tmp_path / 'missing.yaml'}.\n"
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])

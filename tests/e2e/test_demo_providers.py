@@ -1,18 +1,27 @@
 """The demo's providers: their configurations, and how their credentials are found and handed on."""
 
+import argparse
+import json
+import os
+import re
 import socket
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 import yaml
 
+from pennyworth.cli import demo as cli
 from pennyworth.gateway import config
 from pennyworth.local import demo
+from pennyworth.local.aws.server import LocalAws
 from pennyworth.local.demo.announcement import announcement
+from pennyworth.local.demo.configuration import NotServable, find_needs
 from pennyworth.local.demo.deployment import Endpoint
 from pennyworth.local.demo.providers import PROVIDERS, NoCredentials, NotThere
+from pennyworth.local.demo.requests import request_line
 
 CREDENTIALS = {name for provider in PROVIDERS.values() for names in provider.needs for name in names}
 
@@ -92,8 +101,16 @@ def test_the_key_is_this_machine_s_own(tmp_path: Path, monkeypatch: pytest.Monke
     assert (tmp_path / "demo" / "api-key").stat().st_mode & 0o777 == 0o600
 
 
+def a_demo(endpoint: Endpoint, config: Path) -> demo.Demo:
+    aws = LocalAws()
+    aws.endpoint, aws.log = f"http://{endpoint.host}:{endpoint.port}", Path("log")
+    return demo.Demo(aws, endpoint, "sk-1", (("one", "directly"), ("*", "")), config)
+
+
 @pytest.mark.parametrize("known", [True, False])
-def test_the_domain_is_told_where_it_resolves(known: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_base_url_is_the_same_whether_or_not_the_domain_resolves(
+    known: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def resolve(host: str, port: int, **_: object) -> list[tuple[int, int, int, str, tuple[str, int]]]:
         if not known:
             raise socket.gaierror(host)
@@ -101,9 +118,87 @@ def test_the_domain_is_told_where_it_resolves(known: bool, monkeypatch: pytest.M
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
     endpoint = Endpoint("http://127.0.0.1:80/x/v1", "http://api.d.localhost:80/v1", "127.0.0.1", 80, "log")
-    text = announcement(endpoint, "sk-1", [("one", "directly")], Path("config.yaml"))
-    assert f"base URL  {endpoint.domain_url if known else endpoint.url}\n" in text
+    text = announcement(a_demo(endpoint, Path("config.yaml")))
+    assert "base URL  http://127.0.0.1:80/v1\n" in text
+    assert "\nexport OPENAI_BASE_URL=http://127.0.0.1:80/v1\nexport OPENAI_API_KEY=sk-1\n" in text
+    assert '"model": "*"' not in text
     assert ("--resolve api.d.localhost:80:127.0.0.1" in text) is not known
+
+
+def test_what_a_demo_told_to_export_is_not_taken_for_a_provider(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:8080/v1")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-demo-something")
+    assert demo.offers("smollm2") == []
+    with pytest.raises(NoCredentials):
+        PROVIDERS["openai"].variables()
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-theirs")
+    assert PROVIDERS["openai"].variables()["OPENAI_BASE_URL"] == "http://127.0.0.1:8080/v1"
+
+
+OWN = """
+model_list:
+  - model_name: named
+    litellm_params: {model: openai/real, api_key: os.environ/MY_KEY, api_base: os.environ/MY_ADDRESS}
+  - model_name: plain
+    litellm_params: {model: openai/real}
+  - model_name: translated
+    litellm_params: {model: anthropic/real}
+"""
+
+
+def test_a_configuration_gets_the_variables_that_it_needs_and_no_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(OWN)
+    given = {
+        "MY_KEY": "one",
+        "MY_ADDRESS": "http://here",
+        "OPENAI_API_KEY": "two",
+        "OPENAI_BASE_URL": "http://there",
+    }
+    needs = find_needs(config, {**given, "PATH": os.environ["PATH"], "GROQ_API_KEY": "three"})
+    assert needs.variables == given
+    assert needs.lanes == {"named": "direct", "plain": "direct", "translated": "litellm"}
+    told = capsys.readouterr().err
+    assert re.search("^  ! translated needs ANTHROPIC_API_KEY.*, which is not set$", told, re.MULTILINE)
+    assert "plain" not in told and "two" not in told
+
+
+def test_a_configuration_without_a_model_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("model_list: [\n")
+    with pytest.raises(NotServable, match=r"No model in .* can be served"):
+        find_needs(config, os.environ)
+    assert f"  ! {config}: line " in capsys.readouterr().err
+
+
+def test_a_request_is_a_line_without_what_a_terminal_acts_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    line = {"time": "2026-01-02T03:04:05Z", "level": "info", "message": "request", "method": "POST"}
+    line |= {"path": "/v1/chat/completions", "model": "a\x1b[2Jb", "status": 200, "ms": 12.6, "caller": "c"}
+    shown = "03:04:05  POST  /v1/chat/completions  a?[2Jb  200  13 ms"
+    assert request_line(json.dumps(line)) == shown
+    for other in (
+        "START RequestId: 1",
+        "{",
+        "[]",
+        json.dumps({"message": "request"}),
+        '{"message": "started"}',
+    ):
+        assert request_line(other) is None
+
+
+@pytest.mark.parametrize(
+    ("words", "port"), [([], 8080), (["--check"], 0), (["--port", "0"], 0), (["--check", "--port", "81"], 81)]
+)
+def test_the_port_is_the_same_on_each_run_but_for_checks(words: list[str], port: int) -> None:
+    parser = argparse.ArgumentParser()
+    cli.arguments(parser)
+    assert cli.choose_port(parser.parse_args(words)) == port
 
 
 def test_serving_ends_with_the_local_aws(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,4 +207,4 @@ def test_serving_ends_with_the_local_aws(monkeypatch: pytest.MonkeyPatch) -> Non
         port = listener.getsockname()[1]
     gone = Endpoint(f"http://127.0.0.1:{port}/v1", "http://api.d.localhost/v1", "127.0.0.1", port, "log")
     with pytest.raises(demo.DemoFailed, match="the local AWS has stopped"):
-        demo.Demo(gone, "sk-1", (), Path("config.yaml")).wait()
+        a_demo(gone, Path("config.yaml")).wait()

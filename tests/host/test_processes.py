@@ -154,3 +154,28 @@ def test_signals_unwind_like_ctrl_c(tmp_path: Path) -> None:
     )
     done = subprocess.run(python(script), capture_output=True, text=True, timeout=20, check=True)
     assert done.stdout.split() == ["SIGTERM", "SIGHUP"]
+
+
+def test_ctrl_c_is_acknowledged_at_once_and_a_second_one_does_not_interrupt_the_clean_up() -> None:
+    script = (
+        "import os, signal\n"
+        "from pennyworth.host.processes import raise_on_signals\n"
+        "raise_on_signals('stopping')\n"
+        "try:\n"
+        "    try:\n"
+        "        os.kill(os.getpid(), signal.SIGINT); signal.pause()\n"
+        "    finally:\n"
+        "        os.kill(os.getpid(), signal.SIGINT); os.kill(os.getpid(), signal.SIGTERM)\n"
+        "        print('cleaned up')\n"
+        "except KeyboardInterrupt as error:\n"
+        "    print(error)\n"
+    )
+    done = subprocess.run(python(script), capture_output=True, text=True, timeout=20, check=True)
+    assert done.stderr == "\nstopping\n"
+    assert done.stdout.splitlines() == ["cleaned up", "SIGINT"]
+
+
+def test_output_is_read_while_it_comes(tmp_path: Path) -> None:
+    script = "import sys\nprint('one', flush=True)\nsys.stdout.write('two\\nrest')\n"
+    with Child(python(script), log=tmp_path / "log") as child:
+        assert list(child.lines()) == ["one", "two"]

@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import ssl
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -19,13 +20,14 @@ from pathlib import Path
 from pennyworth.host.errors import OperationFailed
 from pennyworth.host.places import ROOT, made, work_dir
 from pennyworth.host.processes import Child
-from pennyworth.host.progress import say, step
+from pennyworth.host.progress import note, say, step
 
 LOCKS = ROOT / "requirements"
 
 # locks that list everything needed, so that the packages' other dependencies are not installed
 WITHOUT_DEPENDENCIES = frozenset({"model"})
 
+_LOOK_SECONDS = 0.5
 _COMPLETE = ".complete"
 """The file that marks a complete environment. It contains the interpreter's identity."""
 
@@ -142,7 +144,6 @@ def _make_with_uv(lock: Path, home: Path, python: str) -> None:
         uv(),
         "pip",
         "install",
-        "--quiet",
         "--no-config",
         "--compile-bytecode",
         "--require-hashes",
@@ -170,8 +171,18 @@ def call(command: Sequence[str | Path], trouble: str) -> None:
     with tempfile.TemporaryDirectory(dir=made("tmp")) as scratch:
         log = Path(scratch, "log")
         with Child(command, log=log, env={**clean_environ(), "TMPDIR": scratch}) as child:
-            if child.wait():
+            while (status := _look(child)) is None:
+                note(child.tail(1).strip())  # such as: Downloading litellm (14.2MiB)
+            if status:
                 raise EnvironmentUnavailable(f"{trouble}\n{log.read_text(errors='replace').strip()}")
+
+
+def _look(child: Child) -> int | None:
+    """Wait a moment. Returns the exit status; None if it is still running."""
+    try:
+        return child.wait(_LOOK_SECONDS)
+    except subprocess.TimeoutExpired:
+        return None
 
 
 def _identity(python: str) -> str:

@@ -11,13 +11,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
 _GRACE_SECONDS = 5.0
 _POLL_SECONDS = 0.02
+_READ_SECONDS = 0.1
+_CLEANUP_SECONDS = 15.0
+"""More than the guards take to end what does not end by itself."""
 _PR_SET_CHILD_SUBREAPER = 36
 _NOT_FOUND = 127  # as in shells
 
@@ -74,6 +77,18 @@ class Child:
         """Return the last lines of its log."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
+    def lines(self) -> Iterator[str]:
+        """Yield its output line by line as it comes, until it has ended."""
+        with self.log.open(encoding="utf-8", errors="replace") as log:
+            rest = ""
+            while True:
+                over = not self.running()  # checked before the last read, so that no output is missed
+                *lines, rest = (rest + log.read()).split("\n")
+                yield from lines
+                if over:
+                    return
+                time.sleep(_READ_SECONDS)
+
     def stop(self) -> None:
         """End the program and everything it started, and wait until they have ended."""
         if self._guard.stdin:
@@ -87,13 +102,27 @@ class Child:
         self.stop()
 
 
-def raise_on_signals() -> None:
-    """Make SIGTERM and a closed terminal act like Ctrl-C, so that every `with` block exits."""
+def raise_on_signals(notice: str = "") -> None:
+    """Make SIGTERM and a closed terminal act like Ctrl-C, so that every `with` block exits.
+
+    Args:
+        notice: a line to print at once, on Ctrl-C too. Further signals are then ignored for a while, because they
+            would only interrupt the clean-up.
+    """
+    numbers = [signal.SIGTERM, signal.SIGHUP, *([signal.SIGINT] if notice else [])]
+    stopping_since = 0.0
 
     def interrupt(number: int, _frame: FrameType | None) -> None:
+        nonlocal stopping_since
+        if notice:
+            if stopping_since and time.monotonic() - stopping_since < _CLEANUP_SECONDS:
+                return
+            stopping_since = time.monotonic()
+            with suppress(OSError):  # the terminal may be closed
+                os.write(2, f"\n{notice}\n".encode())  # print() may be what the signal interrupts
         raise KeyboardInterrupt(signal.Signals(number).name)
 
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in numbers:
         signal.signal(number, interrupt)
 
 

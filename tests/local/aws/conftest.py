@@ -73,7 +73,7 @@ def deployed(request: pytest.FixtureRequest) -> Iterator[Deployed]:
         patch.setenv(VARIABLE, str(real_adapter()) if request.param == "real" else STAND_IN)
         patch.setenv("PENNYWORTH_INIT_SECONDS", str(INIT_SECONDS))
         patch.setenv("SECRET_OF_THE_HOST", "not for functions")
-        aws = stack.enter_context(LocalAws())
+        aws = stack.enter_context(LocalAws(front=DOMAIN))
         yield deploy(aws)
 
 

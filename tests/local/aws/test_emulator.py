@@ -19,7 +19,7 @@ from pennyworth.local.aws.adapter import STAND_IN
 from pennyworth.local.aws.server import ACCOUNT, LocalAws
 
 from . import test_changesets, test_states
-from .conftest import REGION, Deployed, client, ends
+from .conftest import DOMAIN, REGION, Deployed, client, ends
 
 either = pytest.mark.parametrize("deployed", [STAND_IN], indirect=True)
 
@@ -67,6 +67,28 @@ def test_an_apis_own_address_is_served_by_host(deployed: Deployed) -> None:
     host = f"{deployed.api}.execute-api.{REGION}.amazonaws.com"
     seen = deployed.json(f"/{stage['stageName']}/own", headers={"Host": host})
     assert seen["path"].endswith("/own")
+
+
+@either
+def test_a_custom_domain_is_its_own_addresses_front(deployed: Deployed) -> None:
+    for path in ("/v1", "/v1/some/path"):
+        seen = deployed.json(path, headers={"Host": deployed.aws.endpoint.removeprefix("http://")})
+        assert seen["path"] == path
+    beside = deployed.open("/v10", headers={"Host": deployed.aws.endpoint.removeprefix("http://")})
+    assert b"NoSuchBucket" in beside.read()
+
+
+@either
+def test_an_api_answers_for_its_own_health(deployed: Deployed) -> None:
+    own = deployed.aws.endpoint.removeprefix("http://")
+    for host, path in (
+        (DOMAIN, "/health"),
+        (own, "/health"),
+        (own, f"/_aws/execute-api/{deployed.api}/v1/health"),
+    ):
+        assert deployed.open(path, headers={"Host": host}).read() == b"ok"
+    emulator = deployed.json("/_ministack/health", headers={"Host": own})
+    assert "services" in emulator
 
 
 @either
@@ -321,6 +343,8 @@ PLACES = {
     ("ministack.services.lambda_svc", "invalidate_worker"): test_a_changed_function_loses_its_environments,
     ("ministack.app", "pin_request_origin"): test_loopback_counts_as_tls,
     ("ministack.app", "_parse_execute_api_url"): test_an_apis_own_address_is_served_by_host,
+    ("ministack.app", "_resolve_custom_domain_request"): test_a_custom_domain_is_its_own_addresses_front,
+    ("ministack.app", "_handle_health_request"): test_an_api_answers_for_its_own_health,
     ("ministack.app", "_handle_admin_reset"): test_states.test_two_tests_do_not_see_each_others_resources,
     (
         "ministack.services.iam",

@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ from botocore.exceptions import ClientError
 
 from pennyworth.host.places import ROOT, made
 from pennyworth.local.aws.adapter import STAND_IN, VARIABLE
-from pennyworth.local.aws.server import LocalAws
+from pennyworth.local.aws.server import LocalAws, LocalAwsFailed
 
 from .conftest import REGION, client, deploy, ends, running
 
@@ -48,7 +49,7 @@ def test_nothing_survives_its_block(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_nothing_survives_a_killed_parent() -> None:
     script = """
 import os, sys, time
-from pennyworth.local.aws.server import LocalAws
+from pennyworth.local.aws.server import LocalAws, LocalAwsFailed
 from tests.local.aws.conftest import deploy
 with LocalAws() as aws:
     print(os.getpgid(deploy(aws).json("/")["pid"]), aws.endpoint, flush=True)
@@ -70,6 +71,14 @@ with LocalAws() as aws:
         urllib.request.urlopen(endpoint, timeout=2)  # noqa: S310
     with LocalAws():  # the next one clears up
         assert not folder.exists()
+
+
+def test_a_taken_port_is_told_in_a_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(LocalAwsFailed) as failed, LocalAws(port=port):
+            pass
+    assert str(failed.value).endswith(f":\ncan't listen on port {port}: Address already in use")
 
 
 def test_state_outlives_it_where_asked(tmp_path: Path) -> None:

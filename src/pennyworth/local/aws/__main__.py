@@ -22,15 +22,19 @@ def main() -> None:
     parser.add_argument("--auth", action="store_true", help="check signatures, IAM policies and OIDC trust")
     parser.add_argument("--state", type=Path, help="keep the state of the account in this folder")
     parser.add_argument("--record", type=Path, help="write the calls that IAM checks to this file")
+    parser.add_argument("--front", default="", help="the custom domain to serve at its own address too")
     options = parser.parse_args()
 
-    listener = socket.create_server(("127.0.0.1", options.port))
+    try:
+        listener = socket.create_server(("127.0.0.1", options.port))
+    except OSError as error:
+        parser.exit(1, f"can't listen on port {options.port}: {os.strerror(error.errno or 0)}\n")
     endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
     os.environ.update(_settings(options.folder, endpoint, auth=options.auth, state=options.state))
     port = options.folder / "port"
     port.with_suffix(".new").write_text(endpoint.rpartition(":")[2])
     port.with_suffix(".new").rename(port)
-    asyncio.run(_serve(listener, options.folder, endpoint, options.record))
+    asyncio.run(_serve(listener, options.folder, endpoint, options.record, options.front))
 
 
 def _settings(folder: Path, endpoint: str, *, auth: bool, state: Path | None) -> dict[str, str]:
@@ -55,7 +59,9 @@ def _settings(folder: Path, endpoint: str, *, auth: bool, state: Path | None) ->
     }
 
 
-async def _serve(listener: socket.socket, folder: Path, endpoint: str, record: Path | None) -> None:
+async def _serve(
+    listener: socket.socket, folder: Path, endpoint: str, record: Path | None, front: str
+) -> None:
     # imported here, because MiniStack reads its settings on import
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
@@ -64,7 +70,7 @@ async def _serve(listener: socket.socket, folder: Path, endpoint: str, record: P
     from pennyworth.local.aws import emulator
     from pennyworth.local.aws.functions import Functions
 
-    emulator.apply(Functions(folder / "functions"), endpoint, record)
+    emulator.apply(Functions(folder / "functions"), endpoint, record, front)
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)

@@ -43,13 +43,15 @@ MAX_EVENT_BYTES = 6 * 1024 * 1024 + 100
 """Lambda's payload limit for a synchronous invocation."""
 
 _API_HOST = re.compile(r"([a-z0-9]+)\.execute-api\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?(?::\d+)?$")
+_LOOPBACK_HOST = re.compile(r"(127\.0\.0\.1|localhost)(:\d+)?$")
+_FRONT_PATH = re.compile(r"/(v1|health)(/|$)")
 
 Call = Callable[..., Any]
 Around = Callable[[Call, inspect.BoundArguments], Any]
 
 
 def places(
-    functions: Functions, endpoint: str, record: Path | None = None
+    functions: Functions, endpoint: str, record: Path | None = None, front: str = ""
 ) -> list[tuple[ModuleType, str, Around]]:
     """List the wrapped functions of MiniStack: module, name and wrapper.
 
@@ -57,6 +59,7 @@ def places(
         functions: runs Lambda functions with Python runtimes.
         endpoint: this AWS's URL, for the functions' own calls.
         record: the file to write calls to that IAM checks.
+        front: the custom domain to serve at this AWS's own address too.
     """
     lambdas = _Lambdas(functions, endpoint)
     return [
@@ -69,6 +72,8 @@ def places(
         (lambda_svc, "invalidate_worker", lambdas.changed),
         (app, "pin_request_origin", _over_tls),
         (app, "_parse_execute_api_url", _own_address),
+        (app, "_resolve_custom_domain_request", _fronted(front)),
+        (app, "_handle_health_request", _own_health),
         (app, "_handle_admin_reset", States(functions).handled),
         (iam, "handle_request", identity.handled),
         (iam_actions, "extract_resource_arn", identity.resource),
@@ -80,9 +85,9 @@ def places(
     ]
 
 
-def apply(functions: Functions, endpoint: str, record: Path | None = None) -> None:
+def apply(functions: Functions, endpoint: str, record: Path | None = None, front: str = "") -> None:
     """Wrap MiniStack's functions in this process. The arguments are those of `places`."""
-    for module, name, around in places(functions, endpoint, record):
+    for module, name, around in places(functions, endpoint, record, front):
         setattr(module, name, _wrapped(getattr(module, name), around))
     for added in (provisioning, codedeploy):
         provisioners._RESOURCE_HANDLERS.update(added.resource_types())
@@ -121,6 +126,23 @@ def _own_address(original: Call, bound: inspect.BoundArguments) -> Any:
     if found := _API_HOST.match(bound.arguments["host"]):
         bound.arguments["host"] = f"{found[1]}.execute-api.{app._MINISTACK_HOST}"
     return original(*bound.args, **bound.kwargs)
+
+
+def _fronted(domain: str) -> Around:
+    """Serve a custom domain at this AWS's own address too, under the paths of an OpenAI-compatible endpoint."""
+
+    def resolve(original: Call, bound: inspect.BoundArguments) -> Any:
+        given = bound.arguments
+        if domain and _LOOPBACK_HOST.match(given["host"]) and _FRONT_PATH.match(given["path"]):
+            given["host"] = domain
+        return original(*bound.args, **bound.kwargs)
+
+    return resolve
+
+
+def _own_health(original: Call, bound: inspect.BoundArguments) -> Any:
+    """Leave /health to the APIs. MiniStack's own health page is also at /_ministack/health."""
+    return original(*bound.args, **bound.kwargs) if bound.arguments["path"].startswith("/_") else None
 
 
 def _any_method(original: Call, bound: inspect.BoundArguments) -> None:

@@ -31,7 +31,13 @@ class LocalAws:
     """
 
     def __init__(
-        self, *, auth: bool = False, state: Path | None = None, port: int = 0, record: Path | None = None
+        self,
+        *,
+        auth: bool = False,
+        state: Path | None = None,
+        port: int = 0,
+        record: Path | None = None,
+        front: str = "",
     ) -> None:
         """Set the options. `with` starts the emulator.
 
@@ -42,11 +48,14 @@ class LocalAws:
             record: the file to write each direct call to, as IAM sees it. Each line is a JSON object with
                 `caller`, `action`, `resource`, `region`, `context` (condition keys) and `allowed`. Implies
                 `auth`.
+            front: a custom domain to serve at `{endpoint}/v1` and `{endpoint}/health` too, for clients that
+                can't resolve it. Calls to AWS below these paths then don't work.
         """
         self._auth = auth or record is not None
         self._port = port
         self._state = state
         self._record = record
+        self._front = front
 
     def __enter__(self) -> "LocalAws":
         options = ["--port", str(self._port), *(["--auth"] if self._auth else [])]
@@ -54,9 +63,12 @@ class LocalAws:
             options += ["--state", str(self._state.resolve())]
         if self._record:
             options += ["--record", str(self._record.resolve())]
+        if self._front:
+            options += ["--front", self._front]
         own = {name: value for name, value in clean_environ().items() if not name.startswith("AWS_")}
         with ExitStack() as stack:
             self._folder = stack.enter_context(scratch("localaws"))
+            self.log = self._folder / "log"
             stack.callback(self._keep_log)
             self._child = stack.enter_context(
                 Child(
@@ -67,7 +79,7 @@ class LocalAws:
                         self._folder,
                         *options,
                     ],
-                    log=self._folder / "log",
+                    log=self.log,
                     env={**own, "PYTHONPATH": str(ROOT / "src"), "PYTHONUNBUFFERED": "1"},
                 )
             )
@@ -80,7 +92,7 @@ class LocalAws:
 
     def _keep_log(self) -> None:
         with suppress(OSError):
-            (self._folder / "log").replace(made("logs") / "localaws.log")
+            self.log.replace(made("logs") / "localaws.log")
 
     def reset(self) -> None:
         """Delete everything, as if it had just started."""

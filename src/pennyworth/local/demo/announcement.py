@@ -1,14 +1,17 @@
-"""The text that the demo prints once it serves: the base URL, an API key, and examples to paste."""
+"""The text that the demo prints once it serves: the base URL, an API key, and commands to paste."""
 
 import json
 import os
 import shlex
 import socket
 from collections.abc import Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pennyworth.checks.smoke import QUESTION
-from pennyworth.local.demo.deployment import Endpoint
+from pennyworth.local.demo.deployment import STACK, Endpoint
+
+if TYPE_CHECKING:
+    from pennyworth.local.demo import Demo
 
 
 def resolves(endpoint: Endpoint) -> bool:
@@ -21,39 +24,42 @@ def resolves(endpoint: Endpoint) -> bool:
     return any(address[4][0] == endpoint.host for address in found)
 
 
-def announcement(endpoint: Endpoint, key: str, models: Sequence[tuple[str, str]], config: Path) -> str:
-    """Return the text.
-
-    Args:
-        endpoint: the deployed endpoint.
-        key: an API key.
-        models: each model's name, and how requests reach it.
-        config: the gateway's configuration file.
-    """
-    by_name = resolves(endpoint)
-    url = endpoint.domain_url if by_name else endpoint.url
-    width = max(len(name) for name, _ in models)
+def announcement(demo: "Demo") -> str:
+    """Return the text."""
+    endpoint, key = demo.endpoint, demo.key
+    url = endpoint.base_url
+    width = max(len(name) for name, _ in demo.models)
     facts = [
         ("base URL", url),
         ("API key", key),
-        *(("" if at else "models", f"{name:{width}}  {how}") for at, (name, how) in enumerate(models)),
-        ("config", os.path.relpath(config)),
+        *(("" if at else "models", f"{name:{width}}  {how}") for at, (name, how) in enumerate(demo.models)),
+        ("config", os.path.relpath(demo.config)),
+        ("domain", endpoint.domain_url),
+        ("logs", f"{os.path.relpath(demo.log)} (the function's)"),
+        ("", f"{os.path.relpath(demo.aws.log)} (the local AWS's)"),
     ]
-    first, last = models[0][0], models[-1][0]
+    # a wildcard is no model that can be asked
+    names = [name for name, _ in demo.models if "*" not in name] or [demo.models[0][0]]
+    first, last = names[0], names[-1]
     blocks = [
+        (
+            "For OpenAI's SDKs and other clients, set:",
+            f"export OPENAI_BASE_URL={shlex.quote(url)}\nexport OPENAI_API_KEY={shlex.quote(key)}",
+        ),
         ("Ask it with curl, with streaming:", curl(url, key, first, stream=True)),
         (
             "Without streaming:" if first == last else "Ask the other model, without streaming:",
             curl(url, key, last),
         ),
     ]
-    if not by_name:
+    if not resolves(endpoint):
         there = ["--resolve", f"{endpoint.domain}:{endpoint.port}:{endpoint.host}"]
         blocks.append(
             ("Ask it through its custom domain, which this system does not resolve:",
              curl(endpoint.domain_url, key, first, options=there))
         )  # fmt: skip
-    blocks.append(("With OpenAI's SDK (pip install openai):", sdk(url, key, first)))
+    blocks.append(("With OpenAI's SDK for Python (pip install openai):", sdk(url, key, first)))
+    blocks.append(("See what is in the local AWS, with the AWS CLI:", aws_cli(demo)))
     # no indentation before commands and code: Python would refuse it when pasted
     parts = ["\n".join(f"  {label:9} {fact}" for label, fact in facts)]
     parts += [f"  {title}\n\n{text}" for title, text in blocks]
@@ -86,3 +92,11 @@ stream = client.chat.completions.create(
 )
 for chunk in stream:
     print(chunk.choices[0].delta.content or "", end="", flush=True)'''
+
+
+def aws_cli(demo: "Demo") -> str:
+    """Return a command of the AWS CLI that lists the stack's resources."""
+    given = demo.aws.environ()
+    variables = " ".join(f"{name}={given[name]}" for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"))
+    where = f"aws --endpoint-url {demo.aws.endpoint} --region {given['AWS_REGION']}"
+    return f"{variables} \\\n  {where} cloudformation describe-stack-resources --stack-name {STACK}"

@@ -3,7 +3,9 @@
 import json
 import os
 import subprocess
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from pennyworth.pipeline.deploy.parameter_file import parameter_file
 
 STACK = "pennyworth-demo"
 DOMAIN = "pennyworth.localhost"
+API_DOMAIN = f"api.{DOMAIN}"
 """Many systems resolve it to loopback: https://www.rfc-editor.org/rfc/rfc6761#section-6.3"""
 
 _DEPLOY_SECONDS = 300.0
@@ -29,10 +32,10 @@ class DeployFailed(OperationFailed):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """The addresses of the deployed API on this machine. Both URLs are OpenAI base URLs, ending in /v1."""
+    """The addresses of the deployed API on this machine. All URLs are OpenAI base URLs, ending in /v1."""
 
     url: str
-    """The plain API URL."""
+    """The plain API URL. It contains the API's ID, so it differs on each run."""
     domain_url: str
     """The URL with the custom domain, which not every system resolves."""
     host: str
@@ -40,6 +43,11 @@ class Endpoint:
     """The address to connect to, for both URLs."""
     log_group: str
     """The function's log group."""
+
+    @property
+    def base_url(self) -> str:
+        """The same URL on each run and on each system, if the domain is the local AWS's front."""
+        return f"http://{self.host}:{self.port}/v1"
 
     @property
     def domain(self) -> str:
@@ -95,6 +103,24 @@ def deploy(aws: LocalAws, template: Path, parameters: Mapping[str, str]) -> Endp
 def function_log(aws: LocalAws, endpoint: Endpoint) -> str:
     """Return the last lines of the function's log."""
     return str(_ask(aws, "log", endpoint.log_group))
+
+
+@contextmanager
+def following(aws: LocalAws, endpoint: Endpoint, log: Path) -> Iterator[Child]:
+    """Write the function's new log lines to a file as they come, during the block.
+
+    Args:
+        aws: the local AWS.
+        endpoint: the deployed endpoint.
+        log: the file.
+    Yields:
+        the program that writes them.
+    """
+    since = int(time.time() * 1000)
+    command: list[str | Path] = [environment("tools") / "python", Path(__file__).with_name("aws.py")]
+    command += ["follow", endpoint.log_group, str(since)]
+    with Child(command, log=log, env=_environ(aws)) as child:
+        yield child
 
 
 def _ask(aws: LocalAws, *words: str) -> Any:

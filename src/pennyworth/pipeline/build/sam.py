@@ -2,8 +2,6 @@
 
 import hashlib
 import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 from pennyworth.host.environments import LOCKS, clean_environ, environment, locked
@@ -63,7 +61,7 @@ def sam_build(
             step(f"sam build for {target}"),
             Child(_build_command(target, built.parent), log=out / "log", env=environ, cwd=ROOT) as child,
         ):
-            for line in _follow_output(child):
+            for line in child.lines():
                 if line.startswith(_OURS):
                     say(f"  {line}")
             if child.wait():
@@ -77,19 +75,6 @@ def _build_command(target: Target, folder: Path) -> list[str | Path]:
     places += ["--cache-dir", made("cache", "sam")]
     overrides = [f"{name}={value}" for name, value in target.parameters().items()]
     return [environment("tools") / "sam", "build", *places, "--parameter-overrides", *overrides]
-
-
-def _follow_output(child: Child) -> Iterator[str]:
-    """Yield a running program's output, line by line."""
-    with child.log.open(encoding="utf-8", errors="replace") as log:
-        rest = ""
-        while True:
-            over = not child.running()  # checked before the last read, so that no output is missed
-            *lines, rest = (rest + log.read()).split("\n")
-            yield from lines
-            if over:
-                return
-            time.sleep(0.1)
 
 
 def _compute_key(target: Target, config: Path | None, choice: Choice, provider: str) -> str:

@@ -13,6 +13,9 @@ from pennyworth.host.errors import OperationFailed
 from pennyworth.local.llm import model as language_model
 from pennyworth.local.llm import scripted
 
+KEY_PREFIX = "sk-demo-"
+"""The first part of the demo's own API key."""
+
 _BASE_URL = "UPSTREAM_BASE_URL"
 
 
@@ -22,6 +25,13 @@ class NotThere(OperationFailed):
 
 class NoCredentials(OperationFailed):
     """The chosen provider's credentials are missing."""
+
+
+def environ() -> dict[str, str]:
+    """Return this process's variables, without those that a demo has told to export: they lead back to it."""
+    own = os.environ.get("OPENAI_API_KEY", "").startswith(KEY_PREFIX)
+    dropped = ("OPENAI_API_KEY", "OPENAI_BASE_URL") if own else ()
+    return {name: value for name, value in os.environ.items() if name not in dropped}
 
 
 Started = AbstractContextManager[Mapping[str, str]]
@@ -79,7 +89,8 @@ class Provider:
 
     def credentials_here(self) -> tuple[str, ...] | None:
         """Return the variables with its credentials; None if some are missing."""
-        return next((names for names in self.needs if all(os.environ.get(name) for name in names)), None)
+        here = environ()
+        return next((names for names in self.needs if all(here.get(name) for name in names)), None)
 
     def variables(self) -> dict[str, str]:
         """Return the function's variables with its credentials.
@@ -90,7 +101,8 @@ class Provider:
         if self.credentials_here() is None:
             ways = " or ".join(" and ".join(names) for names in self.needs)
             raise NoCredentials(f"{self.title} needs {ways} in the environment.")
-        return {theirs: os.environ.get(here, "") for theirs, here in self.credentials.items()}
+        given = environ()
+        return {theirs: given.get(here, "") for theirs, here in self.credentials.items()}
 
     def configuration(self, model: str) -> str:
         """Return its configuration for a model, in the format of LiteLLM's config.yaml."""
