@@ -72,8 +72,8 @@ def test_from_well_to_unhealthy_and_back_with_one_issue(aws: LocalAws, repositor
     set_alarm(aws, "ALARM")
     unwell = repository.run(WORKFLOW, event="schedule")
     assert not unwell.job.succeeded
-    assert [step.name for step in unwell.job.steps if not step.succeeded] == ["Look"]
-    assert passed_over(unwell)[-1] == "Keep the history"
+    assert [step.name for step in unwell.job.steps if not step.succeeded] == ["Run health checks"]
+    assert passed_over(unwell)[-1] == "Save the history"
     assert "### ❌ Health check" in unwell.summary and "***-errors is in ALARM" in unwell.summary
     assert "❌ **The endpoint is unhealthy.** Opened issue #1." in unwell.summary
     assert "2 of 2 runs found it answering" in unwell.summary  # the history went on
