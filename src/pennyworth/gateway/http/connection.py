@@ -39,6 +39,8 @@ class Connection:
         self._sock = sock
         self._would_block: tuple[type[OSError], ...] = (BlockingIOError, *would_block)
         self._poll = select.poll()
+        # what TLS has decrypted already, of which the socket shows nothing
+        self._pending: Callable[[], int] = getattr(sock, "pending", int)
         self._next_check = 0.0
         self.early = b""
         """What arrived before the request had been sent."""
@@ -90,14 +92,17 @@ class Connection:
             return data
         if self.ended:
             return b""
+        wanted = select.POLLIN
         while True:
+            # most often it has to be waited for, and asking first is cheaper than an exception
+            if not self._pending():
+                self._poll.register(self._sock, wanted)
+                while not self._poll.poll(_TICK_SECONDS * 1000):
+                    check()
             try:
                 data = self._sock.recv(_RECEIVE_BYTES)
             except self._would_block as wait:
                 wanted = select.POLLOUT if type(wait).__name__ == "SSLWantWriteError" else select.POLLIN
-                self._poll.register(self._sock, wanted)
-                while not self._poll.poll(_TICK_SECONDS * 1000):
-                    check()
             else:
                 self._ask(check, time.monotonic())
                 self.ended = not data
