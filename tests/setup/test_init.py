@@ -336,7 +336,7 @@ def test_the_workflow_to_call_is_this_projects_own_remote_and_commit(tmp_path: P
 
 
 @pytest.mark.parametrize(
-    "remote", ["/work/main", "../main", "./work/main", "~/work/main", "work/main", "file:///work/main"]
+    "remote", ["/home/me/code", "../code", "./my/code", "~/my/code", "my/code", "file:///home/me/code"]
 )
 def test_a_folder_is_no_repository_that_github_can_call(tmp_path: Path, remote: str) -> None:
     git(tmp_path, "init", "--quiet")
@@ -351,7 +351,7 @@ def test_a_folder_is_no_repository_that_github_can_call(tmp_path: Path, remote: 
     ("remote", "option"),
     [
         ("", "--repository OWNER/NAME"),
-        ("/work/mine", "--repository OWNER/NAME"),
+        ("/home/me/mine", "--repository OWNER/NAME"),
         ("git@github.com:me/mine.git", ""),
         ("git@my-alias:me/mine.git", "--repository me/mine"),
     ],
