@@ -96,6 +96,7 @@ def test_headers_that_can_not_be_sent(name: str, value: Any) -> None:
         ({"extra_headers": {"X-A": "caf\u00e9\u200b"}}, "extra_headers has X-A, which holds a character"),
         ({"api_key": "sk-SECRET\nsecond"}, "api_key holds white space"),
         ({"api_base": "x.example/v1"}, "api_base must begin with"),
+        ({"organization": "org\nX-Other: 1"}, "organization has organization, which holds a character"),
     ],
 )
 def test_what_can_not_be_sent_is_known_when_settings_are_made(

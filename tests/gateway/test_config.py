@@ -294,6 +294,7 @@ def test_one_bad_entry_is_skipped_and_the_others_serve() -> None:
         {
             "model_list": [
                 {"model_name": "bad", "litellm_params": {"model": "openai/x", "timeout": "soon"}},
+                {"model_name": "bad/*", "litellm_params": {"model": "unheard-of"}},
                 {"model_name": "both", "litellm_params": {"model": "unheard-of"}},
                 {"model_name": "both", "litellm_params": {"model": "openai/x"}},
                 "nonsense",
@@ -302,12 +303,13 @@ def test_one_bad_entry_is_skipped_and_the_others_serve() -> None:
         },
         {},
     )
-    assert [(each.name, each.index) for each in config.deployments] == [("both", 2)]
-    assert len(config.problems) == 4
+    assert [(each.name, each.index) for each in config.deployments] == [("both", 3)]
+    assert len(config.problems) == 5
     assert config.resolve("both")
-    with pytest.raises(ApiError) as refused:
-        config.resolve("bad")
-    assert (refused.value.status, refused.value.code) == (500, "gateway_misconfigured")
+    for name, status in (("bad", 500), ("bad/model", 500), ("bad/", 404), ("", 404), ("None", 404)):
+        with pytest.raises(ApiError) as refused:
+            config.resolve(name)
+        assert refused.value.status == status
     with pytest.raises(ConfigError, match="timeout"):
         parse({"model_list": [config_entry(model="openai/x", timeout="soon")]}, {})
 
@@ -322,6 +324,8 @@ def test_an_unset_variable_counts_only_where_it_is_needed() -> None:
         api_key="os.environ/KEY",
         organization="os.environ/ORGANIZATION",
         timeout="os.environ/TIMEOUT",
+        max_tokens="os.environ/MOST",
+        prompt_cache_key="os.environ/CACHE",
         extra_headers={"X-Trace": "os.environ/TRACE", "Authorization": "os.environ/AUTH", "X-Fixed": "a"},
     )
     config = parse({"model_list": [entry]}, {})
@@ -345,7 +349,7 @@ def test_a_model_may_stand_in_a_variable() -> None:
 
 @pytest.mark.parametrize("value", [True, ["k"], {"a": "k"}])
 def test_a_key_is_text(value: Any) -> None:
-    with pytest.raises(ConfigError, match="api_key: text is expected"):
+    with pytest.raises(ConfigError, match=r"api_key: text is expected$"):
         parse({"model_list": [config_entry(model="openai/x", api_key=value)]}, {})
     document = {"model_list": [config_entry(model="openai/x")], "general_settings": {"master_key": value}}
     config = parse(document, {})

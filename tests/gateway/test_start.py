@@ -8,6 +8,8 @@ from tests.gateway.conftest import KEY, UPSTREAM_KEY, RunningGateway, Start
 from tests.gateway.test_app import ANONYMOUS, CHAT, error
 from tests.gateway.test_direct import QUESTION, plain
 
+from pennyworth.gateway.config import ConfigError
+from pennyworth.gateway.server import serve
 from pennyworth.local.llm.scripted import ScriptedUpstream
 
 LAMBDA = {"AWS_LAMBDA_FUNCTION_NAME": "endpoint"}
@@ -85,6 +87,13 @@ def test_a_key_that_everybody_knows_opens_no_public_gateway(
     assert opens(gateway, KEY)
     refused = [line for line in gateway.lines if line["message"] == "API key refused"]
     assert bool(refused) is not known
+
+
+@pytest.mark.parametrize("seconds", ["soon", "-1", "nan", "inf"])
+def test_a_time_that_is_none_is_said_in_words(seconds: str) -> None:
+    environ = {"LITELLM_MODEL_PROVIDER": "openai", "PENNYWORTH_DRAIN_SECONDS": seconds}
+    with pytest.raises(ConfigError, match="PENNYWORTH_DRAIN_SECONDS: a number of seconds above 0"):
+        serve("127.0.0.1", 0, environ, config=None, threads=1)
 
 
 def test_a_gateway_without_keys_says_so(start_gateway: Start, upstream: ScriptedUpstream) -> None:

@@ -41,11 +41,12 @@ _HONOURED = {
     "general_settings": {"master_key"},
 }
 
-_NEEDED = frozenset(["api_base", "base_url"])
-"""Without what these refer to, a request would go elsewhere."""
+_NEEDED = frozenset(["", "api_base", "base_url"])
+"""Without what these refer to, a request would go elsewhere. The empty name is a value's by itself."""
 
-SECRET_WORDS = ("key", "secret", "token", "password", "credential", "authorization")
-"""What the names of credentials hold."""
+_SECRET_WORDS = ("key", "secret", "token", "password", "credential", "authorization")
+_HARMLESS = re.compile(r"(?:^|\.)(?:prompt_cache_key|aws_session_name|(?:custom_)?tokenizer|\w+_tokens)$")
+"""Names that look like a credential's and are not."""
 
 
 class ConfigError(ValueError):
@@ -150,7 +151,7 @@ class Config:
         """
         name = self.aliases.get(name, name)
         matches = [d for d in self.deployments if d.name == name] or self._wildcards(name)
-        if not matches and name in self.refused:
+        if not matches and any(_captured(pattern, name) is not None for pattern in self.refused):
             raise ApiError(
                 500,
                 f"The model '{name}' is not configured correctly here. Whoever runs this gateway finds the reason in"
@@ -170,18 +171,27 @@ class Config:
     def _wildcards(self, name: str) -> list[Deployment]:
         best: list[Deployment] = []
         for deployment in self.deployments:
-            prefix, star, suffix = deployment.name.partition("*")
-            fits = star and name.startswith(prefix) and name.endswith(suffix)
-            if not fits or len(name) <= len(prefix) + len(suffix):
+            captured = _captured(deployment.name, name)
+            if not captured:
                 continue
             if best and len(deployment.name) < len(best[0].name):
                 continue
             if best and len(deployment.name) > len(best[0].name):
                 best = []
-            captured = name[len(prefix) : len(name) - len(suffix) or None]
             if concrete := deployment.concrete(captured):
                 best.append(concrete)
         return best
+
+
+def _captured(pattern: str, name: str) -> str | None:
+    """What a model's name has in the place of a pattern's `*`: "" where both are the same, None where it does not fit."""
+    if name == pattern:
+        return ""
+    prefix, star, suffix = pattern.partition("*")
+    if not star or len(name) <= len(prefix) + len(suffix):
+        return None
+    fits = name.startswith(prefix) and name.endswith(suffix)
+    return name[len(prefix) : len(name) - len(suffix)] if fits else None
 
 
 def load(path: Path | None, environ: Mapping[str, str]) -> Config:
@@ -284,8 +294,8 @@ def parse(document: Mapping[str, Any], environ: Mapping[str, str], *, empty: boo
             deployments.append(_deployment(index, entry, environ))
         except ConfigError as problem:
             problems.append(problem)
-            name = entry.get("model_name") if isinstance(entry, Mapping) else None
-            refused.add(str(name))
+            if isinstance(entry, Mapping):
+                refused.add(str(entry.get("model_name", "")))
     if not deployments and not empty:
         raise problems[-1]
     aliases, hidden = _aliases(settings["router_settings"].get("model_group_alias"), problems)
@@ -345,7 +355,7 @@ def _deployment(index: int, entry: Any, environ: Mapping[str, str]) -> Deploymen
     for key in ("api_base", "base_url", "api_key"):
         if isinstance(value := values.get(key), bool | Mapping | list):
             where = (*path, "litellm_params", key)
-            raise ConfigError(f"{place}: litellm_params.{key}: text is expected, not {value!r}", *where)
+            raise ConfigError(f"{place}: litellm_params.{key}: text is expected", *where)
         if isinstance(value, str):
             values[key] = value.strip()  # a pasted value often ends in a line break
     written = _resolve(params["model"], environ, missing, "api_key")  # no model without its name
@@ -415,7 +425,7 @@ def _look_up(value: Any, environ: Mapping[str, str], missing: list[str], name: s
         variable = value.removeprefix(_REFERENCE)
         if variable in environ:
             return environ[variable]
-        if not name or ("." not in name and name in _NEEDED) or any(word in name for word in SECRET_WORDS):
+        if name in _NEEDED or names_secret(name):
             missing.append(variable)
         return _ABSENT
     if isinstance(value, Mapping):
@@ -491,8 +501,14 @@ def _secrets(value: Any, name: str = "") -> Iterator[str]:
         for key, item in value.items():
             # below a name such as extra_headers or vertex_credentials, anything may be one
             yield from _secrets(item, f"{name}.{key}".lower())
-    elif isinstance(value, str) and len(value) > 5 and any(word in name for word in SECRET_WORDS):
+    elif isinstance(value, str) and len(value) > 5 and names_secret(name):
         yield value
+
+
+def names_secret(name: str) -> bool:
+    """Whether what has this name is a credential: a variable, or a parameter such as `extra_headers.authorization`."""
+    name = name.lower()
+    return any(word in name for word in _SECRET_WORDS) and not _HARMLESS.search(name)
 
 
 def find(environ: Mapping[str, str]) -> Path | None:
@@ -501,3 +517,19 @@ def find(environ: Mapping[str, str]) -> Path | None:
         return Path(named)
     folder = Path(environ.get("LAMBDA_TASK_ROOT") or os.curdir)
     return next((path for name in ("config.json", "config.yaml") if (path := folder / name).is_file()), None)
+
+
+def read_seconds(environ: Mapping[str, str], name: str, default: float) -> float:
+    """A variable that is a number of seconds.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    given = environ.get(name) or default
+    try:
+        seconds = float(given)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise ConfigError(f"{name}: a number of seconds above 0 is expected, not {given}")
+    return seconds

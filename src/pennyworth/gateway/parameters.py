@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 
 from pennyworth.gateway.aws.client import AwsError, Client
-from pennyworth.gateway.config import ConfigError
+from pennyworth.gateway.config import ConfigError, read_seconds
 from pennyworth.gateway.credentials import API_KEYS, RESERVED, read_api_keys
 from pennyworth.gateway.errors import ApiError
 from pennyworth.gateway.log import log
@@ -40,13 +40,7 @@ def follow(path: str, document: Mapping[str, Any], environ: MutableMapping[str, 
     Raises:
         ConfigError: that is no number of seconds.
     """
-    given = environ.get("PENNYWORTH_REFRESH_SECONDS") or REFRESH_SECONDS
-    try:
-        every = float(given)
-    except ValueError:
-        every = 0.0
-    if not every > 0:
-        raise ConfigError(f"PENNYWORTH_REFRESH_SECONDS: a number of seconds above 0 is expected, not {given}")
+    every = read_seconds(environ, "PENNYWORTH_REFRESH_SECONDS", REFRESH_SECONDS)
     client = Client(environ)
     applied = _Environment(environ)
 

@@ -39,7 +39,7 @@ def serve(
     )
     for problem in problems:
         log("warning", "problem in the credentials", reason=str(problem))
-    drain_seconds = float(environ.get("PENNYWORTH_DRAIN_SECONDS") or 30)
+    drain_seconds = configuration.read_seconds(environ, "PENNYWORTH_DRAIN_SECONDS", 30)
     if "AWS_LAMBDA_FUNCTION_NAME" in environ or host not in _LOOPBACK:
         environ[PUBLIC] = "yes"
     document = configuration.document(config or configuration.find(environ), environ)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from pennyworth import __version__
 from pennyworth.gateway.addresses import parse_base_url, parse_header, parse_key
-from pennyworth.gateway.config import SECRET_WORDS, Deployment
+from pennyworth.gateway.config import Deployment, names_secret
 from pennyworth.gateway.errors import ApiError
 
 _SHORTEST_SECRET = 6
@@ -63,7 +63,7 @@ def resolve_upstream(deployment: Deployment, environ: Mapping[str, str]) -> Upst
         return Upstream(deployment, problem=f"litellm_params.{found[0]} {found[1]}")
     if deployment.lane == "litellm":
         # which of the variables LiteLLM takes is its own affair
-        named = [value for name, value in environ.items() if _names_a_secret(name)]
+        named = [value for name, value in environ.items() if names_secret(name)]
         return Upstream(deployment, secrets=_longest_first([*deployment.secrets(), *named]))
     base_url = ""
     try:
@@ -91,6 +91,8 @@ def find_unsendable(deployment: Deployment) -> tuple[str, str] | None:
         name = "api_key"
         if params.get(name):
             parse_key(str(params[name]))
+        name = "organization"
+        parse_header(name, params.get(name) or "")
         for name in ("extra_headers", "extra_body"):
             if not isinstance(params.get(name) or {}, Mapping):
                 return name, "must be a mapping"
@@ -151,7 +153,3 @@ def _longest_first(secrets: list[str]) -> tuple[str, ...]:
     # one may hold another one
     worth = {secret.strip() for secret in secrets if len(secret.strip()) >= _SHORTEST_SECRET}
     return tuple(sorted(worth, key=len, reverse=True))
-
-
-def _names_a_secret(name: str) -> bool:
-    return any(word in name.lower() for word in SECRET_WORDS)

@@ -11,7 +11,7 @@ from pennyworth.checks.config.lines import Place
 from pennyworth.checks.config.needs import list_needs, uses_role
 from pennyworth.checks.config.report import Finding, Severity
 from pennyworth.gateway.callers import WELL_KNOWN
-from pennyworth.gateway.config import SECRET_WORDS, Deployment
+from pennyworth.gateway.config import Deployment, names_secret
 from pennyworth.gateway.errors import ApiError
 from pennyworth.gateway.lanes.direct import PARAMETERS
 from pennyworth.gateway.upstreams import find_unsendable
@@ -30,8 +30,6 @@ _SECRET = re.compile(
 _PLACEHOLDER = re.compile(
     r"(?i)-*|x+|none|null|empty|dummy|fake|any(thing)?|no[-_ ]?key.*|not[-_ ]?(needed|required|used)"
 )
-# names that look like a secret's but are not
-_HARMLESS = frozenset(["prompt_cache_key", "aws_session_name", "tokenizer", "custom_tokenizer", "max_tokens"])
 _SHORTEST_SECRET = 6
 
 _HERE = re.compile(r"localhost|127\.[\d.]+|::1|0\.0\.0\.0|host\.docker\.internal|[\w.-]+\.localhost")
@@ -203,10 +201,7 @@ def check_variables(facts: Facts) -> Iterator[Finding]:
 def check_secrets(facts: Facts) -> Iterator[Finding]:
     """Find secrets written into the file."""
     for place, text in find_texts(facts.document, ()):
-        name = str(place[-1]).lower()
-        sounds = name not in _HARMLESS and any(
-            word in format_place(place[-2:]).lower() for word in SECRET_WORDS
-        )
+        sounds = names_secret(format_place(place[-2:]))
         hidden = sounds and len(text) >= _SHORTEST_SECRET and not text.isdigit()
         if text.startswith(REFERENCE) or _PLACEHOLDER.fullmatch(text) or not (hidden or _SECRET.search(text)):
             continue
