@@ -71,8 +71,8 @@ def gateway(start_gateway: Start, upstream: Upstream) -> RunningGateway:
     return start_gateway({"model_list": [{"model_name": "smart", "litellm_params": params}]})
 
 
-def ask(gateway: RunningGateway, stream: bool) -> Any:
-    answer = gateway.client().chat.completions.create(model="smart", messages=QUESTION, stream=stream)
+def ask(gateway: RunningGateway, stream: bool, **more: Any) -> Any:
+    answer = gateway.client().chat.completions.create(model="smart", messages=QUESTION, stream=stream, **more)
     return list(answer) if stream else answer
 
 
@@ -91,6 +91,8 @@ def ask(gateway: RunningGateway, stream: bool) -> Any:
         ([{"error": {"message": "in a list", "code": 503}}], 503, "in a list"),
         ({"Output": {"__type": "x#UnknownOperationException"}, "Version": "1.0"}, 502, "UnknownOperation"),
         ({"detail": "something else"}, 502, "no field 'choices'"),
+        ({"error": {"message": "beside", "code": 503}, "message": "beside"}, 503, "beside"),
+        ({"error": {"message": "with none", "code": 429}, "choices": []}, 429, "with none"),
         ({"choices": None}, 502, "no field 'choices'"),
         (["text"], 502, "text"),
     ],
@@ -118,7 +120,7 @@ def test_what_is_no_json_is_no_answer(
 
 def test_a_document_for_a_stream_becomes_one(gateway: RunningGateway, upstream: Upstream) -> None:
     upstream.body = json.dumps(WHOLE).encode()
-    chunks = ask(gateway, stream=True)
+    chunks = ask(gateway, stream=True, stream_options={"include_usage": True})
     first, last, usage = chunks
     assert {chunk.object for chunk in chunks} == {"chat.completion.chunk"}
     assert {chunk.model for chunk in chunks} == {"smart"}
@@ -126,7 +128,28 @@ def test_a_document_for_a_stream_becomes_one(gateway: RunningGateway, upstream: 
     assert first.choices[0].delta.tool_calls[0].function.name == "f"
     assert first.choices[0].finish_reason is None
     assert last.choices[0].finish_reason == "tool_calls"
-    assert usage.usage.total_tokens == 3
+    assert usage.usage.total_tokens == 3 and usage.choices == []
+
+
+@pytest.mark.parametrize("options", [None, {}, {"include_usage": False}, "nonsense"])
+def test_a_chunk_without_choices_is_for_who_asks_for_it(
+    gateway: RunningGateway, upstream: Upstream, options: Any
+) -> None:
+    upstream.body = json.dumps(WHOLE).encode()
+    chunks = ask(gateway, stream=True, extra_body={"stream_options": options})
+    assert all(chunk.choices for chunk in chunks)
+    assert chunks[-1].usage.total_tokens == 3
+    assert gateway.logged(lambda line: line.get("usage"))["usage"]["total_tokens"] == 3
+
+
+def test_embeddings_are_whole_even_where_a_stream_is_asked_for(
+    gateway: RunningGateway, upstream: Upstream
+) -> None:
+    upstream.body = b'{"object": "list", "model": "m", "data": [{"index": 0, "embedding": [0.5]}]}'
+    answer = gateway.client().embeddings.create(
+        model="smart", input="x", encoding_format="float", extra_body={"stream": True}
+    )
+    assert answer.data[0].embedding == [0.5]
 
 
 def test_an_answer_carries_the_name_that_was_asked_for(gateway: RunningGateway, upstream: Upstream) -> None:
@@ -140,7 +163,7 @@ def test_an_answer_carries_the_name_that_was_asked_for(gateway: RunningGateway, 
 def test_a_stream_is_known_by_its_events_not_by_its_type(
     gateway: RunningGateway, upstream: Upstream, kind: str
 ) -> None:
-    upstream.kind, upstream.body = kind, dialect.events(WHOLE)
+    upstream.kind, upstream.body = kind, dialect.events(WHOLE, {"stream_options": {"include_usage": True}})
     assert len(ask(gateway, stream=True)) == 3
 
 
@@ -155,7 +178,7 @@ def test_whether_to_try_again_is_handed_on(gateway: RunningGateway, upstream: Up
 def test_a_completions_document_becomes_a_stream_too() -> None:
     choice = {"index": 0, "text": "Hi", "finish_reason": "length"}
     document = {"id": "c", "created": 1, "model": "m", "choices": [choice]}
-    events = [json.loads(event[6:]) for event in dialect.events(document).decode().split("\n\n")[:-2]]
+    events = [json.loads(event[6:]) for event in dialect.events(document, {}).decode().split("\n\n")[:-2]]
     assert [(event["object"], event["choices"][0]["text"]) for event in events] == [
         ("text_completion", "Hi"),
         ("text_completion", ""),
@@ -174,6 +197,13 @@ def test_only_fields_are_renamed(name: str) -> None:
     assert json.loads(rename(b'{"model":"another"}')) == {"model": name}
 
 
+def test_only_the_end_mark_ends_a_stream() -> None:
+    assert dialect.ends(b"data: {}\n\ndata: [DONE]\n\n")
+    assert dialect.ends(b"data:[DONE]\r\n\r\n")
+    assert not dialect.ends(b'data: {"c": "[DONE]"}\n\n')
+    assert dialect.finish(b'data: {"c": "say [DONE]"}\n\n') is None
+
+
 @pytest.mark.parametrize(
     ("events", "before", "failure"),
     [
@@ -182,6 +212,15 @@ def test_only_fields_are_renamed(name: str) -> None:
         (b'data: {"c": "say \\"error\\": {"}\n\n', b'data: {"c": "say \\"error\\": {"}\n\n', None),
         (b'data: {"n": {"error": {}}}\n\n', b'data: {"n": {"error": {}}}\n\n', None),
         (b'data: {"a": 1}\n\ndata: {"error": {"m": 1}}\n\n', b'data: {"a": 1}\n\n', b'{"error": {"m": 1}}'),
+        (
+            (
+                b'data: {"a": 1}\r\n\r\ndata: {"error": {"m": 1}}\r\n\r\n',
+                b'data: {"a": 1}\r\n\r\n',
+                b'{"error": {"m": 1}}',
+            ),
+            b'data: {"a": 1}\r\n\r\n',
+            b'{"error": {}, "error": {"m": 1}}',
+        ),
         (b'event: error\ndata: {"error": "x"}\n\ndata: [DONE]\n\n', b"", b'{"error": "x"}'),
     ],
 )

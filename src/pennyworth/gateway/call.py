@@ -33,10 +33,10 @@ class Deadline:
         """
         self._end = end
         self._quiet_seconds = quiet_seconds
-        self._last = time.monotonic()
+        self._last = end
 
     def touch(self) -> None:
-        """Note that something has come."""
+        """Note that the request goes out, from when on silence counts, or that something has come."""
         if self._quiet_seconds:
             self._last = time.monotonic()
 

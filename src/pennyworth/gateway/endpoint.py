@@ -35,6 +35,8 @@ class Endpoint:
     """What translates, where it does not."""
     fields_type: str = ""
     """Where in the package `openai.types` the request's fields are named."""
+    streams: bool = True
+    """Whether an answer may be asked for as a stream."""
     answer_field: str = "choices"
     """The field that no answer goes without."""
     content_field: str = ""

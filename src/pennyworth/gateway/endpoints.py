@@ -90,6 +90,7 @@ ENDPOINTS = (
         upstream_path="/embeddings",
         litellm_function="embedding",
         fields_type="embedding_create_params.EmbeddingCreateParams",
+        streams=False,
         answer_field="data",
         content_field="input",
         presets=frozenset(["dimensions", "encoding_format", "user"]),

@@ -24,7 +24,8 @@ def forward(request: Request, endpoint: Endpoint, settings: Settings, outcome: O
         ClientDisconnected: nobody is left to answer.
     """
     body = read_body(endpoint.body, request)
-    call = Call(request, endpoint, body, _model(body), body.fields.get("stream") is True)
+    stream = endpoint.streams and body.fields.get("stream") is True
+    call = Call(request, endpoint, body, _model(body), stream)
     outcome.model, outcome.stream = call.model, call.stream
     attempts = Router(settings).attempts(call)
     attempt = next(attempts)  # the router knows at least one, or raises

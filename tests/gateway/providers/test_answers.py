@@ -84,8 +84,12 @@ def test_a_call_without_arguments_has_empty_ones(
         assert json.loads(call["function"]["arguments"]) == {}
 
 
-def test_a_stream_that_ends_short_is_no_whole_answer(gateway: RunningGateway, fakes: dict[str, Fake]) -> None:
-    fakes["anthropic"].told(Answer(raw=sse(START, *TEXT), raw_headers=EVENTS))
+@pytest.mark.parametrize("says", ["", ' "message_stop"', " data: [DONE]", ' "stop_reason": "end_turn"'])
+def test_a_stream_that_ends_short_is_no_whole_answer(
+    gateway: RunningGateway, fakes: dict[str, Fake], says: str
+) -> None:
+    delta = {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": says}}
+    fakes["anthropic"].told(Answer(raw=sse(START, *TEXT, delta), raw_headers=EVENTS))
     seen = []
     with pytest.raises(openai.APIError) as broke:
         for chunk in gateway.client().chat.completions.create(

@@ -3,7 +3,7 @@
 Each is a module here; `dialect` imports only the one that is needed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any, Literal, Protocol, cast
 
@@ -30,8 +30,8 @@ class Dialect(Protocol):
     def split_error(self, events: bytes) -> tuple[bytes, bytes | None]:
         """The events before one that tells a failure, and what that one says; None where there is none."""
 
-    def events(self, document: dict[str, Any]) -> bytes:
-        """A whole answer as the events of a stream."""
+    def events(self, document: dict[str, Any], request: Mapping[str, Any]) -> bytes:
+        """A whole answer as the events of the stream that a request asked for."""
 
     def renamer(self, model: str) -> Callable[[bytes], bytes]:
         """What gives an answer, or one stream's events, the model's name that the client asked for."""

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pennyworth.gateway.errors import ApiError
@@ -10,6 +10,8 @@ from pennyworth.gateway.errors import ApiError
 _DONE = b"data: [DONE]\n\n"
 # within a string quotes are escaped, so these find fields alone
 _FINISHED = re.compile(rb'"finish_reason"\s*:\s*"')
+_END = re.compile(rb"(?:^|\n)data: ?\[DONE\]\s*$")
+_BLANK_LINE = re.compile(rb"(?<=\n)\r?\n")
 _ERROR = re.compile(rb'"error"\s*:\s*[{"]')
 _MODEL = re.compile(rb'("model"\s*:\s*)"(?:[^"\\]|\\.)*"')
 
@@ -27,7 +29,7 @@ def error_event(error: ApiError) -> bytes:
 
 def ends(tail: bytes) -> bool:
     """See `Dialect.ends`."""
-    return b"[DONE]" in tail[-32:]
+    return b"[DONE]" in tail[-32:] and bool(_END.search(tail[-32:]))
 
 
 def finish(tail: bytes) -> bytes | None:
@@ -41,20 +43,21 @@ def split_error(events: bytes) -> tuple[bytes, bytes | None]:
     """See `Dialect.split_error`."""
     if not _ERROR.search(events):
         return events, None
-    before = b""
-    for event in events.split(b"\n\n"):
-        data = b"".join(line[5:].strip() for line in event.split(b"\n") if line.startswith(b"data:"))
+    begin = 0
+    for blank in _BLANK_LINE.finditer(events):
+        lines = events[begin : blank.start()].splitlines()
+        data = b"".join(line[5:].strip() for line in lines if line.startswith(b"data:"))
         try:
             document = json.loads(data)
         except ValueError:
             document = None
         if isinstance(document, dict) and document.get("error"):
-            return before, data
-        before += event + b"\n\n" if event else b""
+            return events[:begin], data
+        begin = blank.end()
     return events, None
 
 
-def events(document: dict[str, Any]) -> bytes:
+def events(document: dict[str, Any], request: Mapping[str, Any]) -> bytes:
     """See `Dialect.events`: https://platform.openai.com/docs/api-reference/chat-streaming."""
     chat = any("message" in choice for choice in document["choices"])
     shared = {name: value for name, value in document.items() if name not in ("choices", "usage", "object")}
@@ -67,8 +70,12 @@ def events(document: dict[str, Any]) -> bytes:
         }
         for choice in document["choices"]
     ]
-    if document.get("usage"):
-        chunks.append({**shared, "choices": [], "usage": document["usage"]})
+    if usage := document.get("usage"):
+        # a chunk without choices only for who asks for it: others take the first of each
+        options = request.get("stream_options")
+        if isinstance(options, Mapping) and options.get("include_usage"):
+            chunks.append({**shared, "choices": []})
+        chunks[-1]["usage"] = usage
     return b"".join(b"data: %b\n\n" % json.dumps(chunk).encode() for chunk in chunks) + _DONE
 
 

@@ -107,6 +107,7 @@ def send(call: Call, attempt: Attempt) -> Response:
 
     headers = {**upstream.headers, "Content-Type": call.body.content_type or "application/json"}
     url = upstream.base_url + call.endpoint.upstream_path
+    attempt.deadline.touch()
     try:
         exchange = client.post(url, _body(call, attempt.deployment), headers, check)
     except Unreachable as error:
@@ -171,7 +172,9 @@ def _response(exchange: client.Exchange, call: Call, attempt: Attempt) -> Respon
     if call.stream:  # the upstream knows no streams
         headers = [item for item in headers if item[0].lower() != "content-type"]
         headers.append(("Content-Type", "text/event-stream; charset=utf-8"))
-        return Response(status, headers, iter([spoken.events({**document, "model": call.model})]))
+        return Response(
+            status, headers, iter([spoken.events({**document, "model": call.model}, call.body.fields)])
+        )
     if document.get("model") not in (None, call.model):
         content = spoken.renamer(call.model)(content)
     return Response(status, headers, content)

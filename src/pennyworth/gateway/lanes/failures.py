@@ -157,7 +157,7 @@ def find_error(document: Any) -> int | None:
         document = document[0]
     if not isinstance(document, dict):
         return 502
-    if _ANSWER_FIELDS & document.keys():
+    if any(document.get(name) and isinstance(document[name], dict | list) for name in _ANSWER_FIELDS):
         return None
     error = document.get("error")
     if not error:

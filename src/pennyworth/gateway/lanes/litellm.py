@@ -200,6 +200,7 @@ def send(call: Call, attempt: Attempt) -> Response:
 
     upstream = attempt.upstream
     arguments = _arguments(litellm, call, attempt)
+    attempt.deadline.touch()
 
     def check() -> None:
         call.request.check_wanted()
@@ -520,9 +521,7 @@ def _failure(error: Exception, upstream: Upstream, *, answered: bool) -> ApiErro
     for cause in reversed(chain):
         status = getattr(cause, "status_code", None)
         if type(cause).__module__.startswith("litellm.llms.") and isinstance(status, int) and status >= 400:
-            if (
-                status == 422
-            ):  # a provider's own has been found above: this is LiteLLM's for what it can't read
+            if status == 422:  # LiteLLM's own for what it can't read: a provider's has been found above
                 break
             # an error that came within a stream
             return upstream_error(upstream, status, (), _plain(str(cause)))

@@ -36,11 +36,11 @@ _PLAIN = frozenset(["accept", "accept-encoding", "connection", "host", "user-age
 
 # How streams end that are whole, by how the paths end at which they are asked for. LiteLLM makes of any end a good one.
 _ENDS = {
-    "/v1/messages": re.compile(rb'"stop_reason"\s*:\s*"|message_stop'),
+    "/v1/messages": re.compile(rb'"stop_reason"\s*:\s*"|"message_stop"'),
     ":streamGenerateContent": re.compile(rb'"finishReason"\s*:\s*"|"blockReason"\s*:\s*"'),
-    "/chat/completions": re.compile(rb'"finish_reason"\s*:\s*"|\[DONE\]'),
-    "/v2/chat": re.compile(rb'"finish_reason"\s*:\s*"|message-end'),
-    "/converse-stream": re.compile(rb"messageStop"),
+    "/chat/completions": re.compile(rb'"finish_reason"\s*:\s*"|(?:^|\n)data:\s*\[DONE\]'),
+    "/v2/chat": re.compile(rb'"finish_reason"\s*:\s*"|"message-end"'),
+    "/converse-stream": re.compile(rb":event-type\x07\x00\x0bmessageStop"),
 }
 
 _DOCUMENTS = ("application/json", "text/html")
