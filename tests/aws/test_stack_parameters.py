@@ -14,7 +14,7 @@ TYPED = SourceTemplate.parse("""
 Parameters:
   Word: {Type: String, MinLength: 2, MaxLength: 4}
   Least: {Type: Number, MinValue: 3}
-  Names: {Type: CommaDelimitedList}
+  Names: {Type: CommaDelimitedList, AllowedValues: [a, b]}
 Rules:
   Undecidable:
     Assertions:

@@ -302,6 +302,7 @@ def test_what_can_not_be_decoded_is_refused(
     answered, headers, answer = plain(gateway, "POST", CHAT, body, {"Content-Encoding": coding})
     assert (answered, error(answer)["code"]) == (status, code)
     assert (headers.get("accept-encoding") == "gzip, deflate") is (status == 415)
+    assert ("64 MiB" in error(answer)["message"]) is (status == 413)
 
 
 def test_a_page_may_do_without_a_preflight(gateway: RunningGateway, upstream: ScriptedUpstream) -> None:

@@ -118,6 +118,7 @@ def test_a_stop_without_requests_is_immediate(gateway: RunningGateway) -> None:
     gateway.signal(signal.SIGTERM)
     assert gateway.wait(5) == 0
     assert time.monotonic() - began < 2
+    assert {line["level"] for line in gateway.lines} == {"info"}
 
 
 def test_a_stop_takes_no_new_requests_and_ends_what_takes_too_long(

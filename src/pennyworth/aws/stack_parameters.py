@@ -93,6 +93,8 @@ def _find_wrong(template: Mapping[str, Any], given: Mapping[str, str]) -> Iterat
 
 
 def _is_allowed(value: str, declaration: Mapping[str, Any]) -> bool:
+    if declaration.get("Type") not in ("String", "Number"):
+        return True  # a list, or the name of something: CloudFormation's to check
     if declaration.get("Type") == "Number":
         try:
             number = float(value)

@@ -47,7 +47,7 @@ def _read_none(request: Request) -> Body:
 def _read_bytes(request: Request) -> Body:
     length = int(request.environ.get("CONTENT_LENGTH") or 0)
     if length > LARGEST_BODY_BYTES:
-        raise too_large()
+        raise too_large(LARGEST_BODY_BYTES)
     raw = request.environ["wsgi.input"].read(length)
     codings = [coding.strip().lower() for coding in request.header("content-encoding").split(",")]
     if wanted := [coding for coding in codings if coding not in ("", "identity")]:
@@ -55,11 +55,11 @@ def _read_bytes(request: Request) -> Body:
     return Body(raw, str(request.environ.get("CONTENT_TYPE", "")))
 
 
-def too_large() -> ApiError:
-    """A body is larger than what is taken."""
+def too_large(limit: int) -> ApiError:
+    """A body has more bytes than what is taken."""
     return ApiError(
         413,
-        f"The body is larger than the {LARGEST_BODY_BYTES // 1024 // 1024} MiB that this gateway takes. Send less.",
+        f"The body is larger than the {limit // 1024 // 1024} MiB that this gateway takes. Send less.",
         code="request_too_large",
     )
 
@@ -84,7 +84,7 @@ def _decode(raw: bytes, codings: list[str]) -> bytes:
         while data := decoder.decode_some():
             decoded += data
             if len(decoded) > _LARGEST_DECODED_BYTES:
-                raise too_large()
+                raise too_large(_LARGEST_DECODED_BYTES)
     except Malformed:
         decoder.complete = False
     if not decoder.complete:

@@ -43,7 +43,7 @@ class _Refusal(ErrorTask):  # type: ignore[misc]  # untyped
         """Write the response. waitress then closes the connection."""
         refused = self.request.error
         error = (
-            too_large()
+            too_large(LARGEST_BODY_BYTES)
             if refused.code == 413
             else ApiError(
                 refused.code, f"The request is not valid HTTP: {refused.body}.", code="invalid_request"
@@ -143,8 +143,7 @@ def run(server: Any, end_streams: Callable[[], None], drain_seconds: float) -> N
     except _Stopped:
         with suppress(_Stopped):
             _drain(sockets, listening, end_streams, drain_seconds)
-    server.task_dispatcher.shutdown(timeout=0)
-    wasyncore.close_all(sockets)
+    wasyncore.close_all(sockets)  # its threads are daemons, and end with the process
 
 
 def _drain(
