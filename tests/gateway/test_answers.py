@@ -213,13 +213,9 @@ def test_only_the_end_mark_ends_a_stream() -> None:
         (b'data: {"n": {"error": {}}}\n\n', b'data: {"n": {"error": {}}}\n\n', None),
         (b'data: {"a": 1}\n\ndata: {"error": {"m": 1}}\n\n', b'data: {"a": 1}\n\n', b'{"error": {"m": 1}}'),
         (
-            (
-                b'data: {"a": 1}\r\n\r\ndata: {"error": {"m": 1}}\r\n\r\n',
-                b'data: {"a": 1}\r\n\r\n',
-                b'{"error": {"m": 1}}',
-            ),
+            b'data: {"a": 1}\r\n\r\ndata: {"error": {"m": 1}}\r\n\r\n',
             b'data: {"a": 1}\r\n\r\n',
-            b'{"error": {}, "error": {"m": 1}}',
+            b'{"error": {"m": 1}}',
         ),
         (b'event: error\ndata: {"error": "x"}\n\ndata: [DONE]\n\n', b"", b'{"error": "x"}'),
     ],

@@ -184,7 +184,7 @@ class Config:
 
 
 def _captured(pattern: str, name: str) -> str | None:
-    """What a model's name has in the place of a pattern's `*`: "" where both are the same, None where it does not fit."""
+    """What a model's name has in the place of a pattern's `*` ("" where both are the same), or None."""
     if name == pattern:
         return ""
     prefix, star, suffix = pattern.partition("*")
