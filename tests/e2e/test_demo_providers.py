@@ -21,7 +21,7 @@ from pennyworth.local.demo.announcement import announcement
 from pennyworth.local.demo.configuration import NotServable, find_needs
 from pennyworth.local.demo.deployment import Endpoint
 from pennyworth.local.demo.providers import PROVIDERS, NoCredentials, NotThere
-from pennyworth.local.demo.requests import request_line
+from pennyworth.local.demo.requests import describe_request
 
 CREDENTIALS = {name for provider in PROVIDERS.values() for names in provider.needs for name in names}
 
@@ -181,7 +181,7 @@ def test_a_request_is_a_line_without_what_a_terminal_acts_on(monkeypatch: pytest
     line = {"time": "2026-01-02T03:04:05Z", "level": "info", "message": "request", "method": "POST"}
     line |= {"path": "/v1/chat/completions", "model": "a\x1b[2Jb", "status": 200, "ms": 12.6, "caller": "c"}
     shown = "03:04:05  POST  /v1/chat/completions  a?[2Jb  200  13 ms"
-    assert request_line(json.dumps(line)) == shown
+    assert describe_request(json.dumps(line)) == shown
     for other in (
         "START RequestId: 1",
         "{",
@@ -189,7 +189,7 @@ def test_a_request_is_a_line_without_what_a_terminal_acts_on(monkeypatch: pytest
         json.dumps({"message": "request"}),
         '{"message": "started"}',
     ):
-        assert request_line(other) is None
+        assert describe_request(other) is None
 
 
 @pytest.mark.parametrize(

@@ -1,28 +1,19 @@
 """Secrets and content: through every path that fails, none of them reaches a log, a header or an error."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
-from tests.gateway.conftest import RunningGateway, Start
+from tests.gateway.conftest import KEY, UPSTREAM_KEY, RunningGateway, Start
 
 from pennyworth.local.llm.scripted import Answer, ScriptedUpstream
 
-KEY = "sk-canary-caller-0123456789"
-UPSTREAM_KEY = "sk-canary-upstream-0123456789"
 HEADER = "canary-header-value-0123456789"
 PROMPT = "canary prompt of somebody"
 ANSWER = "canary answer for somebody"
 SECRETS = (KEY, UPSTREAM_KEY, HEADER)
 ARN = "arn:aws:sts::123456789012:assumed-role/endpoint-FunctionRole-X/fn"
-
-
-@pytest.fixture
-def upstream() -> Iterator[ScriptedUpstream]:
-    with ScriptedUpstream(key=UPSTREAM_KEY) as scripted:
-        yield scripted
 
 
 @pytest.fixture
@@ -38,7 +29,7 @@ def gateway(start_gateway: Start, upstream: ScriptedUpstream) -> RunningGateway:
         entry("nowhere", api_base="http://127.0.0.1:1/v1"),
         entry("no-address", api_base=f"{UPSTREAM_KEY}.example"),
     ]
-    return start_gateway({"model_list": models}, env={"LITELLM_API_KEYS": KEY})
+    return start_gateway({"model_list": models})
 
 
 def ask(gateway: RunningGateway, model: str, **fields: Any) -> httpx.Response:

@@ -29,7 +29,7 @@ from pennyworth.local.aws.server import LocalAws
 from pennyworth.local.demo import configuration
 from pennyworth.local.demo.deployment import API_DOMAIN, Endpoint, deploy, following, function_log
 from pennyworth.local.demo.providers import KEY_PREFIX, PROVIDERS, environ
-from pennyworth.local.demo.requests import request_line
+from pennyworth.local.demo.requests import describe_request
 from pennyworth.pipeline.build import Target, sam_build
 
 ENVIRONMENTS = ("tools", "localaws")
@@ -66,7 +66,7 @@ class Demo:
 
         def show(child: Child) -> None:
             for line in child.lines():
-                if text := request_line(line):
+                if text := describe_request(line):
                     say(f"  {text}")
 
         with following(self.aws, self.endpoint, self.log) as child:

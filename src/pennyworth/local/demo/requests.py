@@ -7,7 +7,7 @@ from typing import Any
 _LONGEST = 80
 
 
-def request_line(line: str) -> str | None:
+def describe_request(line: str) -> str | None:
     """Return a line that describes a request: time, method, path, model, status and milliseconds.
 
     Args:
