@@ -83,6 +83,9 @@ def make_one_of_each(aws: LocalAws) -> None:
         FunctionName="some", Role=role, Runtime=RUNTIME, Handler="index.handler",
         Code={"ZipFile": zipped("some")},
     )  # fmt: skip
+    client(aws, "lambda").get_waiter("function_active_v2").wait(
+        FunctionName="some", WaiterConfig={"Delay": 1}
+    )
     client(aws, "apigateway").create_rest_api(name="some")
     client(aws, "cloudformation").create_stack(
         StackName="some",
