@@ -52,7 +52,16 @@ MODULES = {
         "pennyworth.pipeline.steps.deploy",
         "pennyworth.pipeline.steps.preview",
     ),
+    "policy-python": (
+        "pennyworth.iam.policy.check",
+        "pennyworth.iam.policy.options",
+        "pennyworth.iam.policy.readme",
+        "pennyworth.iam.policy.template",
+        "samtranslator.translator.translator",
+    ),
 }
+PROGRAMS = {"policy-python": "python"}
+"""Those that have another name in the environment: a python that few tests need, with modules that take seconds."""
 SOURCES = str(Path(__file__).resolve().parents[1] / "src")
 _READY_SECONDS = 30.0
 _LENGTH_BYTES = 4
@@ -89,7 +98,10 @@ def tools() -> Path:
         program = folder / name
         program.write_text(
             _CALLER.format(
-                python=real / "python", program=str(real / name), address=str(address), length=_LENGTH_BYTES
+                python=real / "python",
+                program=str(real / PROGRAMS.get(name, name)),
+                address=str(address),
+                length=_LENGTH_BYTES,
             )
         )
         program.chmod(0o755)

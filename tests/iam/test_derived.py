@@ -10,6 +10,7 @@ import pytest
 
 from pennyworth.host.environments import environment
 from pennyworth.host.places import ROOT
+from tests import warm
 
 TEMPLATE = (ROOT / "template.yaml").read_text()
 
@@ -39,7 +40,7 @@ DATA = """
 def policy(*words: str | Path) -> subprocess.CompletedProcess[str]:
     """Run `pennyworth policy`."""
     return subprocess.run(
-        [environment("tools") / "python", "-m", "pennyworth.iam.policy", *words],
+        [warm.tools() / "policy-python", "-m", "pennyworth.iam.policy", *words],
         capture_output=True,
         text=True,
         check=False,
