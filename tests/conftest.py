@@ -11,6 +11,9 @@ from pennyworth.host.places import made
 from pennyworth.local.aws.server import LocalAws
 from pennyworth.local.github import Exchange, FakeGitHub
 from pennyworth.pipeline.build import FUNCTION, Target, sam_build
+from tests import warm
+
+warm.read_service_models_once()
 
 
 def _package(name: str, *, litellm: bool) -> Path:

@@ -62,6 +62,7 @@ MODULES = {
 }
 PROGRAMS = {"policy-python": "python"}
 """Those that have another name in the environment: a python that few tests need, with modules that take seconds."""
+SERVICES = ("cloudformation", "cloudwatch", "iam", "lambda", "s3", "ssm", "sts")
 SOURCES = str(Path(__file__).resolve().parents[1] / "src")
 _READY_SECONDS = 30.0
 _LENGTH_BYTES = 4
@@ -119,10 +120,33 @@ def environment(name: str, python: str | None = None) -> Path:
     return tools() if name == "tools" else environments.environment(name, python)
 
 
+def read_service_models_once() -> None:
+    """Have all of boto3's sessions in this process share the descriptions of services. Reading them takes longer than
+    the calls that a test makes."""
+    from botocore.loaders import JSONFileLoader
+
+    read = JSONFileLoader.load_file
+    loader = JSONFileLoader()
+    shared = cache(lambda path: read(loader, path))
+    JSONFileLoader.load_file = lambda _, path: shared(path)  # type: ignore[method-assign]
+
+
+def _read_service_models() -> None:
+    import botocore.session
+
+    read_service_models_once()
+    session = botocore.session.get_session()
+    session.set_credentials("-", "-")
+    for service in SERVICES:
+        session.create_client(service, region_name="us-east-1")
+
+
 def _prepare(program: str, folder: Path) -> None:
     """Import all, and have a deployment in here use what is warm too."""
     for name in MODULES[program]:
         importlib.import_module(name)
+    if program != "policy-python":
+        _read_service_models()
     if program == "python":
         from pennyworth.host import environments
         from pennyworth.pipeline.deploy import deployment

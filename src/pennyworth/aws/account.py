@@ -28,26 +28,25 @@ class Unprepared(OperationFailed):
     """The account can't be used yet; the message says what to do."""
 
 
-def identify(region: str) -> Mapping[str, str]:
+def log_in(region: str) -> tuple[boto3.Session, Mapping[str, str]]:
     """Ask AWS whose credentials the environment has. Needs no permission.
 
     Args:
         region: the region to ask in.
     Returns:
-        the account and the caller's ARN, as GetCallerIdentity returns them.
+        the session, and the account and the caller's ARN as GetCallerIdentity returns them.
     Raises:
         Unprepared: there are no credentials, or AWS refuses them; the message says how to log in.
     """
     try:
-        client = boto3.Session(region_name=region).client("sts", config=_PATIENCE)
-        found: Mapping[str, str] = client.get_caller_identity()
+        session = boto3.Session(region_name=region)
+        return session, session.client("sts", config=_PATIENCE).get_caller_identity()
     except (HTTPClientError, EndpointConnectionError) as failure:
         raise Unprepared(f"AWS can't be reached: {failure}") from failure
     except ClientError as failure:
         raise Unprepared(f"AWS refuses your credentials: {failure}. {LOG_IN}") from failure
     except BotoCoreError as failure:
         raise Unprepared(f"You are not logged in to AWS: {str(failure).rstrip('.')}. {LOG_IN}") from failure
-    return found
 
 
 class Account:
@@ -63,8 +62,7 @@ class Account:
         self.region = region or find_region()
         if not self.region:
             raise Unprepared("--region is missing: give it, or set AWS_REGION")
-        identity = identify(self.region)
-        self._session = boto3.Session(region_name=self.region)
+        self._session, identity = log_in(self.region)
         self.id: str = identity["Account"]
         self.caller: str = identity["Arn"]
         self.partition = self.caller.split(":")[1]

@@ -48,10 +48,10 @@ def named(command: str, given: argparse.Namespace) -> bool:
 
 def logged_in(command: str, region: str) -> bool:
     """Return whether AWS accepts the credentials. If not, prints how to log in. Needs the environment `tools`."""
-    from pennyworth.aws.account import Unprepared, identify
+    from pennyworth.aws.account import Unprepared, log_in
 
     try:
-        identify(region)
+        log_in(region)
     except Unprepared as failure:
         say(f"pennyworth {command}: {failure}")
         return False
