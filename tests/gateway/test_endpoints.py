@@ -11,6 +11,7 @@ from tests.gateway.test_direct import plain
 
 from pennyworth.gateway.endpoints import ENDPOINTS, match, methods_at, needs_key
 from pennyworth.gateway.errors import ApiError
+from pennyworth.gateway.wsgi import Request
 from pennyworth.local.llm.scripted import Answer, ScriptedUpstream
 
 VECTOR = list(Answer().vector)
@@ -197,22 +198,53 @@ class ScriptedGemini:
 
 
 def test_paths_are_matched_with_their_parameters() -> None:
-    assert match("GET", "/v1/models/openai/gpt%2F5")[1] == {"model": "openai/gpt%2F5"}
-    assert match("HEAD", "/health/")[0].name == "health"
-    assert match("POST", "/embeddings")[0].name == "embeddings"
+    assert match(Request({}, "GET", "/v1/models/openai/gpt%2F5"))[1] == {"model": "openai/gpt%2F5"}
+    assert match(Request({}, "HEAD", "/health/"))[0].name == "health"
+    assert match(Request({}, "POST", "/embeddings"))[0].name == "embeddings"
     assert {endpoint.name for endpoint in ENDPOINTS} == {
-        match(endpoint.method, endpoint.path.replace("{model...}", "x"))[0].name for endpoint in ENDPOINTS
+        match(Request({}, endpoint.method, endpoint.path.replace("{model...}", "x")))[0].name
+        for endpoint in ENDPOINTS
     }
 
 
 @pytest.mark.parametrize("path", ["/models/", "/modelsx", "/chat", "/v1/v1/models", "/v1x", "/health/other"])
 def test_what_is_nowhere(path: str) -> None:
     if path == "/models/":
-        assert match("GET", path)[0].name == "models"
+        assert match(Request({}, "GET", path))[0].name == "models"
         return
     with pytest.raises(ApiError) as refused:
-        match("GET", path)
+        match(Request({}, "GET", path))
     assert (refused.value.status, refused.value.code) == (404, "unknown_url")
+
+
+@pytest.mark.parametrize(
+    ("context", "shown"),
+    [
+        ('{"path": "/v1/nowhere", "stage": "v1"}', "/v1/nowhere"),
+        ('{"path": "/prod/nowhere"}', "/prod/nowhere"),
+        ('{"path": "/team/llm/v1/nowhere"}', "/team/llm/v1/nowhere"),
+        ("null", "/nowhere"),
+        ("", "/nowhere"),
+        ("{", "/nowhere"),
+    ],
+)
+def test_errors_name_the_path_that_was_asked_for(
+    monkeypatch: pytest.MonkeyPatch, context: str, shown: str
+) -> None:
+    environ = {"HTTP_X_AMZN_REQUEST_CONTEXT": context}
+
+    def message(method: str, path: str) -> str:
+        with pytest.raises(ApiError) as refused:
+            match(Request(environ, method, path))
+        return refused.value.message
+
+    assert message("GET", "/nowhere").startswith(
+        "There is nothing at /nowhere. "
+    )  # anybody can send a header
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "f")
+    assert message("GET", "/nowhere").startswith(f"There is nothing at {shown}. ")
+    if shown != "/nowhere":
+        assert message("DELETE", "/models") == f"{shown} takes GET, not DELETE."
 
 
 def test_which_methods_a_path_takes() -> None:

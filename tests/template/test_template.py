@@ -465,6 +465,7 @@ def test_binary_bodies_pass_and_api_gateways_own_answers_look_like_openais(sourc
         "DEFAULT_4XX",
         "DEFAULT_5XX",
         "INTEGRATION_TIMEOUT",
+        "MISSING_AUTHENTICATION_TOKEN",
         "REQUEST_TOO_LARGE",
         "THROTTLED",
     }
@@ -477,6 +478,10 @@ def test_binary_bodies_pass_and_api_gateways_own_answers_look_like_openais(sourc
         filled = text.replace("$context.error.messageString", '"Forbidden"').replace("$context.", "")
         error = json.loads(filled)["error"]
         assert set(error) == {"message", "type", "param", "code"}, name
+    # AWS says 403 Missing Authentication Token, which sends people to look at their keys
+    nothing = answers["MISSING_AUTHENTICATION_TOKEN"]
+    assert str(nothing["statusCode"]) == "404"
+    assert '"unknown_url"' in nothing["responseTemplates"]["application/json"]
 
 
 def test_the_build_reads_its_target_from_the_template() -> None:

@@ -78,7 +78,7 @@ class Gateway:
         if needs_key(request.path):
             caller, settings = authenticate(request, self._settings)
             outcome.caller = caller.id
-        endpoint, parameters = match(request.method, request.path)
+        endpoint, parameters = match(request)
         if endpoint.answer:
             return endpoint.answer(request, settings, parameters)
         return forward(request, endpoint, settings, outcome)

@@ -11,6 +11,7 @@ from pennyworth.gateway.endpoint import Endpoint
 from pennyworth.gateway.errors import ApiError
 from pennyworth.gateway.models import list_models, retrieve_model
 from pennyworth.gateway.status import health, version
+from pennyworth.gateway.wsgi import Request
 
 _SAMPLING = frozenset(
     [
@@ -102,30 +103,27 @@ PRESETS = frozenset[str]().union(*(endpoint.presets for endpoint in ENDPOINTS))
 """Those of any endpoint."""
 
 
-def match(method: str, path: str) -> tuple[Endpoint, dict[str, str]]:
-    """The endpoint for a request, and its path's parameters.
+def match(request: Request) -> tuple[Endpoint, dict[str, str]]:
+    """The endpoint for a request, and its path's parameters. The path may begin with /v1; HEAD is answered as GET.
 
-    Args:
-        method: HEAD is answered as GET.
-        path: with or without /v1.
     Raises:
         ApiError: 404 `unknown_url`, or 405 `method_not_allowed` with the header Allow.
     """
-    found = _at(path)
+    found = _at(request.path)
     if not found:
         raise ApiError(
             404,
-            f"There is nothing at {path}. This gateway answers {', '.join(_shown_paths())}.",
+            f"There is nothing at {request.asked_path}. This gateway answers {', '.join(_shown_paths())}.",
             code="unknown_url",
         )
-    wanted = "GET" if method == "HEAD" else method
+    wanted = "GET" if request.method == "HEAD" else request.method
     for endpoint, parameters in found:
         if endpoint.method == wanted:
             return endpoint, parameters
     allowed = ", ".join(endpoint.method for endpoint, _ in found)
     raise ApiError(
         405,
-        f"{path} takes {allowed}, not {method}.",
+        f"{request.asked_path} takes {allowed}, not {request.method}.",
         code="method_not_allowed",
         headers=[("Allow", allowed)],
     )

@@ -42,6 +42,16 @@ class Request:
         """
         return str(self.environ.get(f"HTTP_{name.upper().replace('-', '_')}", ""))
 
+    @property
+    def asked_path(self) -> str:
+        """The path as the client wrote it: API Gateway takes its stage away from what a function is given as the path."""
+        if "AWS_LAMBDA_FUNCTION_NAME" not in os.environ:  # elsewhere anybody could send this header
+            return self.path
+        try:
+            return str(json.loads(self.header("x-amzn-request-context"))["path"])
+        except (ValueError, TypeError, KeyError):
+            return self.path
+
     def check_wanted(self) -> None:
         """Check that somebody still waits for the response. Cheap: may be called several times a second.
 

@@ -90,11 +90,21 @@ def test_context_headers(deployed: Deployed) -> None:
         "stage": "v1",
         "domainName": DOMAIN,
         "apiId": deployed.api,
-        "path": "/v1/contexts",
+        "path": "/contexts",
         "resourcePath": "/{proxy+}",
     }
     assert expected.items() <= request_context.items()
     assert request_context["identity"]["sourceIp"] == "127.0.0.1"
+
+
+def test_the_context_tells_the_path_as_it_was_asked_for(deployed: Deployed) -> None:
+    own = f"/_aws/execute-api/{deployed.api}"
+    for host, path, asked in (
+        (DOMAIN, "/v1/some%20path", "/v1/some path"),
+        ("127.0.0.1", f"{own}/v1/models", "/v1/models"),
+    ):
+        (context,) = header(deployed.json(path, headers={"Host": host}), "x-amzn-request-context")
+        assert json.loads(context)["path"] == asked
 
 
 # the environment that a function finds

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from contextvars import ContextVar
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -45,6 +46,9 @@ MAX_EVENT_BYTES = 6 * 1024 * 1024 + 100
 _API_HOST = re.compile(r"([a-z0-9]+)\.execute-api\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?(?::\d+)?$")
 _LOOPBACK_HOST = re.compile(r"(127\.0\.0\.1|localhost)(:\d+)?$")
 _FRONT_PATH = re.compile(r"/(v1|health)(/|$)")
+
+_domain_path: ContextVar[str] = ContextVar("domain_path", default="")
+"""The path of a request at a custom domain, its base path included; empty at an API's own address."""
 
 Call = Callable[..., Any]
 Around = Callable[[Call, inspect.BoundArguments], Any]
@@ -135,7 +139,9 @@ def _fronted(domain: str) -> Around:
         given = bound.arguments
         if domain and _LOOPBACK_HOST.match(given["host"]) and _FRONT_PATH.match(given["path"]):
             given["host"] = domain
-        return original(*bound.args, **bound.kwargs)
+        found = original(*bound.args, **bound.kwargs)
+        _domain_path.set(given["path"] if found else "")
+        return found
 
     return resolve
 
@@ -330,6 +336,8 @@ def _event(given: dict[str, Any]) -> dict[str, Any]:
     event["headers"].update(added)
     event["multiValueHeaders"].update({name: [value] for name, value in added.items()})
     event["requestContext"]["identity"]["sourceIp"] = client
+    if path := _domain_path.get():  # of a domain, AWS says the path as it was asked for, in both places
+        event["path"] = event["requestContext"]["path"] = path
     event["requestContext"]["domainName"] = str(sent.get("host", "")).partition(":")[0]
     return event
 
