@@ -44,7 +44,7 @@ class Request:
 
     @property
     def asked_path(self) -> str:
-        """The path as the client wrote it: API Gateway takes its stage away from what a function is given as the path."""
+        """The path as the client wrote it. API Gateway takes its stage away from the path that a function gets."""
         if "AWS_LAMBDA_FUNCTION_NAME" not in os.environ:  # elsewhere anybody could send this header
             return self.path
         try:

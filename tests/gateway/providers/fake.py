@@ -98,7 +98,7 @@ class Fake:
                         b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{"
                     )
                 else:
-                    self._whole(200, fake.wire.whole(answer), {})
+                    self._whole(200, fake.wire.whole(answer), dict(answer.raw_headers))
 
             def _whole(self, status: int, body: bytes, headers: dict[str, str]) -> None:
                 self.send_response(status)
@@ -110,7 +110,8 @@ class Fake:
 
             def _stream(self, answer: Answer) -> None:
                 self.send_response(200)
-                self.send_header("Content-Type", fake.wire.stream_type)
+                for name, value in (("Content-Type", fake.wire.stream_type), *answer.raw_headers):
+                    self.send_header(name, value)
                 self.send_header("Transfer-Encoding", "chunked")
                 self.end_headers()
                 for index, event in enumerate(fake.wire.events(answer)):

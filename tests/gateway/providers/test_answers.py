@@ -7,6 +7,7 @@ import httpx
 import openai
 import pytest
 from tests.gateway.conftest import KEY, RunningGateway
+from tests.gateway.providers.conftest import Provider
 from tests.gateway.providers.fake import Fake
 from tests.gateway.providers.test_providers import QUESTION, WEATHER
 from tests.gateway.providers.wires import Answer
@@ -63,6 +64,26 @@ def test_an_answer_carries_the_name_that_was_asked_for(
 ) -> None:
     fake.told(Answer())
     assert post(gateway, model=name).json()["model"] == name
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_answer_tells_the_providers_limits_and_its_request(
+    gateway: RunningGateway, provider: Provider, name: str, fake: Fake, stream: bool
+) -> None:
+    told = {
+        "anthropic-ratelimit-tokens-remaining": "39000",
+        "x-ratelimit-limit-requests": "60",
+        "retry-after": "7",
+        "x-request-id": f"req_1 {provider.secret}",
+    }
+    kept_back = {"openai-organization": "org", "set-cookie": "a=b", "server": "x", "x-other": "y"}
+    fake.told(Answer(raw_headers=(*told.items(), *kept_back.items())))
+    answer = post(gateway, model=name, stream=stream)
+    told["x-request-id"] = "req_1 ***"
+    for header, value in told.items():
+        assert answer.headers[header] == answer.headers[f"llm_provider-{header}"] == value
+    names = {name.removeprefix("llm_provider-") for name in answer.headers}
+    assert not kept_back.keys() & names
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -29,7 +29,7 @@ class Answer:
     raw: bytes | None = None
     """A body that is sent as it is, with the status."""
     raw_headers: tuple[tuple[str, str], ...] = ()
-    """Headers beside it."""
+    """Headers of a good answer, or beside `raw`."""
     pause: float = 0.0
     """Seconds between a stream's events."""
     holds_after: int | None = None

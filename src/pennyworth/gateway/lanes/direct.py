@@ -154,7 +154,9 @@ def _response(exchange: client.Exchange, call: Call, attempt: Attempt) -> Respon
     status = exchange.status
     # RFC 9110, 7.6.1: what Connection names is the connection's own, too
     own = {token.strip().lower() for token in (exchange.header("connection") or "").split(",")}
-    headers = [(name, value) for name, value in exchange.headers if not _withheld(name, own)]
+    headers = [
+        (name, upstream.scrubbed(value)) for name, value in exchange.headers if not _withheld(name, own)
+    ]
     if 300 <= status < 400:
         raise redirected(upstream, status, exchange.header("location") or "")
     if status >= 400:

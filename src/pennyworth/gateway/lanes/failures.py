@@ -14,8 +14,25 @@ _LONGEST_MESSAGE = 1000
 _ARN = re.compile(r"arn:aws[\w-]*:[^\s\"'<>,;]+")
 """AWS names whom it refuses: the operator's account and role."""
 
-# Upstream's headers that help a client to do better next time.
-_KEPT_HEADERS = ("retry-after", "x-should-retry", "x-request-id", "x-ratelimit-", "request-id")
+# How an upstream's headers begin that help a client to do better next time, or its provider to find the request.
+_KEPT_HEADERS = (
+    "anthropic-ratelimit-",
+    "apim-request-id",
+    "openai-processing-ms",
+    "request-id",
+    "retry-after",
+    "x-amzn-requestid",
+    "x-ratelimit-",
+    "x-request-id",
+    "x-should-retry",
+)
+
+
+def kept_headers(upstream: Upstream, headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Those of an upstream's headers that tell its limits, when to try again and the request's id."""
+    return [
+        (name, upstream.scrubbed(value)) for name, value in headers if name.lower().startswith(_KEPT_HEADERS)
+    ]
 
 
 def unreachable(upstream: Upstream, reason: str, *, sent: bool) -> UpstreamFailure:
@@ -128,11 +145,7 @@ def upstream_error(
         code=cleaned(code),
         param=cleaned(param),
         type=cleaned(type_),
-        headers=[
-            (name, upstream.scrubbed(value))
-            for name, value in headers
-            if name.lower().startswith(_KEPT_HEADERS)
-        ],
+        headers=kept_headers(upstream, headers),
     )
 
 

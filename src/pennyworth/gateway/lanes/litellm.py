@@ -29,6 +29,7 @@ from pennyworth.gateway.http.errors import Unreachable
 from pennyworth.gateway.lanes import bounds
 from pennyworth.gateway.lanes.failures import (
     broken,
+    kept_headers,
     redirected,
     timed_out,
     unreachable,
@@ -39,7 +40,7 @@ from pennyworth.gateway.lanes.failures import (
 from pennyworth.gateway.log import log
 from pennyworth.gateway.settings import Settings
 from pennyworth.gateway.upstreams import Upstream
-from pennyworth.gateway.wsgi import JSON, Response
+from pennyworth.gateway.wsgi import JSON, Headers, Response
 
 if TYPE_CHECKING:
     from pennyworth.gateway.lanes.transport import CallScope
@@ -228,13 +229,20 @@ def send(call: Call, attempt: Attempt) -> Response:
     except BaseException:
         scope.close()
         raise
+    told = _told(upstream, scope)
     if not call.stream:
         scope.finish()
-        return Response(200, JSON, _document(answer, call))
-    headers = [("Content-Type", "text/event-stream; charset=utf-8"), ("Cache-Control", "no-cache")]
+        return Response(200, [*JSON, *told], _document(answer, call))
+    headers = [("Content-Type", "text/event-stream; charset=utf-8"), ("Cache-Control", "no-cache"), *told]
     body = _stream(answer, first, scope, attempt, call.model)
     next(body)  # only a generator that has begun does anything when it is closed
     return Response(200, headers, body)
+
+
+def _told(upstream: Upstream, scope: "CallScope") -> Headers:
+    """The provider's limits and request id, by its own names for them and by those of LiteLLM's proxy."""
+    kept = kept_headers(upstream, scope.headers)
+    return [*kept, *((f"llm_provider-{name}", value) for name, value in kept)]
 
 
 def models(upstream: Upstream) -> list[str]:

@@ -84,6 +84,8 @@ class CallScope:
         self.streaming = streaming
         self.answered = False
         """Whether anything came back."""
+        self.headers: list[tuple[str, str]] = []
+        """Of the last answer."""
         self._open: list[client.Exchange] = []
         self._outer: CallScope | None = None
 
@@ -170,7 +172,7 @@ def _response(exchange: client.Exchange, request: httpx.Request, scope: CallScop
     """What httpx is given of an answer: whole, unless it is a stream that was asked for."""
     status = exchange.status
     if scope and request.method == "POST":
-        scope.answered = True
+        scope.answered, scope.headers = True, exchange.headers
     if scope and request.method == "POST" and 200 < status < 300:
         raise Interrupted(scope.unusable(f"its status is {status}"))
     if 300 <= status < 400 and scope and not (request.method == "GET" and request.headers.keys() <= _PLAIN):
