@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -14,7 +15,9 @@ import openai
 import pytest
 from tests.gateway.conftest import KEY, UPSTREAM_KEY, RunningGateway, Start
 from tests.gateway.test_direct import QUESTION
+from waitress.adjustments import Adjustments
 
+from pennyworth.gateway import request_parser
 from pennyworth.local.llm.scripted import Answer, ScriptedUpstream
 
 POST = "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nOrigin: https://app.example\r\n"
@@ -39,7 +42,7 @@ def exchange(gateway: RunningGateway, request: str) -> tuple[int, dict[str, str]
     [
         (f"{POST}Content-Length: {100 * 1024 * 1024 + 1}\r\n\r\n", 413, "request_too_large"),
         (f"{POST}Content-Length: abc\r\n\r\n", 400, "invalid_request"),
-        (f"{POST}Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400, "invalid_request"),
+        (f"{POST}X-Api-Key: {KEY}\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400, "invalid_request"),
         (f"{POST}X-Long: {'x' * 262_144}\r\n\r\n", 431, "invalid_request"),
         ("no request\r\n\r\n", 400, "invalid_request"),
     ],
@@ -58,6 +61,47 @@ def test_what_the_server_refuses_has_the_apis_format(
     if status == 413:
         assert headers["access-control-allow-origin"] == "*"
         assert "100 MiB" in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("sent_head", "status", "code"),
+    [
+        (f"{POST}Content-Length: {100 * 1024 * 1024 + 1}\r\n\r\n", 413, "request_too_large"),
+        (f"{POST}X-Long: {'x' * 262_144}\r\nContent-Length: 9999999\r\n\r\n", 431, "invalid_request"),
+        (f"{POST}Transfer-Encoding: chunked\r\nAuthorization: {KEY}\r\n\r\nzz\r\n", 400, "invalid_request"),
+        (f"{POST}Content-Length: 9999999\r\nAuthorization: wrong\r\n\r\n", 401, "invalid_api_key"),
+        (f"{POST}Transfer-Encoding: chunked\r\n\r\n", 401, "missing_api_key"),
+    ],
+    ids=["too large", "long header", "no chunk", "wrong key", "no key"],
+)
+def test_a_client_that_still_sends_reads_why_it_is_refused(
+    gateway: RunningGateway, sent_head: str, status: int, code: str
+) -> None:
+    host, port = gateway.address.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(sent_head.encode())
+        for _ in range(80):  # 8 MB, more than what buffers hold
+            connection.sendall(b"x" * 100_000)
+        time.sleep(0.2)  # a reset connection would lose what is not read yet
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert int(head.split()[1]) == status
+    assert json.loads(body)["error"]["code"] == code
+
+
+def test_a_refused_client_that_never_closes_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(request_parser, "_DISCARD_SECONDS", -1.0)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        server: Any = SimpleNamespace(active_channels={})
+        channel: Any = request_parser.Channel(server, ours, "", Adjustments(), map={})
+        channel.refused = channel.close_when_flushed = True
+        channel.handle_write()
+        assert theirs.recv(1) == b""  # the response is over
+        assert channel.connected
+        assert not channel.readable()
+        channel.handle_write()
+        assert not channel.connected
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from waitress.task import ErrorTask, ThreadedTaskDispatcher
 from pennyworth.gateway import request_parser
 from pennyworth.gateway.app import REFUSED, Gateway
 from pennyworth.gateway.bodies import LARGEST_BODY_BYTES, too_large
+from pennyworth.gateway.callers import Keys
 from pennyworth.gateway.endpoints import needs_key
 from pennyworth.gateway.errors import ApiError
 from pennyworth.gateway.log import adopt_logger, log
@@ -41,19 +42,12 @@ class _Refusal(ErrorTask):  # type: ignore[misc]  # untyped
 
     def execute(self) -> None:
         """Write the response. waitress then closes the connection."""
-        refused = self.request.error
-        error = (
-            too_large(LARGEST_BODY_BYTES)
-            if refused.code == 413
-            else ApiError(
-                refused.code, f"The request is not valid HTTP: {refused.body}.", code="invalid_request"
-            )
-        )
+        self.channel.refused = True
         environ = {
             "REQUEST_METHOD": getattr(self.request, "command", "") or "GET",
             "PATH_INFO": getattr(self.request, "path", ""),
             "HTTP_ORIGIN": self.request.headers.get("ORIGIN", ""),
-            REFUSED: error,
+            REFUSED: _explain(self.request.error),
         }
         self.set_close_on_finish()
         for chunk in self.channel.server.application(environ, self._start):
@@ -69,6 +63,15 @@ class _Channel(request_parser.Channel):
     """A client's connection."""
 
     error_task_class = _Refusal
+
+
+def _explain(refused: Any) -> ApiError:
+    """What of the parser's errors the client is told."""
+    if isinstance(refused, ApiError):
+        return refused
+    if refused.code == 413:
+        return too_large(LARGEST_BODY_BYTES)
+    return ApiError(refused.code, f"The request is not valid HTTP: {refused.body}.", code="invalid_request")
 
 
 class _Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]
@@ -89,7 +92,7 @@ class _Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]
             self._quick.add_task(task)
 
 
-def create(application: Gateway, host: str, port: int, threads: int) -> Any:
+def create(application: Gateway, host: str, port: int, threads: int, keys: Keys | None = None) -> Any:
     """Listen on an address.
 
     Args:
@@ -97,13 +100,16 @@ def create(application: Gateway, host: str, port: int, threads: int) -> Any:
         host: the address; a name may be several.
         port: 0 takes a free one.
         threads: how many requests are answered at a time.
+        keys: which open, where they never change. Without one of them no large body is read.
     Returns:
         waitress's server, for `run`.
     Raises:
         OSError: the port is taken.
     """
     adopt_logger("waitress")
-    BaseWSGIServer.channel_class = _Channel  # of the class: a name such as localhost may be several servers
+    # of the classes: a name such as localhost may be several servers
+    BaseWSGIServer.channel_class = _Channel
+    request_parser.Parser.keys = keys
     return create_server(
         application,
         host=host,

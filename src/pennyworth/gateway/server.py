@@ -54,7 +54,8 @@ def serve(
     from pennyworth.gateway import listener  # waitress is wanted only where it serves
 
     gateway = Gateway(source, origins)
-    server = listener.create(gateway, host, port, threads)
+    follows = bool(environ.get("PENNYWORTH_PARAMETERS", "").strip())
+    server = listener.create(gateway, host, port, threads, None if follows else settings.keys)
     _prepare(settings)
     port = int(getattr(server, "effective_port", port))
     names = sorted({deployment.name for deployment in settings.config.deployments})
