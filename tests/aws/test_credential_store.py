@@ -304,7 +304,7 @@ def test_nothing_is_written_if_anything_is_wrong(
 ) -> None:
     broken = f"OPENAI_API_KEY={CANARY}-good\n{CANARY}\nLITELLM_API_KEYS={CANARY}\nA={CANARY}{{{{x}}}}\n"
     with pytest.raises(OperationFailed) as failed:
-        run(f"sk-one,sk {CANARY}", broken)
+        run(f"sk-caller-one,sk {CANARY}", broken)
     assert failed.value.detail.splitlines() == [
         "LITELLM_API_KEYS, key 2: white space inside the key. Put commas between keys",
         "PROVIDER_CREDENTIALS, line 2: expected NAME=value",
@@ -480,8 +480,8 @@ def test_without_aws_credentials_it_says_how_to_log_in(
 
 
 def test_the_secrets_by_name() -> None:
-    assert parse_secrets(" a ,b,", PROVIDERS) == {
-        API_KEYS: "a,b",
+    assert parse_secrets(" sk-caller-a ,sk-caller-b,", PROVIDERS) == {
+        API_KEYS: "sk-caller-a,sk-caller-b",
         "OPENAI_API_KEY": "sk-openai-0123",
         "ANTHROPIC_API_KEY": "sk-ant-4567",
     }

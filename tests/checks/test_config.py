@@ -181,9 +181,10 @@ def test_what_no_request_can_carry_is_an_error_at_its_place(
     assert message in text and "SECRET" not in text
 
 
-def test_a_key_that_everybody_knows_is_an_error(tmp_path: Path) -> None:
+@pytest.mark.parametrize("key", ["sk-1234", "weakest"])
+def test_a_weak_key_is_an_error(tmp_path: Path, key: str) -> None:
     text = "model_list: [{model_name: m, litellm_params: {model: openai/x, api_key: os.environ/K}}]\n"
-    text += "general_settings: {master_key: sk-1234}\n"
+    text += f"general_settings: {{master_key: {key}}}\n"
     report = checked(tmp_path, text, {"K": "x"})
     assert [place for _, place, _ in said(report, Severity.ERROR)] == ["general_settings.master_key"]
 

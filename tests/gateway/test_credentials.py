@@ -87,13 +87,13 @@ def test_what_is_not_stored_need_not_fit_into_the_parameter_store() -> None:
 @pytest.mark.parametrize(
     ("text", "keys"),
     [
-        ("sk-a, sk-b ,,sk-c,", ["sk-a", "sk-b", "sk-c"]),
-        ("sk-a\nsk-b\r\n\n sk-c\n", ["sk-a", "sk-b", "sk-c"]),
-        ("\"sk-a\", 'sk-b'\nsk-c", ["sk-a", "sk-b", "sk-c"]),
-        ('"sk-a,sk-b"', ["sk-a", "sk-b"]),
-        ("\ufeffsk-a", ["sk-a"]),
-        ("sk=a=b", ["sk=a=b"]),
-        ("sk-'a", ["sk-'a"]),
+        ("sk-caller-a, sk-caller-b ,,sk-caller-c,", ["sk-caller-a", "sk-caller-b", "sk-caller-c"]),
+        ("sk-caller-a\nsk-caller-b\r\n\n sk-caller-c\n", ["sk-caller-a", "sk-caller-b", "sk-caller-c"]),
+        ("\"sk-caller-a\", 'sk-caller-b'\nsk-caller-c", ["sk-caller-a", "sk-caller-b", "sk-caller-c"]),
+        ('"sk-caller-a,sk-caller-b"', ["sk-caller-a", "sk-caller-b"]),
+        ("\ufeffsk-caller-a", ["sk-caller-a"]),
+        ("sk=caller=a=b", ["sk=caller=a=b"]),
+        ("sk-'caller-a", ["sk-'caller-a"]),
         ("", []),
     ],
 )
@@ -105,8 +105,21 @@ def test_keys_are_separated_by_commas_or_lines_and_may_have_quotes(text: str, ke
 @pytest.mark.parametrize(
     ("text", "problems"),
     [
-        (f"sk-a,sk-{CANARY} sk-b", ["key 2: white space inside the key. Put commas between keys"]),
-        (f"{CANARY},'{CANARY}',x,x", ["key 2: the same as key 1", "key 4: the same as key 3"]),
+        (
+            f"sk-caller-a,sk-{CANARY} sk-caller-b",
+            ["key 2: white space inside the key. Put commas between keys"],
+        ),
+        (
+            f"{CANARY},'{CANARY}',sk-x-0123,sk-x-0123",
+            ["key 2: the same as key 1", "key 4: the same as key 3"],
+        ),
+        (
+            "sk-1234,short",
+            [
+                "key 1: sk-1234 is in LiteLLM's documentation, so everybody knows it",
+                "key 2: it has fewer than 8 characters, so it is quickly guessed. Use at least 16",
+            ],
+        ),
         (
             f"{CANARY}{{{{,{CANARY * 300}",
             [

@@ -77,16 +77,18 @@ def test_keys_come_from_each_of_their_places(start_gateway: Start, upstream: Scr
     assert not opens(gateway, "other")
 
 
-@pytest.mark.parametrize(("env", "known"), [({}, True), (LAMBDA, False)])
-def test_a_key_that_everybody_knows_opens_no_public_gateway(
-    start_gateway: Start, upstream: ScriptedUpstream, env: dict[str, str], known: bool
+@pytest.mark.parametrize(("env", "opening"), [({}, True), (LAMBDA, False)])
+def test_weak_keys_open_no_public_gateway(
+    start_gateway: Start, upstream: ScriptedUpstream, env: dict[str, str], opening: bool
 ) -> None:
     config = {"model_list": [entry("m", upstream)], "general_settings": {"master_key": "sk-1234"}}
-    gateway = start_gateway(config, env=env)
-    assert opens(gateway, "sk-1234") is known
-    assert opens(gateway, KEY)
-    refused = [line for line in gateway.lines if line["message"] == "API key refused"]
-    assert bool(refused) is not known
+    gateway = start_gateway(config, env={**env, "LITELLM_API_KEYS": f"weakest,{KEY}"})
+    assert [opens(gateway, key) for key in ("sk-1234", "weakest", KEY)] == [opening, opening, True]
+    refused = [line["reason"] for line in gateway.lines if line["message"] == "API key refused"]
+    assert len(refused) == (0 if opening else 2)
+    short = [line["keys"] for line in gateway.lines if line["message"].startswith("API keys are short")]
+    assert short == ([] if opening else [1])
+    assert not any(key in line for key in ("weakest", KEY) for line in gateway.output)
 
 
 @pytest.mark.parametrize("seconds", ["soon", "-1", "nan", "inf"])

@@ -5,7 +5,9 @@ import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from pennyworth.gateway.credentials import LONG_ENOUGH, find_weakness
 from pennyworth.gateway.errors import ApiError
+from pennyworth.gateway.log import log
 from pennyworth.gateway.wsgi import Request
 
 
@@ -21,10 +23,6 @@ KEY_HEADERS = ("x-api-key", "api-key", "x-litellm-api-key", "x-goog-api-key")
 """Where clients send a key beside Authorization: Anthropic's, Azure's, LiteLLM's and Google's."""
 
 
-WELL_KNOWN = frozenset(["sk-1234"])
-"""Keys that stand in LiteLLM's documentation."""
-
-
 class Keys:
     """The keys that open the gateway. Without any, it opens to nobody."""
 
@@ -32,13 +30,16 @@ class Keys:
         """
         Args:
             keys: as they were given; empty ones don't count.
-            public: whether strangers can reach the gateway. Then keys that everybody knows open nothing.
+            public: whether strangers can reach the gateway. Then weak keys open nothing.
         """
         given = {key.strip() for key in keys} - {""}
-        self.well_known = sorted(given & WELL_KNOWN) if public else []
-        """Those that open nothing."""
+        weak = {key: weakness for key in given if public and (weakness := find_weakness(key))}
+        self.refused = sorted(weak.values())
+        """Why some of them open nothing."""
+        self.short = sum(public and len(key) < LONG_ENOUGH for key in given - weak.keys())
+        """How many are so short that they may be guessed in time."""
         # Digests are of one length, so that comparing them tells nothing of a key's length either.
-        self._digests = [_digest(key) for key in given.difference(self.well_known)]
+        self._digests = [_digest(key) for key in given - weak.keys()]
 
     def __len__(self) -> int:
         return len(self._digests)
@@ -76,6 +77,14 @@ class Keys:
                 headers=[("WWW-Authenticate", "Bearer")],
             )
         return Caller(presented.hex()[:8])
+
+
+def report_keys(keys: Keys) -> None:
+    """Log which keys are refused or weak."""
+    for reason in keys.refused:
+        log("error", "API key refused", reason=reason)
+    if keys.short:
+        log("warning", f"API keys are short: use at least {LONG_ENOUGH} characters", keys=keys.short)
 
 
 def _bare(value: str) -> str:

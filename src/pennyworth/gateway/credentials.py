@@ -19,6 +19,11 @@ VALUE_BYTES = 4096
 """The size of a parameter of the standard tier:
 https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html"""
 
+_WELL_KNOWN = frozenset(["sk-1234"])
+_SHORTEST_KEY = 8
+LONG_ENOUGH = 16
+"""Characters of a key that nobody guesses."""
+
 ADVICE = (
     "Write one NAME=value per line into PROVIDER_CREDENTIALS, with quotes around a value of several lines, and the keys"
     " in LITELLM_API_KEYS with commas between them."
@@ -76,7 +81,7 @@ def read_api_keys(text: str, *, stored: bool = True) -> ApiKeys:
         elif first < position:
             message = f"the same as key {first}"
         else:
-            message = explain_refusal(key) if stored else ""
+            message = (find_weakness(key) or explain_refusal(key)) if stored else ""
         if message:
             problems.append(Problem(f"{API_KEYS}, key {position}", message))
     return ApiKeys(tuple(dict.fromkeys(given)), tuple(problems))
@@ -108,6 +113,15 @@ def read_provider_credentials(text: str, *, stored: bool = True) -> ProviderCred
             if stored and (message := _explain_reserved(name) or explain_refusal(value)):
                 problems[line] = message
     return ProviderCredentials(values, tuple(_group(problems)))
+
+
+def find_weakness(key: str) -> str:
+    """Say why a key must not open a gateway that strangers can reach; empty if it may. Contains no secret."""
+    if key in _WELL_KNOWN:
+        return f"{key} is in LiteLLM's documentation, so everybody knows it"
+    if len(key) < _SHORTEST_KEY:
+        return f"it has fewer than {_SHORTEST_KEY} characters, so it is quickly guessed. Use at least {LONG_ENOUGH}"
+    return ""
 
 
 def is_variable(name: str) -> bool:

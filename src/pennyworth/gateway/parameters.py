@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 
 from pennyworth.gateway.aws.client import AwsError, Client
+from pennyworth.gateway.callers import report_keys
 from pennyworth.gateway.config import ConfigError, read_seconds
 from pennyworth.gateway.credentials import API_KEYS, RESERVED, read_api_keys
 from pennyworth.gateway.errors import ApiError
@@ -169,6 +170,7 @@ class Followed:
             values = self._read()
             if values != self._values:
                 self._known = self._make(values)
+                report_keys(self._known.keys)
         except (AwsError, ConfigError) as error:
             self._failed_at = time.time()
             self._failure = error.code if isinstance(error, AwsError) else "they do not fit the configuration"

@@ -81,6 +81,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     parser_class = Parser
     refused = False
     """Whether the response refuses what has not been read to its end."""
+    close_when_flushed: bool = False
     _discards_until = 0.0
     _discarded_bytes = 0
 

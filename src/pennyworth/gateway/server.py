@@ -8,6 +8,7 @@ from typing import Any
 
 from pennyworth.gateway import config as configuration
 from pennyworth.gateway.app import Gateway
+from pennyworth.gateway.callers import report_keys
 from pennyworth.gateway.credentials import API_KEYS, read_api_keys
 from pennyworth.gateway.log import log
 from pennyworth.gateway.settings import PUBLIC, Settings, SettingsProvider, constant, expand_credentials
@@ -74,8 +75,7 @@ def _report(settings: Settings, environ: Mapping[str, str]) -> None:
         log("warning", "setting ignored", setting=setting)
     for name in () if follows else config.unset:
         log("warning", "environment variable not set", variable=name)
-    for key in settings.keys.well_known:
-        log("error", "API key refused", reason=f"{key} stands in LiteLLM's documentation: everybody knows it")
+    report_keys(settings.keys)
     if not settings.keys and not follows:
         log("warning", "no API keys: every call is refused. Set LITELLM_API_KEYS")
     for upstream in () if follows else settings.upstreams():

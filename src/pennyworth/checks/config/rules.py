@@ -10,7 +10,7 @@ from pennyworth.checks.config.facts import REFERENCE, Entry, Facts, find_referen
 from pennyworth.checks.config.lines import Place
 from pennyworth.checks.config.needs import list_needs, uses_role
 from pennyworth.checks.config.report import Finding, Severity
-from pennyworth.gateway.callers import WELL_KNOWN
+from pennyworth.gateway.credentials import find_weakness
 from pennyworth.gateway.config import Deployment, names_secret
 from pennyworth.gateway.errors import ApiError
 from pennyworth.gateway.lanes.direct import PARAMETERS
@@ -125,12 +125,9 @@ def check_values(facts: Facts) -> Iterator[Finding]:
         if found := find_unsendable(entry.deployment):
             name, problem = found
             yield facts.make_finding(Severity.ERROR, (*entry.place, "litellm_params", name), problem)
-    for key in set(facts.config.keys) & WELL_KNOWN:
-        place = ("general_settings", "master_key")
-        message = (
-            f"{key} is in LiteLLM's documentation, so a deployed endpoint refuses it. Choose another key"
-        )
-        yield facts.make_finding(Severity.ERROR, place, message)
+    for weakness in filter(None, map(find_weakness, facts.config.keys)):
+        message = f"a deployed endpoint refuses this key: {weakness}. Choose another key"
+        yield facts.make_finding(Severity.ERROR, ("general_settings", "master_key"), message)
 
 
 def check_repeated_models(facts: Facts) -> Iterator[Finding]:
