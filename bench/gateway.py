@@ -14,12 +14,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
+from bench.upstream import running
 from pennyworth.host.places import made
 
 KEY = "sk-bench"
@@ -189,22 +190,6 @@ def free_port() -> int:
     raise RuntimeError("no free port")
 
 
-@contextlib.contextmanager
-def upstream() -> Iterator[str]:
-    """The upstream, in a process of its own; its host and port."""
-    port = free_port()
-    process = subprocess.Popen([os.environ["BENCH_PYTHON"], str(HERE / "upstream.py"), str(port)])
-    try:
-        for _ in range(200):
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                break
-            time.sleep(0.02)
-        yield f"127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait()
-
-
 Rows = dict[str, dict[str, list[float]]]
 
 
@@ -295,7 +280,10 @@ def main() -> int:
         f" {options.runs} runs, {options.streams} streams of 100 chunks in each; medians (least to most)",
         flush=True,
     )
-    with upstream() as address, tempfile.TemporaryDirectory(dir=made("tmp")) as folder:
+    with (
+        running(os.environ["BENCH_PYTHON"]) as address,
+        tempfile.TemporaryDirectory(dir=made("tmp")) as folder,
+    ):
         rows = measure(contestants(address, Path(folder), packages), options.runs, options.streams)
     print(table(rows))
     return 0

@@ -129,12 +129,12 @@ def gateway(
         process.wait()
 
 
-def ask(port: int, method: str, path: str, body: bytes | None, seconds: float) -> int:
+def ask(port: int, method: str, path: str, body: bytes | None, seconds: float, *, key: str = KEY) -> int:
     """A request's status; 0 where none came in time."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=seconds)
     try:
         connection.request(
-            method, path, body, {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
+            method, path, body, {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
         )
         response = connection.getresponse()
         response.read()

@@ -1,11 +1,11 @@
-"""An upstream that streams 100 chunks as quickly as it can (`burst`), or one each 3 ms (`paced`).
+"""An upstream that streams 100 chunks as quickly as it can (`burst`), one each 3 ms (`paced`), or one (`single`)."""
 
-upstream.py PORT
-"""
-
+import contextlib
 import json
+import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 CHUNKS = 100
@@ -44,16 +44,29 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        pause = PACE_SECONDS if json.loads(body)["model"].endswith("paced") else 0
+        model = json.loads(body)["model"]
+        pause = PACE_SECONDS if model.endswith("paced") else 0
         self.wfile.write(
             b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
         )
-        for event in _EVENTS:
+        for event in _EVENTS[-1:] if model.endswith("single") else _EVENTS:
             if pause:
                 time.sleep(pause)
             self.wfile.write(event)
         self.wfile.write(_framed(b"data: [DONE]\n\n") + b"0\r\n\r\n")
 
 
+@contextlib.contextmanager
+def running(python: str = sys.executable) -> Iterator[str]:
+    """The upstream, in a process of its own; its host and port."""
+    with subprocess.Popen([python, __file__], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield f"127.0.0.1:{int(process.stdout.readline() if process.stdout else 0)}"
+        finally:
+            process.terminate()
+
+
 if __name__ == "__main__":
-    ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), _Handler).serve_forever()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    print(server.server_port, flush=True)
+    server.serve_forever()

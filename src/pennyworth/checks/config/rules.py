@@ -10,8 +10,8 @@ from pennyworth.checks.config.facts import REFERENCE, Entry, Facts, find_referen
 from pennyworth.checks.config.lines import Place
 from pennyworth.checks.config.needs import list_needs, uses_role
 from pennyworth.checks.config.report import Finding, Severity
-from pennyworth.gateway.credentials import find_weakness
 from pennyworth.gateway.config import Deployment, names_secret
+from pennyworth.gateway.credentials import find_weakness
 from pennyworth.gateway.errors import ApiError
 from pennyworth.gateway.lanes.direct import PARAMETERS
 from pennyworth.gateway.upstreams import find_unsendable

@@ -4,6 +4,7 @@ Each is a module here; `dialect` imports only the one that is needed.
 """
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from importlib import import_module
 from typing import Any, Literal, Protocol, cast
 
@@ -37,6 +38,7 @@ class Dialect(Protocol):
         """What gives an answer, or one stream's events, the model's name that the client asked for."""
 
 
+@cache
 def dialect(name: DialectName) -> Dialect:
     """The dialect of that name."""
     return cast(Dialect, import_module(f"{__name__}.{name}"))

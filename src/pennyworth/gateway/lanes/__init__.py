@@ -4,6 +4,7 @@ Each lane is a module here; `choose` imports only the one that is needed. A lane
 `Attempt` and gives a `Response`, or raises ApiError while nothing has been sent to the client yet.
 """
 
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, cast
 
@@ -35,6 +36,7 @@ class Lane(Protocol):
         """The upstream's names of the models that a wildcard deployment (`provider/*`) stands for."""
 
 
+@cache
 def choose(name: LaneName) -> Lane:
     """The lane of that name, imported when first asked for."""
     return cast(Lane, import_module(f"{__name__}.{name}"))
