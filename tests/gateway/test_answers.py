@@ -90,7 +90,12 @@ def ask(gateway: RunningGateway, stream: bool, **more: Any) -> Any:
         ({"error": "it broke"}, 502, "it broke"),
         ([{"error": {"message": "in a list", "code": 503}}], 503, "in a list"),
         ({"Output": {"__type": "x#UnknownOperationException"}, "Version": "1.0"}, 502, "UnknownOperation"),
-        ({"detail": "something else"}, 502, "no field 'choices'"),
+        ({"detail": "Not authenticated"}, 502, "Not authenticated"),
+        ({"message": "slow down", "code": 429}, 429, "slow down"),
+        ({"Message": "not for you"}, 502, "not for you"),
+        ({"text": "something else"}, 502, "no field 'choices'"),
+        ([], 502, "no JSON object"),
+        (None, 502, "no JSON object"),
         ({"error": {"message": "beside", "code": 503}, "message": "beside"}, 503, "beside"),
         ({"error": {"message": "with none", "code": 429}, "choices": []}, 429, "with none"),
         ({"choices": None}, 502, "no field 'choices'"),
@@ -165,6 +170,58 @@ def test_a_stream_is_known_by_its_events_not_by_its_type(
 ) -> None:
     upstream.kind, upstream.body = kind, dialect.events(WHOLE, {"stream_options": {"include_usage": True}})
     assert len(ask(gateway, stream=True)) == 3
+
+
+EVENTS = dialect.events({**WHOLE, "usage": None}, {})
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"retry: 3000\n\n" + EVENTS,
+        b"id: 1\n" + EVENTS.replace(b"\n\n", b"\n\n: still there\n\n", 1),
+        b"id: 1\r\nretry: 5\r\n" + EVENTS.replace(b"\n", b"\r\n"),
+        b"id\nevent: message\n" + EVENTS.replace(b"data:", b"id: 7\ndata:"),
+        EVENTS.removesuffix(b"\n\n"),
+        EVENTS.removesuffix(b"\n"),
+        EVENTS.removesuffix(b"\n\ndata: [DONE]\n\n"),
+    ],
+)
+def test_a_stream_is_read_whole_whatever_stands_around_its_data(
+    gateway: RunningGateway, upstream: Upstream, body: bytes
+) -> None:
+    upstream.kind, upstream.body = "text/event-stream", body
+    chunks = ask(gateway, stream=True)
+    assert [chunk.choices[0].finish_reason for chunk in chunks] == [None, "tool_calls"]
+
+
+@pytest.mark.parametrize("begin", [b"", b"retry: 3000\n\n", b"id: 1\n"])
+@pytest.mark.parametrize("end", [b"", b'data: {"id": "x', b"data: ", b": comment", b"id: 2\ndata: {\n"])
+def test_a_stream_that_is_cut_ends_with_an_error_that_clients_read(
+    gateway: RunningGateway, upstream: Upstream, begin: bytes, end: bytes
+) -> None:
+    whole = EVENTS[: EVENTS.index(b"\n\n") + 2]
+    upstream.kind, upstream.body = "text/event-stream", begin + whole + end
+    with pytest.raises(openai.APIError) as broke:
+        ask(gateway, stream=True)
+    assert broke.value.code == "upstream_broken"
+
+
+def test_an_error_that_is_called_a_stream_is_told(gateway: RunningGateway, upstream: Upstream) -> None:
+    upstream.kind, upstream.body = "text/event-stream", b'{"error": {"message": "no credits", "code": 402}}'
+    with pytest.raises(openai.APIError) as failed:
+        ask(gateway, stream=True)
+    assert failed.value.message == "no credits"
+
+
+def test_headers_that_somebody_on_the_way_may_refuse_are_left_out(
+    gateway: RunningGateway, upstream: Upstream
+) -> None:
+    upstream.headers = {"X-Name": "caf\xe9", "X-Control": "a\x01b", "X-Policy": "a=1;\r\n b=2", "X-Empty": ""}
+    upstream.body = json.dumps(WHOLE).encode()
+    answer = gateway.client().chat.completions.with_raw_response.create(model="smart", messages=QUESTION)
+    kept = {name: value for name, value in answer.headers.items() if name in map(str.lower, upstream.headers)}
+    assert kept == {"x-policy": "a=1; b=2", "x-empty": ""}
 
 
 def test_whether_to_try_again_is_handed_on(gateway: RunningGateway, upstream: Upstream) -> None:

@@ -139,6 +139,8 @@ def test_a_stream_that_ends_short_is_no_whole_answer(
             "Quota",
         ),
         ("azure", {"error": {"message": "no credits", "code": 402}}, 402, "no credits"),
+        ("azure", {"detail": "Not authenticated"}, 502, "Not authenticated"),
+        ("azure", {"text": "something else"}, 502, "something that is no answer"),
         ("bedrock", {"Output": {"__type": "x#UnknownOperationException"}, "Version": "1.0"}, 502, ""),
     ],
 )
@@ -155,6 +157,30 @@ def test_an_error_with_status_200_is_an_error(
     answer = post(gateway, model=model, stream=stream)
     assert answer.status_code == status
     assert message in answer.json()["error"]["message"]
+
+
+CHUNK = b'data: {"id": "c", "model": "m", "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}'
+
+
+@pytest.mark.parametrize("end", [b"", b"\n\ndata: [DONE]"])
+def test_a_streams_last_event_needs_no_blank_line(
+    gateway: RunningGateway, fakes: dict[str, Fake], end: bytes
+) -> None:
+    fakes["azure"].told(Answer(raw=CHUNK + end, raw_headers=EVENTS))
+    (chunk,) = events(post(gateway, model="azure", stream=True))
+    assert chunk["choices"][0]["finish_reason"] == "stop"
+
+
+def test_odd_headers_and_values_cost_no_answer_and_write_no_log(
+    gateway: RunningGateway, fakes: dict[str, Fake]
+) -> None:
+    choice = {"index": 0, "message": {"role": "assistant", "content": "x"}, "logprobs": "PRIVATE"}
+    document = {"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]}
+    headers = (*JSON, ("X-Name", "caf\xe9"), ("x-request-id", "caf\xe9"))
+    fakes["azure"].told(Answer(raw=json.dumps(document).encode(), raw_headers=headers))
+    answer = post(gateway, model="azure")
+    assert answer.json()["choices"][0]["message"]["content"] == "x"
+    assert not [line for line in gateway.output if "PRIVATE" in line or not line.startswith("{")]
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -8,6 +8,7 @@ without an end; it prints what it failed on. Each bound replaces one function of
 import functools
 import importlib
 import logging
+import warnings
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -37,6 +38,7 @@ def bind() -> None:
     """Set the bounds, once LiteLLM is imported."""
     for name in _LOGGERS:
         logging.getLogger(name).disabled = True
+    warnings.simplefilter("ignore")  # pydantic's show the values that they warn of
     _replace(
         "unpack_defs",
         ("litellm.litellm_core_utils.prompt_templates.common_utils", "litellm.llms.vertex_ai.common_utils"),

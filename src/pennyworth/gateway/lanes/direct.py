@@ -7,7 +7,8 @@ on untouched.
 import json
 import time
 from collections import deque
-from collections.abc import Generator, Set
+from collections.abc import Generator, Iterator, Set
+from contextlib import suppress
 from typing import Any
 
 from pennyworth.gateway.call import Attempt, Call
@@ -15,12 +16,13 @@ from pennyworth.gateway.config import Deployment
 from pennyworth.gateway.dialects import Dialect, dialect
 from pennyworth.gateway.endpoints import PRESETS
 from pennyworth.gateway.errors import ApiError
-from pennyworth.gateway.events import split_events
+from pennyworth.gateway.events import close_event, drop_unused_lines, split_events
 from pennyworth.gateway.http import client
 from pennyworth.gateway.http.errors import HttpError, TooLarge, Unreachable, Unsendable
 from pennyworth.gateway.lanes.failures import (
     broken,
     find_error,
+    is_plain,
     redirected,
     timed_out,
     unreachable,
@@ -155,7 +157,9 @@ def _response(exchange: client.Exchange, call: Call, attempt: Attempt) -> Respon
     # RFC 9110, 7.6.1: what Connection names is the connection's own, too
     own = {token.strip().lower() for token in (exchange.header("connection") or "").split(",")}
     headers = [
-        (name, upstream.scrubbed(value)) for name, value in exchange.headers if not _withheld(name, own)
+        (name, upstream.scrubbed(value))
+        for name, value in exchange.headers
+        if not _withheld(name, own) and is_plain(value)
     ]
     if 300 <= status < 400:
         raise redirected(upstream, status, exchange.header("location") or "")
@@ -192,6 +196,8 @@ def _check_answer(content: bytes, headers: Headers, call: Call, upstream: Upstre
         document: dict[str, Any] = json.loads(content)
     except (ValueError, RecursionError):
         raise unusable(upstream, "it is no JSON") from None
+    if not document or not isinstance(document, dict | list):
+        raise unusable(upstream, "it is no JSON object")
     if error := find_error(document):
         raise upstream_error(upstream, error, headers, content[:LARGEST_ERROR_BYTES])
     if not isinstance(document.get(call.endpoint.answer_field), list):
@@ -211,22 +217,15 @@ def _stream(
     upstream = attempt.upstream
     last: deque[bytes] = deque(maxlen=_LAST_CHUNKS)
     rename = spoken.renamer(call.model)
-    rest = b""
     try:
         yield b""
-        while chunk := exchange.read_some():
-            attempt.deadline.touch()
-            if rest or not chunk.endswith(b"\n\n"):
-                chunk, rest = split_events(rest + chunk)
-                if len(rest) > LARGEST_EVENT_BYTES:
-                    raise unusable(upstream, f"an event of it has more than {LARGEST_EVENT_BYTES} bytes")
-            if chunk:
-                chunk, failure = spoken.split_error(chunk)
-                last.append(chunk)
-                yield rename(chunk)
-                if failure is not None:
-                    raise upstream_error(upstream, find_error(json.loads(failure)) or 502, (), failure)
-        lacking = None if rest.strip() else spoken.finish(b"".join(last))
+        for events in _whole_events(exchange, attempt):
+            chunk, failure = spoken.split_error(events)
+            last.append(chunk)
+            yield rename(chunk)
+            if failure is not None:
+                raise upstream_error(upstream, find_error(json.loads(failure)) or 502, (), failure)
+        lacking = spoken.finish(b"".join(last))
         if lacking is None:
             raise broken(upstream)
         if lacking:
@@ -235,6 +234,28 @@ def _stream(
         raise broken(upstream) from error
     finally:
         exchange.close()
+
+
+def _whole_events(exchange: client.Exchange, attempt: Attempt) -> Iterator[bytes]:
+    """What has arrived, as soon as it makes whole events."""
+    upstream = attempt.upstream
+    rest = b""
+    while chunk := exchange.read_some():
+        attempt.deadline.touch()
+        if rest or not chunk.endswith(b"\n\n"):
+            chunk, rest = split_events(rest + chunk)
+            if len(rest) > LARGEST_EVENT_BYTES:
+                raise unusable(upstream, f"an event of it has more than {LARGEST_EVENT_BYTES} bytes")
+        if chunk:
+            yield drop_unused_lines(chunk)
+    if not rest.strip():
+        return
+    if not (chunk := close_event(rest)):
+        with suppress(ValueError, RecursionError):  # an error that is called a stream
+            if error := find_error(json.loads(rest)):
+                raise upstream_error(upstream, error, (), rest)
+        raise broken(upstream)
+    yield drop_unused_lines(chunk)
 
 
 def _body(call: Call, deployment: Deployment) -> bytes:

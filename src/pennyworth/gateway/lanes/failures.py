@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -31,8 +31,15 @@ _KEPT_HEADERS = (
 def kept_headers(upstream: Upstream, headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     """Those of an upstream's headers that tell its limits, when to try again and the request's id."""
     return [
-        (name, upstream.scrubbed(value)) for name, value in headers if name.lower().startswith(_KEPT_HEADERS)
+        (name, upstream.scrubbed(value))
+        for name, value in headers
+        if name.lower().startswith(_KEPT_HEADERS) and is_plain(value)
     ]
+
+
+def is_plain(value: str) -> bool:
+    """Whether whatever stands between here and the client passes a header's value on, and does not fail at it."""
+    return value.isascii() and value.isprintable()
 
 
 def unreachable(upstream: Upstream, reason: str, *, sent: bool) -> UpstreamFailure:
@@ -152,6 +159,22 @@ def upstream_error(
 _ANSWER_FIELDS = frozenset(["choices", "data", "candidates", "content", "message", "output", "embeddings"])
 """What answers of the providers' APIs hold, and their errors don't."""
 
+_ERROR_ONLY = frozenset(
+    [
+        "code",
+        "detail",
+        "error_code",
+        "message",
+        "object",
+        "request_id",
+        "status",
+        "status_code",
+        "title",
+        "type",
+    ]
+)
+"""What a document holds that is an error without a field of that name."""
+
 _STATUSES = {
     "invalid_request_error": 400,
     "authentication_error": 401,
@@ -174,11 +197,17 @@ def find_error(document: Any) -> int | None:
         return None
     error = document.get("error")
     if not error:
+        names = {name.lower() for name in document}
+        if names <= _ERROR_ONLY and names & {"message", "detail"}:
+            return _status(document)
         # AWS's front doors say so of what they do not know
         told = document.get("Output", document)
         return 502 if isinstance(told, dict) and "__type" in told else None
-    if not isinstance(error, dict):
-        return 502
+    return _status(error) if isinstance(error, dict) else 502
+
+
+def _status(error: Mapping[str, Any]) -> int:
+    """The status that an error says it has."""
     for name in ("status", "code", "status_code"):
         try:
             status = int(str(error.get(name)))

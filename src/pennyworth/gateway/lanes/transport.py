@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 
 from pennyworth.gateway.errors import ApiError
-from pennyworth.gateway.events import split_events
+from pennyworth.gateway.events import close_event, split_events
 from pennyworth.gateway.http import client
 from pennyworth.gateway.http.errors import HttpError, Malformed, TooLarge, Truncated, Unreachable, Unsendable
 from pennyworth.gateway.lanes.failures import find_error
@@ -42,6 +42,9 @@ _ENDS = {
     "/v2/chat": re.compile(rb'"finish_reason"\s*:\s*"|"message-end"'),
     "/converse-stream": re.compile(rb":event-type\x07\x00\x0bmessageStop"),
 }
+
+# What no answer goes without, by how the paths end at which it is asked for. LiteLLM answers for its lack by itself.
+_FIELDS = {"/chat/completions": "choices", "/embeddings": "data"}
 
 _DOCUMENTS = ("application/json", "text/html")
 _LONGEST_MARK = 64
@@ -189,12 +192,15 @@ def _response(exchange: client.Exchange, request: httpx.Request, scope: CallScop
         body = exchange.read(LARGEST_ANSWER_BYTES)
         if scope and request.method == "POST":
             try:
-                error = find_error(json.loads(body))
+                document = json.loads(body)
             except (ValueError, RecursionError):
                 raise Interrupted(scope.unusable("it is no JSON")) from None
-            if error:
+            if error := find_error(document):
                 exchange.close()
                 return httpx.Response(error, headers=_headers(exchange), stream=httpx.ByteStream(body))
+            field = next((field for path, field in _FIELDS.items() if request.url.path.endswith(path)), "")
+            if field and not isinstance(document.get(field), list):
+                raise Interrupted(scope.unusable(f"it has no field '{field}'"))
         if scope and scope.streaming and _asks_for_stream(request):
             raise Interrupted(scope.unusable("it is one document where a stream was asked for"))
     else:
@@ -232,7 +238,11 @@ def _events(exchange: client.Exchange) -> Iterator[bytes]:
             # LiteLLM reads lines, and the SDK below it events: both are content with a line each
             yield b"".join(line + (b"\n\n" if line.startswith(b"data:") else b"\n") for line in kept)
     if rest.strip():
-        raise Truncated("it ends in the middle of an event")
+        last = close_event(rest)
+        if not last:
+            raise Truncated("it ends in the middle of an event")
+        empty = False
+        yield last
     if empty:
         raise Truncated("it holds no event")
 
@@ -268,9 +278,13 @@ class _Stream(httpx.SyncByteStream):
             raise _translated(error, self._request) from error
 
 
-def _headers(exchange: client.Exchange) -> list[tuple[str, str]]:
+def _headers(exchange: client.Exchange) -> list[tuple[bytes, bytes]]:
     # the length is that of the body before it was cut or decoded; a cookie would be sent for the next caller
-    return [item for item in exchange.headers if item[0].lower() not in ("content-length", "set-cookie")]
+    return [
+        (name.encode("ascii"), value.encode("latin-1"))
+        for name, value in exchange.headers
+        if name.lower() not in ("content-length", "set-cookie")
+    ]
 
 
 def _translated(error: Exception, request: httpx.Request) -> httpx.RequestError:
