@@ -114,6 +114,18 @@ def test_without_keys_every_call_is_refused(start_gateway: Start, keys: str, pre
     assert (status, error(body)["code"]) == (401, "no_api_keys_configured")
 
 
+def test_azures_client_finds_its_paths(gateway: RunningGateway) -> None:
+    client = openai.AzureOpenAI(
+        azure_endpoint=gateway.address, api_key=KEY, api_version="2024-10-21", max_retries=0
+    )
+    assert client.chat.completions.create(model="smart", messages=QUESTION).model == "smart"
+    assert [
+        each.model for each in client.chat.completions.create(model="smart", messages=QUESTION, stream=True)
+    ]
+    assert client.embeddings.create(model="smart", input="x").data
+    assert [model.id for model in client.models.list()] == ["smart"]
+
+
 def test_the_official_client_raises_its_own_error(gateway: RunningGateway) -> None:
     with pytest.raises(openai.AuthenticationError) as caught:
         gateway.client(api_key="wrong").models.list()
@@ -142,6 +154,13 @@ def test_several_keys_and_the_config_s_master_key(start_gateway: Start, upstream
         (b'{"messages": []}', 400, "missing_required_parameter", "model"),
         (b'{"model": 7}', 400, "missing_required_parameter", "model"),
         (b'{"model": "dumb"}', 404, "model_not_found", "model"),
+        (b'{"model": "smart", "Model": "dumb"}', 400, "invalid_value", "model"),
+        (b'{"model": "smart", "x": NaN}', 400, "invalid_json", None),
+        (b'{"model": "smart", "x": -Infinity}', 400, "invalid_json", None),
+        (b'{"model": "smart", "x": 1e999}', 400, "invalid_value", None),
+        (b'{"model": "smart", "x": ' + b"9" * 5000 + b"}", 400, "invalid_json", None),
+        ('{"model": "smart"}'.encode("utf-16"), 400, "invalid_json", None),
+        (b'{"model": "smart", "x": "\xed\xa0\x80"}', 400, "invalid_json", None),
     ],
 )
 def test_a_bad_request_body(

@@ -83,6 +83,25 @@ def test_a_request_that_needs_no_change_is_forwarded_byte_for_byte(
     assert upstream.requests[0].raw == raw
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"model": "other", "messages": [], "model": "real-name"}',
+        b'{"mod\\u0065l": "other", "messages": [], "model": "real-name"}',
+        b'\xef\xbb\xbf{"model": "real-name", "messages": []}',
+    ],
+)
+def test_an_upstream_reads_the_same_model_as_the_gateway(
+    start_gateway: Start, upstream: ScriptedUpstream, body: bytes
+) -> None:
+    params = {"model": "openai/real-name", "api_base": upstream.base_url, "api_key": UPSTREAM_KEY}
+    gateway = start_gateway({"model_list": [{"model_name": "real-name", "litellm_params": params}]})
+    assert plain(gateway, "POST", "/v1/chat/completions", body)[0] == 200
+    (received,) = upstream.requests
+    assert received.raw.count(b"model") == received.raw.count(b'"model"') == 1
+    assert received.raw.startswith(b"{") and b"other" not in received.raw
+
+
 def test_half_a_surrogate_pair_still_makes_valid_json(
     gateway: RunningGateway, upstream: ScriptedUpstream
 ) -> None:

@@ -17,6 +17,8 @@ _LARGEST_DECODED_BYTES = 64 * 1024 * 1024
 _LARGEST_FIELD_BYTES = 1024 * 1024
 """Of a form's field that is no file."""
 
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
 BodyKind = Literal["none", "json", "multipart", "bytes"]
 
 
@@ -104,20 +106,33 @@ def _read_json(request: Request) -> Body:
             code="unsupported_content_type",
         )
     body = _read_bytes(request)
+    raw = body.raw.removeprefix(_BYTE_ORDER_MARK)
     try:
-        fields = json.loads(body.raw)
+        fields = _DECODER.decode(raw.decode())
     except (ValueError, RecursionError) as error:
         raise ApiError(400, f"The body is not valid JSON: {_describe(error)}.", code="invalid_json") from None
     if not isinstance(fields, dict):
         raise ApiError(400, 'The body must be a JSON object, such as {"model": ...}.', code="invalid_json")
-    return Body(body.raw, "application/json" if kind == "text/plain" else body.content_type, fields)
+    return Body(raw, "application/json" if kind == "text/plain" else body.content_type, fields)
 
 
 def _describe(error: Exception) -> str:
     """What is wrong with JSON, without any of it."""
     if isinstance(error, json.JSONDecodeError):
         return f"{error.msg} (line {error.lineno}, column {error.colno})"
-    return "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else "it is nested too deeply"
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    return (
+        "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else "it has a number that is none in JSON"
+    )
+
+
+def _refuse(constant: str) -> None:
+    """Refuse NaN and Infinity, which Python's parser takes."""
+    raise ValueError(constant)
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse)
 
 
 def _read_multipart(request: Request) -> Body:

@@ -99,6 +99,9 @@ ENDPOINTS = (
 )
 
 
+_AZURE = re.compile(r"^/openai(?:/deployments/[^/]+)?(?=/)")
+"""What Azure's SDKs put before the paths. The model is in the body, too."""
+
 PRESETS = frozenset[str]().union(*(endpoint.presets for endpoint in ENDPOINTS))
 """Those of any endpoint."""
 
@@ -141,6 +144,8 @@ def needs_key(path: str) -> bool:
 
 
 def _at(path: str) -> list[tuple[Endpoint, dict[str, str]]]:
+    if path.startswith("/openai/"):
+        path = _AZURE.sub("", path)
     path = path.removeprefix("/v1") if path == "/v1" or path.startswith("/v1/") else path
     path = path.rstrip("/") or "/"
     found: list[tuple[Endpoint, dict[str, str]]] = [

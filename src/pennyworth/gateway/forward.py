@@ -51,4 +51,12 @@ def _model(body: Body) -> str:
             code="missing_required_parameter",
             param="model",
         )
+    if any(other != "model" and other.lower() == "model" for other in body.fields):
+        # some servers take it for the same field, and so another model than the one that is looked up here
+        raise ApiError(
+            400,
+            "The field 'model' is there twice, in different letters.",
+            code="invalid_value",
+            param="model",
+        )
     return name
