@@ -181,6 +181,12 @@ def test_what_no_request_can_carry_is_an_error_at_its_place(
     assert message in text and "SECRET" not in text
 
 
+def test_what_is_no_address_is_told_and_not_stumbled_over(tmp_path: Path) -> None:
+    text = "model_list: [{model_name: m, litellm_params: {model: openai/x, api_base: 'http://[::1/v1'}}]\n"
+    ((_, place, said_),) = said(checked(tmp_path, text, {}), Severity.ERROR)
+    assert place.endswith("api_base") and "is no address" in said_
+
+
 @pytest.mark.parametrize("key", ["sk-1234", "weakest"])
 def test_a_weak_key_is_an_error(tmp_path: Path, key: str) -> None:
     text = "model_list: [{model_name: m, litellm_params: {model: openai/x, api_key: os.environ/K}}]\n"

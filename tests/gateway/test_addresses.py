@@ -37,6 +37,8 @@ def test_what_is_plain_is_mended(text: str, base: str) -> None:
         ("https://x.example/\u200b", "a character"),
         ("http://h:99999/v1", "its port"),
         ("http://h:port/v1", "its port"),
+        ("http://h:0/v1", "its port"),
+        ("http://[::1/v1", "check its host"),
         ("https:///v1", "check its host"),
         ("https://user:pass@x.example/v1", "holds credentials"),
     ],
@@ -79,6 +81,8 @@ def test_a_key_that_no_header_can_carry_is_refused_without_being_shown(text: str
         ("X", "\u200b"),
         ("X", {"a": "b"}),
         ("X", ["b"]),
+        ("Content-Length", "5"),
+        ("transfer-encoding", "chunked"),
     ],
 )
 def test_headers_that_can_not_be_sent(name: str, value: Any) -> None:
@@ -117,3 +121,15 @@ def test_a_header_without_a_value_is_left_out() -> None:
     (deployment,) = parse({"model_list": [entry]}, {}).deployments
     headers = resolve_upstream(deployment, {}).headers
     assert "X" not in headers and headers["Authorization"] == "Bearer k"
+
+
+def test_an_operators_header_replaces_the_gateways_in_whichever_letters() -> None:
+    extra = {"authorization": "Basic eA==", "user-agent": "mine"}
+    entry = {
+        "model_name": "m",
+        "litellm_params": {"model": "openai/x", "api_key": "k-123", "extra_headers": extra},
+    }
+    (deployment,) = parse({"model_list": [entry]}, {}).deployments
+    headers = resolve_upstream(deployment, {}).headers
+    assert extra.items() <= headers.items()
+    assert not {"Authorization", "User-Agent"} & headers.keys()

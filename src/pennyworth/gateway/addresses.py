@@ -9,6 +9,12 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """A header's name: https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2."""
 
 
+_FRAMING = frozenset(
+    ["connection", "content-length", "expect", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"]
+)
+"""Headers that say how a request is sent: wrong ones would make somebody else's request of a part of it."""
+
+
 def parse_base_url(text: str, *, whole: bool = True) -> str:
     """An upstream's base URL, without an endpoint's path and without a slash at the end.
 
@@ -27,10 +33,10 @@ def parse_base_url(text: str, *, whole: bool = True) -> str:
         raise ValueError("holds a space or a character that no URL can")
     try:
         parts = urlsplit(base)
-        host, _ = parts.hostname, parts.port
+        host, port = parts.hostname, parts.port
     except ValueError:
-        host = None
-    if not host:
+        host = port = None
+    if not host or port == 0:
         raise ValueError("is no address: check its host and its port (1 to 65535)")
     if parts.username is not None or parts.password is not None:
         raise ValueError("holds credentials. Move them to api_key or extra_headers")
@@ -52,6 +58,8 @@ def parse_header(name: str, value: object) -> tuple[str, str]:
     """
     if not _TOKEN.fullmatch(name):
         raise ValueError(f"has {name!r}, which is no name of a header")
+    if name.lower() in _FRAMING:
+        raise ValueError(f"has {name}, which the gateway sets itself. Leave it out")
     if isinstance(value, dict | list):
         raise ValueError(f"has {name}, which must be text")
     return name, _sendable(str(value), f"has {name}, which ")

@@ -145,8 +145,9 @@ def _headers(deployment: Deployment, key: str) -> dict[str, str]:
     if params.get("organization"):
         headers["OpenAI-Organization"] = str(params["organization"])
     extra = params.get("extra_headers") or {}
-    headers.update(parse_header(str(name), value) for name, value in extra.items() if value is not None)
-    return headers
+    written = dict(parse_header(str(name), value) for name, value in extra.items() if value is not None)
+    replaced = {name.lower() for name in written}  # in whichever letters
+    return {**{name: value for name, value in headers.items() if name.lower() not in replaced}, **written}
 
 
 def _longest_first(secrets: list[str]) -> tuple[str, ...]:

@@ -226,6 +226,33 @@ def test_a_field_that_a_provider_does_not_take_is_named_without_the_operators_ad
     assert not fakes["anthropic"].received
 
 
+@pytest.mark.parametrize(
+    ("model", "messages"),
+    [
+        ("anthropic", [{"role": "system", "content": "PRIVATE"}]),
+        (
+            "anthropic",
+            [
+                {
+                    "role": "user",
+                    "content": [{"type": "image_url", "image_url": {"url": "http://127.0.0.1:1/PRIVATE"}}],
+                }
+            ],
+        ),
+        ("azure", [{"role": "user", "content": "PRIVATE \ud83d"}]),
+    ],
+)
+def test_what_litellm_refuses_is_the_clients_to_mend_in_the_gateways_words(
+    gateway: RunningGateway, fakes: dict[str, Fake], model: str, messages: list[dict[str, Any]]
+) -> None:
+    fakes[model].told(Answer())
+    error = post(gateway, model=model, messages=messages)
+    assert (error.status_code, error.json()["error"]["code"]) == (400, "invalid_request")
+    assert "litellm" not in error.text.lower() and "PRIVATE" not in error.text
+    assert not [line for line in gateway.output if "PRIVATE" in line]
+    assert not fakes[model].received
+
+
 def test_what_comes_back_unreadable_is_the_providers_fault(
     gateway: RunningGateway, fakes: dict[str, Fake]
 ) -> None:

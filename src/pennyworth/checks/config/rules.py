@@ -213,7 +213,10 @@ def check_local_servers(facts: Facts) -> Iterator[Finding]:
     """Find addresses of this machine: in Lambda, nothing but the gateway runs there."""
     for entry in facts.entries:
         base = _get_base(entry) or _get_default_base(entry.deployment)
-        host = urlsplit(base).hostname or ""
+        try:
+            host = urlsplit(base).hostname or ""
+        except ValueError:  # it is no address, which another rule says
+            continue
         if _HERE.fullmatch(host):
             key = "api_base" if "api_base" in entry.params else "model"
             message = f"{host} is the machine that the gateway runs on. In Lambda, no other server runs there"

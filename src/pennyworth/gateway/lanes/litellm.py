@@ -526,7 +526,7 @@ def _failure(error: Exception, upstream: Upstream, *, answered: bool) -> ApiErro
             return unsendable(upstream, str(cause))
         if isinstance(cause, httpx.TransportError):
             return broken(upstream)
-    for cause in reversed(chain):
+    for cause in reversed(chain) if answered else ():  # else it is LiteLLM that speaks, to whoever runs it
         status = getattr(cause, "status_code", None)
         if type(cause).__module__.startswith("litellm.llms.") and isinstance(status, int) and status >= 400:
             if status == 422:  # LiteLLM's own for what it can't read: a provider's has been found above
