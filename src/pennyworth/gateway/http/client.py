@@ -24,7 +24,7 @@ _IDLE_CONNECTIONS = 8
 _CLOSING_SECONDS = 1.0
 
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_VALUE = re.compile(r"[^\r\n\0\u0100-\U0010ffff]*")
+_NEVER = re.compile(r"[\r\n\0]")
 _TARGET = re.compile(r"[!-~]+")
 
 
@@ -226,7 +226,8 @@ def _head(first: str, fields: Mapping[str, str]) -> bytes:
     for name, value in fields.items():
         if not _NAME.fullmatch(name):
             raise Unsendable("a header's name holds characters that HTTP does not allow")
-        if not _VALUE.fullmatch(value):
+        # not as a class of characters beyond Latin-1, which takes 14 ms to compile
+        if _NEVER.search(value) or not (value.isascii() or max(value) <= "\xff"):
             raise Unsendable(f"the header {name} holds a line break or characters that HTTP does not allow")
     lines = [first, *(f"{name}: {value}" for name, value in fields.items()), "", ""]
     return "\r\n".join(lines).encode("latin-1")
