@@ -81,7 +81,7 @@ class RunningGateway:
     def client(self, **options: Any) -> OpenAI:
         """The official SDK, without retries of its own."""
         return OpenAI(
-            **{"base_url": self.base_url, "api_key": KEY, "max_retries": 0, "timeout": 20, **options}
+            **{"base_url": self.base_url, "api_key": KEY, "max_retries": 0, "timeout": 60, **options}
         )
 
     def rss(self) -> int:

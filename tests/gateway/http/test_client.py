@@ -5,11 +5,12 @@ import os
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -310,3 +311,24 @@ def test_the_check_is_asked_also_where_bytes_never_cease(serve: Serve) -> None:
         with pytest.raises(KeyError):
             client.get(f"http://127.0.0.1:{listener.getsockname()[1]}/", {}, check)
         assert time.monotonic() - began < 2
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_the_check_is_asked_while_a_connection_is_made(scheme: str) -> None:
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        if scheme == "http":  # full, so that no further connection is made; over TLS, nobody answers
+            if sys.platform != "linux":
+                pytest.skip("other systems refuse at once")
+            for _ in range(3):
+                waiting = stack.enter_context(socket.socket())
+                waiting.setblocking(False)
+                waiting.connect_ex(listener.getsockname())
+        began = time.monotonic()
+
+        def check() -> None:
+            raise KeyError
+
+        with pytest.raises(KeyError):
+            client.get(f"{scheme}://127.0.0.1:{listener.getsockname()[1]}/", {}, check)
+        assert time.monotonic() - began < 5

@@ -236,17 +236,17 @@ def _head(first: str, fields: Mapping[str, str]) -> bytes:
 def _connect(origin: Origin, check: Check, seconds: float) -> Connection:
     proxy = origin.proxy
     if proxy is None:
-        connection = connect(origin.host, origin.port, seconds)
+        connection = connect(origin.host, origin.port, seconds, check)
     else:
         try:
-            connection = connect(proxy.host, proxy.port, seconds)
+            connection = connect(proxy.host, proxy.port, seconds, check)
         except Unreachable as error:
             raise Unreachable(f"the proxy {proxy.host}:{proxy.port}: {error}") from error
         if origin.scheme == "https":
             _tunnel(connection, origin, proxy, check, seconds)
     if origin.scheme == "http":
         return connection
-    return secure(connection, origin.host, origin.tls or tls(), seconds)
+    return secure(connection, origin.host, origin.tls or tls(), seconds, check)
 
 
 def _tunnel(connection: Connection, origin: Origin, proxy: Proxy, check: Check, seconds: float) -> None:

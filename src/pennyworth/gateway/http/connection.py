@@ -4,6 +4,8 @@ While a read or a write waits, the caller is asked several times a second whethe
 client that hangs up, or a deadline, ends the upstream call even when the upstream is silent. No thread is needed.
 """
 
+import errno
+import os
 import select
 import socket
 import time
@@ -19,6 +21,7 @@ CONNECT_SECONDS = 10.0
 """How long a connection may take to be made, and each piece of a request to be taken."""
 
 _TICK_SECONDS = 0.25
+_UNDER_WAY = (errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EINTR)
 _RECEIVE_BYTES = 64 * 1024
 _SEND_BYTES = 256 * 1024
 
@@ -139,23 +142,49 @@ class Connection:
             check()
 
 
-def connect(host: str, port: int, seconds: float) -> Connection:
+def connect(host: str, port: int, seconds: float, check: Check) -> Connection:
     """A TCP connection.
 
+    Args:
+        host: its addresses are tried one after the other.
+        port: the port.
+        seconds: how long each address may take.
+        check: called while waiting.
     Raises:
         Unreachable: it could not be made.
     """
+    failure: OSError | None = None
     try:
-        sock = socket.create_connection((host, port), seconds)
-    except OSError as error:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
         raise Unreachable(str(error)) from error
-    # each request goes out whole: nothing is won by waiting for more
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return Connection(sock)
+    for family, kind, protocol, _, address in found:
+        sock = socket.socket(family, kind, protocol)
+        try:
+            sock.setblocking(False)
+            code = sock.connect_ex(address)
+            if code in _UNDER_WAY:
+                _wait(sock, select.POLLOUT, time.monotonic() + seconds, check)
+                code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if code:
+                raise OSError(code, os.strerror(code))
+            # each request goes out whole: nothing is won by waiting for more
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError as error:
+            sock.close()
+            failure = error
+        except BaseException:
+            sock.close()
+            raise
+        else:
+            return Connection(sock)
+    raise Unreachable(str(failure)) from failure
 
 
-def secure(connection: Connection, host: str, context: "ssl.SSLContext", seconds: float) -> Connection:
-    """A TLS connection within another one.
+def secure(
+    connection: Connection, host: str, context: "ssl.SSLContext", seconds: float, check: Check
+) -> Connection:
+    """A TLS connection within another one, which is closed where that fails.
 
     Raises:
         Unreachable: the other side's certificate is not to be trusted, or it speaks no TLS.
@@ -163,10 +192,31 @@ def secure(connection: Connection, host: str, context: "ssl.SSLContext", seconds
     import ssl
 
     sock = connection.release()
-    sock.settimeout(seconds)
+    give_up = time.monotonic() + seconds
     try:
-        wrapped = context.wrap_socket(sock, server_hostname=host)
+        sock = context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
+        while True:
+            try:
+                sock.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                _wait(sock, select.POLLIN, give_up, check)
+            except ssl.SSLWantWriteError:
+                _wait(sock, select.POLLOUT, give_up, check)
     except (OSError, ValueError) as error:
-        connection.close()
+        sock.close()
         raise Unreachable(str(error)) from error
-    return Connection(wrapped, (ssl.SSLWantReadError, ssl.SSLWantWriteError))
+    except BaseException:
+        sock.close()
+        raise
+    return Connection(sock, (ssl.SSLWantReadError, ssl.SSLWantWriteError))
+
+
+def _wait(sock: socket.socket, event: int, give_up: float, check: Check) -> None:
+    """Wait for a socket, in short turns."""
+    poll = select.poll()
+    poll.register(sock, event)
+    while not poll.poll(_TICK_SECONDS * 1000):
+        check()
+        if time.monotonic() > give_up:
+            raise TimeoutError("timed out")
