@@ -2,8 +2,8 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
 from pennyworth.gateway.errors import ApiError
 from pennyworth.gateway.wsgi import Request
@@ -22,14 +22,13 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 BodyKind = Literal["none", "json", "multipart", "bytes"]
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
+class Body(NamedTuple):
     """A request's body."""
 
     raw: bytes = b""
     """As it came."""
     content_type: str = ""
-    fields: Mapping[str, Any] = field(default_factory=dict)
+    fields: Mapping[str, Any] = MappingProxyType({})
     """A JSON object's fields, or a form's that are no files."""
 
 

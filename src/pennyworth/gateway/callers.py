@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pennyworth.gateway.credentials import LONG_ENOUGH, find_weakness
 from pennyworth.gateway.errors import ApiError
@@ -11,8 +11,7 @@ from pennyworth.gateway.log import log
 from pennyworth.gateway.wsgi import Request
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):
     """Somebody whose key opens the gateway."""
 
     id: str

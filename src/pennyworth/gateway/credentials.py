@@ -5,7 +5,8 @@ The gateway, the pipeline and the commands all read them here, so that what one 
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import NamedTuple
 
 API_KEYS = "LITELLM_API_KEYS"
 PROVIDER_CREDENTIALS = "PROVIDER_CREDENTIALS"
@@ -33,8 +34,7 @@ ADVICE = (
 _UNREADABLE = "expected NAME=value"
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """Something that is wrong with a text. Contains nothing of it."""
 
     place: str
@@ -46,20 +46,20 @@ class Problem:
         return f"{self.place}: {self.message}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ApiKeys:
     """The keys in a text."""
 
-    keys: tuple[str, ...] = field(repr=False)
+    keys: tuple[str, ...]
     """Each once, without quotes."""
     problems: tuple[Problem, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ProviderCredentials:
     """The variables in a text."""
 
-    values: dict[str, str] = field(repr=False)
+    values: dict[str, str]
     """By name, without those that can't be understood."""
     problems: tuple[Problem, ...]
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     Handler = Callable[[Request, Settings, dict[str, str]], Response]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Endpoint:
     """What answers a method and a path."""
 

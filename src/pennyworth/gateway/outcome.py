@@ -1,7 +1,7 @@
 """What became of a request, as the log line has it."""
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from pennyworth.gateway.log import log
@@ -14,7 +14,7 @@ Usage = dict[str, int]
 """Tokens by OpenAI's names for them, such as prompt_tokens."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Outcome:
     """Filled while a request is answered."""
 
@@ -33,7 +33,7 @@ class Outcome:
     sent_bytes: int = 0
     first_ms: float | None = None
     """Milliseconds to the first byte of the response's body."""
-    _settled: bool = field(default=False, repr=False)
+    _settled: bool = False
 
     def count(self, chunk: bytes) -> None:
         """Add what goes out."""

@@ -19,14 +19,14 @@ PUBLIC = "PENNYWORTH_PUBLIC"
 """Set where others than this machine can reach the gateway."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Settings:
     """Never changed, only replaced: a request keeps those that it began with."""
 
     config: Config
     keys: Keys
-    _environ: Mapping[str, str] = field(default_factory=dict, repr=False)
-    _upstreams: dict[tuple[int, str], Upstream] = field(default_factory=dict, repr=False)
+    _environ: Mapping[str, str] = field(default_factory=dict)
+    _upstreams: dict[tuple[int, str], Upstream] = field(default_factory=dict)
 
     @classmethod
     def of(cls, document: Mapping[str, Any], environ: Mapping[str, str]) -> "Settings":

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
 from pennyworth.gateway.errors import ApiError, ClientDisconnected
 
@@ -15,7 +15,8 @@ Headers = list[tuple[str, str]]
 JSON: Headers = [("Content-Type", "application/json")]
 
 
-@dataclass(frozen=True, slots=True)
+# without what nobody calls: to make each class's methods takes a part of the start
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Request:
     """A request whose body has not been read yet."""
 
@@ -25,7 +26,7 @@ class Request:
     began: float = field(default_factory=time.monotonic)
     """On time.monotonic()'s clock."""
     id: str = field(default_factory=lambda: os.urandom(12).hex())
-    stopping: Callable[[], bool] = field(default=lambda: False, repr=False)
+    stopping: Callable[[], bool] = field(default=lambda: False)
     """Whether the gateway ends what still runs."""
 
     @classmethod
@@ -71,8 +72,7 @@ class Request:
             )
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(NamedTuple):
     """What a client is answered."""
 
     status: int
