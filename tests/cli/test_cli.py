@@ -104,7 +104,7 @@ def test_an_environment_that_cannot_be_had_is_told_without_a_traceback(
     vars(command).update(arguments=lambda _parser: None, run=run)
     monkeypatch.setitem(sys.modules, command.__name__, command)
     assert cli.main(["demo"]) == 1
-    assert capsys.readouterr().err == "do this next\n"
+    assert capsys.readouterr().err == "pennyworth demo: do this next\n"
 
 
 def test_an_installed_package_says_that_a_checkout_is_needed(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from pennyworth.local.demo.announcement import announcement
 from pennyworth.local.demo.configuration import NotServable, find_needs
 from pennyworth.local.demo.deployment import Endpoint
 from pennyworth.local.demo.providers import PROVIDERS, NoCredentials, NotThere
-from pennyworth.local.demo.requests import describe_request
+from pennyworth.aws.log_lines import describe_request
 
 CREDENTIALS = {name for provider in PROVIDERS.values() for names in provider.needs for name in names}
 

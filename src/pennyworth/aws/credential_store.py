@@ -283,6 +283,18 @@ class Credentials:
         return [version["Value"] for version in ordered if version.get("Description") == _BY_PIPELINE]
 
 
+def count_api_keys(credentials: Mapping[str, Credential]) -> int:
+    """Count the API keys that callers may use, each once."""
+    return len(
+        {
+            key
+            for name, one in credentials.items()
+            if _holds_keys(name) and not has_expired(name)
+            for key in _read_keys(one.value)
+        }
+    )
+
+
 def is_read_by(stack: str, region: str) -> bool | None:
     """Check whether a stack's function reads the credentials; None if the stack can't be read."""
     try:

@@ -2,16 +2,21 @@
 
 A subcommand's module defines `arguments(parser)`, which adds its options, and `run(options)`, which returns the
 exit status. Its docstring is its --help text. Only the module of the requested subcommand is imported.
+
+A command raises OperationFailed, or lets AWS's exceptions pass: what the user then sees is written here, once. Its
+exit status is 2 for wrong usage, else the module's FAILED, or 1.
 """
 
 import argparse
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
+from types import ModuleType
 
 from pennyworth import __version__
-from pennyworth.host.environments import EnvironmentUnavailable
-from pennyworth.host.progress import say, show_anything
+from pennyworth.cli import stack
+from pennyworth.cli.output import Parser, report_failure, results_only
+from pennyworth.host.progress import show_anything
 
 COMMANDS = {
     "serve": "run the gateway on this machine",
@@ -21,6 +26,9 @@ COMMANDS = {
     "build": "build the Lambda function's package with sam",
     "demo": "deploy an endpoint to a local AWS emulator, with a real model behind it",
     "preview": "show what a deployment would change, without changing anything",
+    "status": "show what is deployed, where, and whether it is healthy",
+    "logs": "show the endpoint's requests and errors, and follow them",
+    "open": "open the endpoint's pages in the AWS console",
     "smoke": "run smoke tests against any OpenAI-compatible endpoint",
     "health": "check whether a deployed endpoint is healthy",
     "credentials": "list, set, create, rotate and remove the endpoint's credentials, without deploying",
@@ -30,6 +38,9 @@ COMMANDS = {
     "policy": "show which permissions the deploy role needs for a template",
     "doctor": "find problems in your AWS and GitHub setup, and show how to fix them",
     "rehearse": "run one of the workflows on this machine, against a local AWS emulator",
+    "remove": "delete the endpoint, and everything that belongs to it",
+    "completion": "print the completion script for your shell",
+    "version": "show the version of this command",
     "adapter": "build the AWS Lambda Web Adapter for the local AWS emulator",
 }
 
@@ -44,15 +55,32 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     show_anything()
     words = list(sys.argv[1:] if argv is None else argv)
-    parser = argparse.ArgumentParser(
+    Parser.words = tuple(words)
+    asked = next((word for word in words if not word.startswith("-")), None)
+    options = build_parser({asked} if asked else set()).parse_args(words)
+    with results_only(getattr(options, "json", False)):
+        try:
+            stack.settle(options)
+            return int(options.run(options))
+        except KeyboardInterrupt:
+            return 130
+        except Exception as failure:
+            return report_failure(options.command, failure, options)
+
+
+def build_parser(loaded: Set[str] = COMMANDS.keys()) -> Parser:
+    """Build the command line's parser.
+
+    Args:
+        loaded: the subcommands whose options are wanted. Only their modules are imported.
+    """
+    parser = Parser(
         prog="pennyworth", description="Your own OpenAI-compatible LLM endpoint, in your own AWS account."
     )
     parser.add_argument("--version", action="version", version=f"pennyworth {__version__}")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    asked = next((word for word in words if not word.startswith("-")), None)
     for name, summary in COMMANDS.items():
-        code = f"pennyworth.cli.{name.replace('-', '_')}"
-        module = importlib.import_module(code) if name == asked else None
+        module = _load(name) if name in loaded else None
         subparser = subparsers.add_parser(
             name,
             help=summary,
@@ -61,12 +89,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         if module:
             module.arguments(subparser)
-            subparser.set_defaults(run=module.run)
-    options = parser.parse_args(words)
-    try:
-        return int(options.run(options))
-    except EnvironmentUnavailable as error:
-        say(str(error))
-        return 1
-    except KeyboardInterrupt:
-        return 130
+            subparser.set_defaults(run=module.run, failed=getattr(module, "FAILED", 1))
+    return parser
+
+
+def _load(command: str) -> ModuleType:
+    return importlib.import_module(f"pennyworth.cli.{command.replace('-', '_')}")

@@ -18,7 +18,9 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
+from pennyworth.cli import stack
 from pennyworth.cli.environment import go_on_in
+from pennyworth.cli.output import Misused
 from pennyworth.host.processes import raise_on_signals
 from pennyworth.host.progress import say
 
@@ -70,7 +72,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="the name of the endpoint's stack, at most 24 characters (default: endpoint)",
     )
-    add("--region", help="the AWS region to deploy to (default: $AWS_REGION, else your AWS profile's)")
+    stack.aws_options(parser)
     add("--domain", metavar="DOMAIN", help='serve the endpoint at api.DOMAIN; "" for the plain API URL')
     add("--hosted-zone-id", metavar="ID", help="the Route 53 hosted zone of the domain (default: looked up)")
     add(
@@ -114,23 +116,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Set up the account, or remove the setup. Returns the exit status."""
     go_on_in("tools")
-    from pennyworth.aws.account import Account, Unprepared
-    from pennyworth.aws.errors import AWS_FAILURES
-    from pennyworth.github.gh_cli import GitHubFailed
-    from pennyworth.host.errors import OperationFailed
+    from pennyworth.aws.account import Account
     from pennyworth.iam.bootstrap_template.template import SLOTS
 
     raise_on_signals()
     for name in _LISTS:
         if len(getattr(options, name) or ()) > len(SLOTS):
-            say(f"pennyworth bootstrap: give --{name} at most {len(SLOTS)} times")
-            return 2
-    try:
-        account = Account(options.region)
-        return _delete(options, account) if options.delete else _set_up(options, account)
-    except (Unprepared, GitHubFailed, OperationFailed, *AWS_FAILURES) as failure:
-        say(f"pennyworth bootstrap: {failure}")
-        return 1
+            raise Misused(f"give --{name} at most {len(SLOTS)} times")
+    account = Account(options.region)
+    return _delete(options, account) if options.delete else _set_up(options, account)
 
 
 def _set_up(options: argparse.Namespace, account: "Account") -> int:

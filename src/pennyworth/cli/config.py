@@ -11,11 +11,11 @@ there are errors, and with --strict also if there are warnings.
 import argparse
 import importlib.util
 import os
-import sys
 from pathlib import Path
 
 from pennyworth.cli import stack
 from pennyworth.cli.environment import go_on_in
+from pennyworth.cli.output import Misused, json_option, print_result
 from pennyworth.host.progress import say
 
 
@@ -50,7 +50,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--litellm", choices=["auto", "yes", "no"], default="", help="whether the package includes LiteLLM"
     )
     output = check.add_mutually_exclusive_group()
-    output.add_argument("--json", action="store_true", help="print JSON")
+    json_option(output, "the report")
     output.add_argument("--markdown", action="store_true", help="print Markdown")
 
 
@@ -66,8 +66,7 @@ def run(options: argparse.Namespace) -> int:
         try:
             environ["PROVIDER_CREDENTIALS"] = options.credentials.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            say(f"pennyworth config check: {options.credentials}: {error}")
-            return 2
+            raise Misused(f"{options.credentials}: {error}") from error
     problems = expand_credentials(environ, stored=True)
     for name, _ in options.parameter:
         if name not in READ:
@@ -75,6 +74,5 @@ def run(options: argparse.Namespace) -> int:
     stack_settings = StackSettings(dict(options.parameter), options.litellm)
     report = check(options.file, environ, stack_settings, problems=problems)
     as_wanted = render.as_json if options.json else render.as_markdown if options.markdown else render.as_text
-    print(as_wanted(report))
-    sys.stdout.flush()
+    print_result(as_wanted(report))
     return int(report.failed(strict=options.strict))

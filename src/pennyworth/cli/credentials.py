@@ -19,10 +19,13 @@ import getpass
 import sys
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pennyworth.cli import stack
 from pennyworth.cli.environment import go_on_in
+from pennyworth.cli.output import Misused, json_option, print_json
+from pennyworth.gateway.credentials import API_KEYS
+from pennyworth.host.errors import OperationFailed
 from pennyworth.host.progress import say
 
 if TYPE_CHECKING:
@@ -38,7 +41,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     verbs = parser.add_subparsers(dest="verb", metavar="list|set|create-key|rotate|remove", required=True)
 
     def add_verb(name: str, summary: str) -> argparse.ArgumentParser:
-        return verbs.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
+        verb = verbs.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
+        stack.options(verb, repeated=True)
+        json_option(verb)
+        return verb
 
     add_verb("list", "list names, dates of change, and the last characters of each value")
     put = add_verb("set", "create or replace a credential; the value comes from standard input")
@@ -66,46 +72,51 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the chosen action. Returns the exit status."""
-    if not stack.named("credentials", options):
-        return 2
+    stack.require(options)
     if getattr(options, "rest", None):
-        say(
-            "pennyworth credentials: don't put the value on the command line, where others can see it. Pipe it in, or"
-            " use --file"
+        raise Misused(
+            "don't put the value on the command line, where others can see it. Pipe it in, or use --file"
         )
-        return 2
     go_on_in("tools")
-    from pennyworth.aws.credential_store import Credentials, CredentialsFailed, is_read_by
+    from pennyworth.aws.credential_store import Credentials, is_read_by
 
     try:
-        _VERBS[options.verb](Credentials(options.stack_name, options.region), options)
-        if is_read_by(options.stack_name, options.region) is False:
-            say(
-                f"⚠ {options.stack_name} ignores these credentials: it was deployed with the stack parameter ApiKeys or"
-                " ProviderCredentials. Deploy it again with both empty."
-            )
+        result = _VERBS[options.verb](Credentials(options.stack_name, options.region), options)
     except UnicodeDecodeError:  # whose own words show some of the value
-        say("pennyworth credentials: the value is not UTF-8 text. Convert it, such as with iconv or base64")
-        return 1
-    except (CredentialsFailed, OSError) as failure:
-        say(f"pennyworth credentials: {failure}")
-        return 1
+        raise OperationFailed(
+            "the value is not UTF-8 text. Convert it, such as with iconv or base64"
+        ) from None
+    except OSError as failure:
+        raise OperationFailed(str(failure)) from failure
+    if options.json:
+        print_json(result)
+    if is_read_by(options.stack_name, options.region) is False:
+        say(
+            f"⚠ {options.stack_name} ignores these credentials: it was deployed with the stack parameter ApiKeys or"
+            " ProviderCredentials. Deploy it again with both empty."
+        )
     return 0
 
 
-def _list(credentials: "Credentials", options: argparse.Namespace) -> None:
-    rows = [
-        (one.name, f"{one.changed:%Y-%m-%d %H:%M}", " ".join(one.list_endings()))
-        for one in credentials.fetch_all().values()
-    ]
+def _list(credentials: "Credentials", options: argparse.Namespace) -> dict[str, Any]:
+    found = credentials.fetch_all().values()
+    rows = [(one.name, one.changed, one.list_endings()) for one in found]
     if not rows:
         say(f"There are no credentials under {credentials.path}.")
     width = max((len(name) for name, _, _ in rows), default=0)
-    for name, changed, endings in rows:
-        print(f"{name:<{width}}  {changed}  {endings}")
+    if not options.json:
+        for name, changed, endings in rows:
+            print(f"{name:<{width}}  {changed:%Y-%m-%d %H:%M}  {' '.join(endings)}")
+    return {
+        "path": credentials.path,
+        "credentials": [
+            {"name": name, "changed": changed.isoformat(), "endings": endings}
+            for name, changed, endings in rows
+        ],
+    }
 
 
-def _set(credentials: "Credentials", options: argparse.Namespace) -> None:
+def _set(credentials: "Credentials", options: argparse.Namespace) -> dict[str, Any]:
     from pennyworth.aws.credential_store import check_name
 
     check_name(options.name)
@@ -119,27 +130,28 @@ def _set(credentials: "Credentials", options: argparse.Namespace) -> None:
         options.name, value.removesuffix("\n")
     )  # the end of the file's last line, not the value's
     say(f"{credentials.path}/{options.name} is set.")
+    return {"name": options.name}
 
 
-def _create_key(credentials: "Credentials", options: argparse.Namespace) -> None:
+def _create_key(credentials: "Credentials", options: argparse.Namespace) -> dict[str, Any]:
     name, key = credentials.create_key(options.label)
-    print(key)
-    sys.stdout.flush()
+    _show_key(key, options)
     say(f"The new key is {name}. It is shown only once. The other keys stay valid until you remove them.")
+    return {"name": name, "key": key}
 
 
-def _rotate(credentials: "Credentials", options: argparse.Namespace) -> None:
+def _rotate(credentials: "Credentials", options: argparse.Namespace) -> dict[str, Any]:
     until = options.until or datetime.now(UTC).date() + timedelta(days=_OVERLAP_DAYS)
     old, key = credentials.rotate_key(options.label, until)
-    print(key)
-    sys.stdout.flush()
+    _show_key(key, options)
     say(
         f"The new key of {options.label} is shown only once. The old key is now called {old} and works until the end of"
         f" {until} (UTC). To revoke it sooner, remove it."
     )
+    return {"name": f"{API_KEYS}/{options.label}", "key": key, "old_name": old, "old_works_until": str(until)}
 
 
-def _remove(credentials: "Credentials", options: argparse.Namespace) -> None:
+def _remove(credentials: "Credentials", options: argparse.Namespace) -> dict[str, Any]:
     name = options.name
     if name:
         credentials.remove(name)
@@ -149,6 +161,13 @@ def _remove(credentials: "Credentials", options: argparse.Namespace) -> None:
         f"Removed from {credentials.path}/{name}. If the repository's GitHub secrets also contain it, remove it there"
         " too: otherwise the next deployment writes it again."
     )
+    return {"name": name}
+
+
+def _show_key(key: str, options: argparse.Namespace) -> None:
+    """Print a new key, unless JSON holds it."""
+    if not options.json:
+        print(key, flush=True)
 
 
 _VERBS = {"list": _list, "set": _set, "create-key": _create_key, "rotate": _rotate, "remove": _remove}

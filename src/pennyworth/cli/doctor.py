@@ -12,9 +12,10 @@ exit status is 1 if something is wrong, else 0.
 """
 
 import argparse
-import json
 
+from pennyworth.cli import stack
 from pennyworth.cli.environment import go_on_in
+from pennyworth.cli.output import json_option, print_json
 from pennyworth.host.progress import say
 
 _LINES = 20
@@ -23,35 +24,30 @@ _LINES = 20
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's options."""
     add = parser.add_argument
-    add("--region", help="the endpoint's AWS region (default: $AWS_REGION, else your AWS profile's)")
+    stack.aws_options(parser)
     add(
         "--dns",
         default="",
         metavar="HOST[:PORT]",
         help="the DNS server to ask (default: this machine's)",
     )
-    add("--json", action="store_true", help="print the findings as JSON")
+    json_option(parser, "the findings")
 
 
 def run(options: argparse.Namespace) -> int:
     """Check the setup. Returns 1 if something is wrong, else 0."""
     go_on_in("tools")
-    from pennyworth.aws.account import Account, Unprepared
-    from pennyworth.aws.errors import AWS_FAILURES
+    from pennyworth.aws.account import Account
     from pennyworth.checks import doctor
-    from pennyworth.checks.finding import Verdict, as_json, line
+    from pennyworth.checks.finding import Verdict, as_json, line, overall
 
     findings = []
-    try:
-        for finding in doctor.examine(doctor.get_set_up(Account(options.region), options.dns)):
-            findings.append(finding)
-            if not options.json:
-                print(line(finding, _LINES), flush=True)
-    except (Unprepared, *AWS_FAILURES) as failure:
-        say(f"pennyworth doctor: {failure}")
-        return 1
+    for finding in doctor.examine(doctor.get_set_up(Account(options.region), options.dns)):
+        findings.append(finding)
+        if not options.json:
+            print(line(finding, _LINES), flush=True)
     if options.json:
-        print(json.dumps(as_json(findings), indent=2))
+        print_json({"verdict": overall(findings), "findings": as_json(findings)})
     wrong = sum(finding.verdict == Verdict.WRONG for finding in findings)
     warnings = sum(finding.verdict == Verdict.WARNING for finding in findings)
     say(f"{wrong} wrong, {warnings} {'warning' if warnings == 1 else 'warnings'}.")

@@ -14,14 +14,16 @@ test the endpoint with an API key, set PENNYWORTH_API_KEY. The exit status is 1 
 """
 
 import argparse
-import json
 import os
 
 from pennyworth.checks.health import limits
 from pennyworth.cli import stack
-from pennyworth.cli.environment import go_on_in
 from pennyworth.cli.numbers import read_number
+from pennyworth.cli.output import json_option, print_json
 from pennyworth.host.progress import say
+
+FAILED = 2
+"""The exit status if the endpoint can't be checked."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,21 +51,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     for name, (describe, default) in limits.describe().items():
         add(f"--{name}", type=read_number(float), metavar="N", help=f"{describe} (default: {default})")
     output = parser.add_mutually_exclusive_group()
-    output.add_argument("--json", action="store_true", help="print the findings as JSON")
+    json_option(output, "the findings")
     output.add_argument("--markdown", action="store_true", help="print the findings as a Markdown table")
 
 
 def run(options: argparse.Namespace) -> int:
     """Check the endpoint. Returns 1 if something is unhealthy, 2 if it can't be checked, else 0."""
-    if not stack.named("health", options):
-        return 2
-    go_on_in("tools")
-    if not stack.logged_in("health", options.region):
-        return 2
+    stack.connect(options)
     from pennyworth.checks.finding import Finding, Verdict, as_json, as_table, line
     from pennyworth.checks.health.examination import Inputs, check_health
     from pennyworth.gateway.credentials import read_api_keys
-    from pennyworth.host.errors import OperationFailed
     from pennyworth.iam.policy.documents import DEPLOY_ROLE, MANAGED_POLICIES
 
     def tell(finding: Finding) -> None:
@@ -83,13 +80,9 @@ def run(options: argparse.Namespace) -> int:
         skip=options.skip,
         strict=options.strict,
     )
-    try:
-        health = check_health(inputs, tell)
-    except OperationFailed as failure:
-        say(f"pennyworth health: {failure}")
-        return 2
+    health = check_health(inputs, tell)
     if options.json:
-        print(json.dumps(as_json(health.findings), indent=2))
+        print_json({"verdict": health.verdict, "findings": as_json(health.findings)})
     if options.markdown:
         print(as_table(health.findings))
     say(f"The endpoint is {health.verdict}.")

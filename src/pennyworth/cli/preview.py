@@ -9,12 +9,10 @@ policies/view.json.
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 from pennyworth.cli import stack
-from pennyworth.cli.environment import go_on_in
-from pennyworth.host.progress import say
+from pennyworth.cli.output import Misused, json_option, print_result
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,35 +28,21 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     stack.parameter_option(parser)
     add("--hide", action="store_true", help="replace secrets with ***, to show the preview to others")
-    add("--json", action="store_true", help="print JSON instead of Markdown")
+    json_option(parser, "the preview")
 
 
 def run(options: argparse.Namespace) -> int:
     """Preview. Returns 0 if that worked, whatever would change."""
-    if not stack.named("preview", options):
-        return 2
+    stack.require(options)
     if not options.template.is_file():
-        say(f"pennyworth preview: {options.template} does not exist. `pennyworth build` creates a template")
-        return 2
-    go_on_in("tools")
-    if not stack.logged_in("preview", options.region):
-        return 1
-    from pennyworth.host.errors import OperationFailed
+        raise Misused(f"{options.template} does not exist. `pennyworth build` creates a template")
+    stack.connect(options)
     from pennyworth.pipeline.preview import Inputs, as_json, as_markdown, preview
 
-    try:
-        found = preview(
-            Inputs.by_hand(
-                options.template,
-                options.stack_name,
-                options.region,
-                dict(options.parameter),
-                hide=options.hide,
-            )
+    found = preview(
+        Inputs.by_hand(
+            options.template, options.stack_name, options.region, dict(options.parameter), hide=options.hide
         )
-    except OperationFailed as failure:
-        say(str(failure))
-        return 1
-    print(as_json(found) if options.json else as_markdown(found))
-    sys.stdout.flush()
+    )
+    print_result(as_json(found) if options.json else as_markdown(found))
     return 0

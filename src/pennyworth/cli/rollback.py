@@ -16,8 +16,7 @@ import os
 from typing import TYPE_CHECKING
 
 from pennyworth.cli import stack
-from pennyworth.cli.environment import go_on_in
-from pennyworth.host.progress import say
+from pennyworth.cli.output import json_option, print_json
 
 if TYPE_CHECKING:
     from pennyworth.aws.function_versions import AliasedFunction
@@ -35,18 +34,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="the version's number (default: the one before the live version)",
     )
     what.add_argument("--list", action="store_true", help="only list the available versions")
+    json_option(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Roll back, or list the versions. Returns the exit status."""
-    if not stack.named("rollback", options):
-        return 2
-    go_on_in("tools")
-    if not stack.logged_in("rollback", options.region):
-        return 1
-    from pennyworth.aws.errors import AWS_FAILURES
+    stack.connect(options)
     from pennyworth.aws.stack import Stack
-    from pennyworth.host.errors import OperationFailed
     from pennyworth.pipeline.deploy.rollback import (
         Inputs,
         check_answers,
@@ -55,21 +49,16 @@ def run(options: argparse.Namespace) -> int:
         rolled_back_as_markdown,
     )
 
-    try:
-        if options.list:
-            there = Stack(options.stack_name, options.region).describe()
-            _list(get_function(options.stack_name, there))
-        else:
-            smoke = _smoke_inputs(options)
-            done = roll_back(Inputs(options.stack_name, options.region, options.to, smoke=smoke))
-            check_answers(done)
-            print(rolled_back_as_markdown(done))
-    except OperationFailed as failure:
-        say(str(failure))
-        return 1
-    except AWS_FAILURES as failure:
-        say(f"pennyworth rollback: AWS returned an error: {failure}")
-        return 1
+    if options.list:
+        there = Stack(options.stack_name, options.region).describe()
+        _list(get_function(options.stack_name, there), as_json=options.json)
+        return 0
+    done = roll_back(Inputs(options.stack_name, options.region, options.to, smoke=_smoke_inputs(options)))
+    check_answers(done)
+    if options.json:
+        print_json({"live": done.version, "before": done.before, "deployed": done.deployed})
+    else:
+        print(rolled_back_as_markdown(done))
     return 0
 
 
@@ -85,9 +74,19 @@ def _smoke_inputs(options: argparse.Namespace) -> "Inputs | None":
     return Inputs(options.stack_name, options.region, keys[0], emulator=emulator)
 
 
-def _list(now: "AliasedFunction") -> None:
+def _list(now: "AliasedFunction", *, as_json: bool) -> None:
     live = now.fetch_live_version()
-    for version in now.list_versions():
+    versions = now.list_versions()
+    if as_json:
+        print_json(
+            {
+                "live": live,
+                "deployed": now.wanted,
+                "versions": [{"version": one.number, "published": one.published} for one in versions],
+            }
+        )
+        return
+    for version in versions:
         marks = [
             *(["live"] if version.number == live else []),
             *(["deployed last"] if version.number == now.wanted else []),

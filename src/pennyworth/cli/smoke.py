@@ -22,6 +22,7 @@ from pathlib import Path
 from pennyworth import __version__
 from pennyworth.checks import smoke
 from pennyworth.cli.numbers import read_number
+from pennyworth.cli.output import Misused, json_option, print_result
 from pennyworth.host.progress import announce, say
 
 _FOREIGN = " (not a pennyworth gateway: what only pennyworth guarantees is skipped, unless --strict)"
@@ -95,21 +96,19 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--junit", type=Path, metavar="FILE", help="also write the results to this file as JUnit XML")
     output = parser.add_mutually_exclusive_group()
-    output.add_argument("--json", action="store_true", help="print the results as JSON")
+    json_option(output, "the results")
     output.add_argument("--markdown", action="store_true", help="print the results as a Markdown table")
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the checks and report them. Returns 1 if one failed, 2 on wrong usage, else 0."""
     if unknown := smoke.find_unknown(options.skip):
-        say(f"pennyworth smoke: there is no check named {', '.join(unknown)}")
-        return 2
+        raise Misused(f"there is no check named {', '.join(unknown)}")
     key = options.key or os.environ.get("PENNYWORTH_API_KEY") or os.environ.get("OPENAI_API_KEY")
     try:
         endpoint = smoke.Endpoint(options.url, key, connect=options.connect, timeout=options.timeout)
     except ValueError as error:
-        say(f"pennyworth smoke: {error}")
-        return 2
+        raise Misused(str(error)) from error
     if key and len(key) < smoke.MASKED_CHARACTERS:
         say(
             f"  ! the API key is shorter than {smoke.MASKED_CHARACTERS} characters, so it is not masked below"
@@ -134,7 +133,7 @@ def run(options: argparse.Namespace) -> int:
     foreign = answers and not (endpoint.ours or options.strict)
     say(f"  {smoke.summarize(results)}{_FOREIGN if foreign else ''}")
     if options.json:
-        print(smoke.as_json(results))
+        print_result(smoke.as_json(results))
     if options.markdown:
         print(smoke.as_markdown(results))
     sys.stdout.flush()
@@ -143,8 +142,7 @@ def run(options: argparse.Namespace) -> int:
         try:
             options.junit.write_text(smoke.as_junit(results, tried), encoding="utf-8")
         except OSError as error:
-            say(f"pennyworth smoke: can't write {options.junit}: {error.strerror}")
-            return 2
+            raise Misused(f"can't write {options.junit}: {error.strerror}") from error
     return 0 if smoke.all_passed(results) else 1
 
 

@@ -14,8 +14,6 @@ import argparse
 from pathlib import Path
 
 from pennyworth.cli import stack
-from pennyworth.cli.environment import go_on_in
-from pennyworth.host.progress import say
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,20 +43,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Rewrite the policy. Returns the exit status."""
-    if not stack.named("tighten-passrole", options):
-        return 2
-    go_on_in("tools")
-    if not stack.logged_in("tighten-passrole", options.region):
-        return 1
-    from pennyworth.host.errors import OperationFailed
+    stack.connect(options)
     from pennyworth.iam.passrole import Inputs, Target, as_markdown, change_passrole
 
     given = {name: value for name in ("policy", "role") if (value := getattr(options, name))}
     target = Target(options.stack_name, options.region, **given)
-    try:
-        inputs = Inputs(target, options.prepare, options.restore, options.dry_run)
-        print(as_markdown(change_passrole(inputs), inputs))
-    except OperationFailed as failure:
-        say(str(failure))
-        return 1
+    inputs = Inputs(target, options.prepare, options.restore, options.dry_run)
+    print(as_markdown(change_passrole(inputs), inputs))
     return 0

@@ -5,7 +5,6 @@ continues where it stopped.
 """
 
 import secrets
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -18,20 +17,18 @@ from pennyworth.aws.errors import get_or_none
 from pennyworth.aws.snapshot import read_parameters
 from pennyworth.aws.stack import Stack
 from pennyworth.github import gh_cli
-from pennyworth.host.progress import say, step
+from pennyworth.host.progress import step
 from pennyworth.iam.bootstrap_template.template import TEMPLATE
 from pennyworth.iam.drift import find_drifts, find_tightened_statements, keep_tightened_statements
 from pennyworth.iam.passrole.document import is_equivalent
 from pennyworth.iam.passrole.versions import ManagedPolicy
 from pennyworth.iam.policy.documents import DEPLOY_ROLE, MANAGED_POLICIES, VIEW_ROLE
 from pennyworth.iam.settings import Settings
+from pennyworth.setup.stacks import delete_stack, follow
 
 KEYS = "LITELLM_API_KEYS"
 
-_POLL_SECONDS = 1.0
-_STACK_SECONDS = 900.0
 _NEW_KEY_BYTES = 32
-_ENDED = ("_COMPLETE", "_FAILED")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +134,7 @@ class Plan:
                 yield self._plan_stack(home, Settings.of({**self._settings.parameters, "Part": "alerts"}))
             elif read_parameters(self._account.describe_stack(region=home)).get("Part") == "alerts":
                 what, why = f"stack {STACK} in {home}", "delete it, because alerts are off"
-                yield Step(what, (why,), partial(delete_stack, self._account, home))
+                yield Step(what, (why,), partial(delete_stack, self._account, STACK, home))
 
     def _plan_stack(self, region: str, settings: Settings) -> Step:
         there = self._account.describe_stack(region=region)
@@ -281,7 +278,7 @@ def deploy_stack(account: Account, region: str, wanted: Mapping[str, str]) -> No
         "ROLLBACK_COMPLETE",
         "REVIEW_IN_PROGRESS",
     }:  # has no resources and can't be updated
-        delete_stack(account, region)
+        delete_stack(account, STACK, region)
         there = None
     marker = stack.fetch_last_event()
     try:
@@ -298,51 +295,9 @@ def deploy_stack(account: Account, region: str, wanted: Mapping[str, str]) -> No
             f"CloudFormation refused the stack {STACK}: {failure.response['Error']['Message']}"
         ) from failure
     with step(f"stack {STACK} in {region}"):
-        status = _follow(stack, marker)
+        status = follow(stack, STACK, marker)
     if not status.endswith("_COMPLETE") or "ROLLBACK" in status:
         cause = stack.find_first_cause(stack.fetch_events_since(marker))
         raise Unprepared(
             f"The stack {STACK} is in {status}: {cause or 'see its events in the CloudFormation console'}"
         )
-
-
-def delete_stack(account: Account, region: str) -> None:
-    """Delete the bootstrap stack, and print its events as they happen.
-
-    Raises:
-        Unprepared: a resource could not be deleted. The message says which.
-    """
-    found = account.describe_stack(region=region)
-    if found is None:
-        return
-    stack = Stack(found.id, region)  # a deleted stack can be described only by its ID
-    marker = stack.fetch_last_event()
-    account.client("cloudformation", region).delete_stack(StackName=STACK)
-    with step(f"deleting the stack {STACK} in {region}"):
-        status = _follow(stack, marker)
-    if status not in {"DELETE_COMPLETE", ""}:
-        cause = stack.find_first_cause(stack.fetch_events_since(marker))
-        raise Unprepared(
-            f"The stack {STACK} is in {status}: {cause or 'see its events in the CloudFormation console'}"
-        )
-
-
-def _follow(stack: Stack, marker: str | None) -> str:
-    """Print a stack's events until its operation has ended. Returns the final state; empty if it is gone."""
-    deadline = time.monotonic() + _STACK_SECONDS
-    told = 0
-    while True:
-        now = stack.describe()
-        status = now.status if now else ""
-        events = stack.fetch_events_since(marker)
-        for event in events[told:]:
-            if event.resource != STACK:
-                say(f"      {event.status:<20} {event.type} {event.resource}")
-        told = len(events)
-        if not status or (events and status.endswith(_ENDED)):
-            return status
-        if time.monotonic() > deadline:
-            raise Unprepared(
-                f"The stack {STACK} is still in {status}. Check its events in the CloudFormation console."
-            )
-        time.sleep(_POLL_SECONDS)

@@ -1,7 +1,8 @@
 """Removes what `pennyworth bootstrap` created, and nothing else."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from pennyworth.aws import certificates
@@ -10,7 +11,7 @@ from pennyworth.aws.snapshot import read_parameters
 from pennyworth.github import gh_cli
 from pennyworth.host.progress import say, step
 from pennyworth.iam.policy.documents import DEPLOY_ROLE, VIEW_ROLE
-from pennyworth.setup.plan import delete_stack
+from pennyworth.setup.stacks import delete_stack
 
 SECRETS = (
     "AWS_DEPLOY_ROLE_ARN",
@@ -21,6 +22,118 @@ SECRETS = (
     "ROUTE53_HOSTED_ZONE_ID",
     "ACM_CERTIFICATE_ARN",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class SetUp:
+    """What `pennyworth bootstrap` created in an account and in a repository."""
+
+    account: Account
+    settings: Mapping[str, str]
+    """The parameters of the bootstrap stack."""
+    regions: Sequence[str]
+    """The regions with a bootstrap stack."""
+    provider: str
+    """The ARN of the identity provider, if the stack created it; else empty."""
+    others: Sequence[str]
+    """Other roles that trust it."""
+    certificate: str
+    """The ARN of the domain's certificate; empty if there is none."""
+    requested: bool
+    """Whether bootstrap requested that certificate."""
+    secrets: Sequence[str]
+    """The repository's secrets that bootstrap sets, as far as gh can list them."""
+
+    @property
+    def endpoint(self) -> str:
+        """The name of the endpoint's stack."""
+        return self.settings["StackName"]
+
+    @property
+    def repository(self) -> str:
+        """The repository that may deploy."""
+        return self.settings["Repository"]
+
+    def describe(self) -> list[str]:
+        """Say what `remove` deletes, one thing a line."""
+        return [
+            *(f"stack {STACK} in {region}" for region in self.regions),
+            *([f"identity provider {self.provider}"] if self.provider and not self.others else []),
+            *([f"certificate {self.certificate}"] if self.requested else []),
+            *([f"secrets of {self.repository}: {', '.join(self.secrets)}"] if self.secrets else []),
+        ]
+
+    def remove(self) -> list[str]:
+        """Delete it.
+
+        Returns:
+            what remains, and why.
+        Raises:
+            Unprepared: something could not be deleted.
+        """
+        account = self.account
+        remains = []
+        for region in self.regions:
+            delete_stack(account, STACK, region)
+        if self.provider and not self.others:
+            with (
+                step("deleting the identity provider"),
+                suppress(account.client("iam").exceptions.NoSuchEntityException),
+            ):
+                account.client("iam").delete_open_id_connect_provider(OpenIDConnectProviderArn=self.provider)
+        elif self.provider:
+            remains.append(
+                f"the identity provider {self.provider}, which other roles also trust: {', '.join(self.others)}"
+            )
+        elif account.fetch_client_ids() is not None:
+            remains.append(f"the identity provider {account.provider}, which existed before")
+        base, zone = self.settings.get("BaseDomain", ""), self.settings.get("HostedZoneId", "")
+        if self.certificate and not self.requested:
+            remains.append(f"the certificate {self.certificate}, which existed before")
+        elif self.certificate and not certificates.delete_certificate(
+            account, f"api.{base}", zone, self.certificate
+        ):
+            remains.append(f"the certificate {self.certificate}, which is still in use")
+        for name in self.secrets:
+            gh_cli.delete_secret(self.repository, name)
+        if not gh_cli.is_logged_in():
+            remains += [
+                f"the repository's secret {name}: gh secret delete {name} --repo {self.repository}"
+                for name in SECRETS
+            ]
+        if account.describe_stack("aws-sam-cli-managed-default") is not None:
+            remains.append(
+                "the stack aws-sam-cli-managed-default with sam's package bucket, which other projects may use"
+            )
+        return remains
+
+
+def find_set_up(account: Account) -> SetUp | None:
+    """Find what `pennyworth bootstrap` created; None if there is no bootstrap stack in the account's region."""
+    settings = read_parameters(account.describe_stack())
+    if not settings:
+        return None
+    base = settings.get("BaseDomain", "")
+    found = certificates.find_certificate(account, f"api.{base}") if base else None
+    certificate = found["CertificateArn"] if found else ""
+    regions = [
+        region
+        for region in {account.region: None, account.home: None}
+        if region == account.region
+        or read_parameters(account.describe_stack(region=region)).get("Part") == "alerts"
+    ]
+    provider = account.provider if account.makes_provider() else ""
+    present = set(gh_cli.list_secrets(settings["Repository"])) if gh_cli.is_logged_in() else set()
+    return SetUp(
+        account=account,
+        settings=settings,
+        regions=regions,
+        provider=provider,
+        others=list(_list_other_roles(account)) if provider else [],
+        certificate=certificate,
+        requested=bool(certificate) and certificates.is_ours(account, certificate),
+        secrets=sorted(set(SECRETS) & present),
+    )
 
 
 def take_back(account: Account, confirmed: Callable[[str], bool]) -> list[str]:
@@ -34,68 +147,18 @@ def take_back(account: Account, confirmed: Callable[[str], bool]) -> list[str]:
     Raises:
         Unprepared: the endpoint still exists, the user declined, or something could not be deleted.
     """
-    settings = read_parameters(account.describe_stack())
-    if not settings:
+    found = find_set_up(account)
+    if found is None:
         raise Unprepared(f"There is no stack {STACK} in {account.region}. Check --region.")
-    endpoint = settings["StackName"]
-    if account.describe_stack(endpoint) is not None:
+    if account.describe_stack(found.endpoint) is not None:
         raise Unprepared(
-            f"The stack {endpoint} still exists, and its roles use the permissions boundary to be deleted. Delete it"
-            f" first: sam delete --stack-name {endpoint} --region {account.region}"
+            f"The stack {found.endpoint} still exists, and its roles use the permissions boundary to be deleted. Delete"
+            f" it first: pennyworth remove --stack-name {found.endpoint} --region {account.region}. With --all, that"
+            " also removes the setup"
         )
-    base, zone = settings.get("BaseDomain", ""), settings.get("HostedZoneId", "")
-    domain = f"api.{base}"
-    found = certificates.find_certificate(account, domain) if base else None
-    requested = (
-        found["CertificateArn"] if found and certificates.is_ours(account, found["CertificateArn"]) else ""
-    )
-    regions = [
-        region
-        for region in {account.region: None, account.home: None}
-        if region == account.region
-        or read_parameters(account.describe_stack(region=region)).get("Part") == "alerts"
-    ]
-    provider = account.provider if account.makes_provider() else ""
-    others = list(_list_other_roles(account)) if provider else []
-    repository = settings["Repository"]
-    present = sorted(set(SECRETS) & set(gh_cli.list_secrets(repository))) if gh_cli.is_logged_in() else []
-    goes = [
-        *(f"stack {STACK} in {region}" for region in regions),
-        *([f"identity provider {provider}"] if provider and not others else []),
-        *([f"certificate {requested}"] if requested else []),
-        *([f"secrets of {repository}: {', '.join(present)}"] if present else []),
-    ]
-    if not confirmed("\n".join(f"- {line}" for line in goes)):
+    if not confirmed("\n".join(f"- {line}" for line in found.describe())):
         raise Unprepared("Nothing was deleted.")
-    remains = []
-    for region in regions:
-        delete_stack(account, region)
-    if provider and not others:
-        with (
-            step("deleting the identity provider"),
-            suppress(account.client("iam").exceptions.NoSuchEntityException),
-        ):
-            account.client("iam").delete_open_id_connect_provider(OpenIDConnectProviderArn=provider)
-    elif provider:
-        remains.append(f"the identity provider {provider}, which other roles also trust: {', '.join(others)}")
-    elif account.fetch_client_ids() is not None:
-        remains.append(f"the identity provider {account.provider}, which existed before")
-    if requested and not certificates.delete_certificate(account, domain, zone, requested):
-        remains.append(f"the certificate {requested}, which is still in use")
-    elif found and not requested:
-        remains.append(f"the certificate {found['CertificateArn']}, which existed before")
-    for name in present:
-        gh_cli.delete_secret(repository, name)
-    if not gh_cli.is_logged_in():
-        remains += [
-            f"the repository's secret {name}: gh secret delete {name} --repo {repository}" for name in SECRETS
-        ]
-    bucket = account.describe_stack("aws-sam-cli-managed-default")
-    if bucket is not None:
-        remains.append(
-            "the stack aws-sam-cli-managed-default with sam's package bucket, which other projects may use"
-        )
-    return remains
+    return found.remove()
 
 
 def _list_other_roles(account: Account) -> Iterator[str]:

@@ -18,6 +18,7 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+from pennyworth.aws.log_lines import describe_request
 from pennyworth.checks import smoke
 from pennyworth.host.environments import environment
 from pennyworth.host.errors import OperationFailed
@@ -29,7 +30,6 @@ from pennyworth.local.aws.server import LocalAws
 from pennyworth.local.demo import configuration
 from pennyworth.local.demo.deployment import API_DOMAIN, Endpoint, deploy, following, function_log
 from pennyworth.local.demo.providers import KEY_PREFIX, PROVIDERS, environ
-from pennyworth.local.demo.requests import describe_request
 from pennyworth.pipeline.build import Target, sam_build
 
 ENVIRONMENTS = ("tools", "localaws")
