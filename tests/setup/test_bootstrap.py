@@ -243,7 +243,7 @@ def test_nothing_is_taken_back_under_a_living_endpoint(set_up: Shell) -> None:
     stacks.get_waiter("stack_create_complete").wait(StackName="endpoint", WaiterConfig={"Delay": 1})
     done = set_up.pennyworth("bootstrap", "--delete", "--yes")
     assert done.returncode == 1
-    assert "sam delete --stack-name endpoint" in done.stderr
+    assert "pennyworth remove --stack-name endpoint" in done.stderr
     assert STACK in set_up.stacks()
 
 

@@ -40,9 +40,7 @@ class Choice:
         if told is None:
             plain = not self.status and not self.model and not _ROUTINE.match(line)
             return plain and (not self.errors or bool(_FAILED.search(line)))
-        if self.status and not re.fullmatch(
-            self.status.replace("x", r"\d"), str(told.get("status", "")), re.IGNORECASE
-        ):
+        if self.status and not re.fullmatch(self.status.replace("x", r"\d"), str(told.get("status", ""))):
             return False
         if self.model and told.get("model") != self.model:
             return False

@@ -45,7 +45,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--status",
         type=_read_status,
-        default="",
         metavar="STATUS",
         help="only requests with this status: 429, 5xx",
     )
@@ -63,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
     account = Account(options.region)
     group = stack.require_output(account, options.stack_name, "LogGroupName")
     log = FunctionLog(account.client("logs"), group, options.filter)
-    choice = Choice(options.status, options.model, options.errors)
+    choice = Choice(options.status or "", options.model, options.errors)
     if options.follow:
         say(f"Following {group}. Press Ctrl-C to stop.")
     try:
