@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pennyworth.cli import COMMANDS
 from pennyworth.host.environments import environment
 from pennyworth.host.places import ROOT
 from pennyworth.host.progress import show_anything
@@ -41,6 +42,7 @@ def tables() -> dict[tuple[Path, str], str]:
         (ROOT / "docs" / "configuration.md", "Stack parameters"): parameters(template),
         (ROOT / "docs" / "configuration.md", "Stack outputs"): names("output", template["Outputs"]),
         (ROOT / "README.md", "Stack parameters"): settable_parameters(template),
+        (ROOT / "docs" / "commands.md", "All commands"): commands(),
     }
     for path in sorted(ROOT.glob("actions/*/action.yml")):
         document = _read(path)
@@ -85,6 +87,11 @@ def settable_parameters(template: Mapping[str, Any]) -> str:
         if name not in BY_SECRET
     ]
     return _table(("parameter", "default", "what it does"), rows)
+
+
+def commands() -> str:
+    """A table of the commands."""
+    return _table(("command", "what it does"), [(f"`{name}`", summary) for name, summary in COMMANDS.items()])
 
 
 def inputs(declared: Mapping[str, Mapping[str, Any]]) -> str:

@@ -173,7 +173,7 @@ def test_without_rights_aws_own_words_are_told(environ: dict[str, str]) -> None:
     with LocalAws(auth=True) as aws:
         nobody = {"AWS_ACCESS_KEY_ID": "AKIANOBODY", "AWS_SECRET_ACCESS_KEY": "wrong"}
         done = command({**aws.environ(REGION), **nobody}, "list", fails=True)
-    assert "UnrecognizedClientException" in done.stderr and "aws sso login" in done.stderr
+    assert "InvalidClientTokenId" in done.stderr and "invalid. Log in with `aws sso login`" in done.stderr
 
 
 def test_a_stack_with_plain_variables_is_told_apart(environ: dict[str, str]) -> None:

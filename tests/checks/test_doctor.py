@@ -94,7 +94,7 @@ def examined(shell: Shell, *words: str, status: int = 0) -> dict[str, list[dict[
         done = shell.pennyworth("doctor", "--json", "--dns", dns, *words)
     assert done.returncode == status, done.stdout + done.stderr
     found: dict[str, list[dict[str, str]]] = {}
-    for finding in json.loads(done.stdout):
+    for finding in json.loads(done.stdout)["findings"]:
         found.setdefault(finding["check"], []).append(finding)
     return found
 
@@ -204,7 +204,7 @@ def test_a_domain_that_is_delegated_elsewhere_is_found(sound: Shell) -> None:
     for answer, (verdict, detail) in cases.items():
         with name_server(*answer) as dns:
             done = sound.pennyworth("doctor", "--json", "--dns", dns)
-        (finding,) = (one for one in json.loads(done.stdout) if one["check"] == "hosted zone")
+        (finding,) = (one for one in json.loads(done.stdout)["findings"] if one["check"] == "hosted zone")
         assert finding["verdict"] == verdict and detail in finding["detail"]
         assert own[-1] in finding["fix"]
 
@@ -212,7 +212,7 @@ def test_a_domain_that_is_delegated_elsewhere_is_found(sound: Shell) -> None:
 def test_where_dns_can_not_be_asked_it_goes_on(sound: Shell) -> None:
     done = sound.pennyworth("doctor", "--json", "--dns", "127.0.0.1:1")
     assert not done.returncode
-    (finding,) = (one for one in json.loads(done.stdout) if one["check"] == "hosted zone")
+    (finding,) = (one for one in json.loads(done.stdout)["findings"] if one["check"] == "hosted zone")
     assert finding["verdict"] == "unknown"
 
 

@@ -29,6 +29,7 @@ from pennyworth.checks.health.endpoint import LIGHT, OF_A_KEY
 from pennyworth.checks.health.limits import Limits
 from pennyworth.checks.health.rights import find_trust_problems
 from pennyworth.checks.health.stack import MOVED, _changed
+from pennyworth.checks.health.status import QUICK, fetch_status
 from pennyworth.checks.health.subject import Subject
 from pennyworth.host.environments import environment
 from pennyworth.host.errors import OperationFailed
@@ -854,11 +855,53 @@ def test_the_command_shows_it_as_a_person_reads_it(endpoint: Endpoint) -> None:
     assert "✓ stack               CREATE_COMPLETE\n" in done.stdout
     assert "::" not in done.stdout
     told = json.loads(shell.pennyworth(*given, "--json").stdout)
-    assert {one["check"] for one in told} == set(CHECKS) - {"endpoint", "traffic"}
+    assert told["verdict"] == "ok"
+    assert {one["check"] for one in told["findings"]} == set(CHECKS) - {"endpoint", "traffic"}
     assert "| ✅ | version |" in shell.pennyworth(*given, "--markdown").stdout
     with meanwhile(lambda: set_alarm(shell, "errors", "ALARM"), lambda: set_alarm(shell, "errors", "OK")):
         done = shell.pennyworth(*given)
     assert done.returncode == 1 and "The endpoint is unhealthy." in done.stderr
+
+
+def test_the_status_says_what_is_deployed_and_where(endpoint: Endpoint) -> None:
+    shell = endpoint.shell
+    place = ("--stack-name", STACK, "--region", REGION)
+    # the custom domain is served at the gateway's address; AWS's calls go where they go
+    done = shell.pennyworth("status", *place)
+    assert "state          CREATE_COMPLETE\n" in done.stdout
+    assert f"base URL       https://api.{DOMAIN}/v1\n" in done.stdout
+    assert "endpoint-errors OK, endpoint-throttles OK" in done.stdout
+    with meanwhile(lambda: set_alarm(shell, "errors", "ALARM"), lambda: set_alarm(shell, "errors", "OK")):
+        unwell = shell.pennyworth("status", *place, "--json")
+    told = json.loads(unwell.stdout)
+    assert unwell.returncode == 1 and not told["healthy"] and told["verdict"] == "unhealthy"
+    assert told["alarms"]["endpoint-errors"] == "ALARM"
+    assert told["version"] == told["deployed_version"]
+    assert told["links"]["stack"].startswith(f"https://{REGION}.console.aws.amazon.com/cloudformation/")
+    absent = shell.pennyworth("status", "--stack-name", "nowhere", "--region", REGION, "--json")
+    assert absent.returncode == 1
+    assert json.loads(absent.stdout)["state"] == ""
+    assert not unwell.stdout.startswith(" ") and "looking at" in unwell.stderr
+
+
+def test_the_status_has_models_and_counts_keys_and_shows_none(endpoint: Endpoint) -> None:
+    ssm = endpoint.shell.client("ssm")
+    names = {"LITELLM_API_KEYS": "sk-canary-1,sk-canary-2", "LITELLM_API_KEYS/alice": "sk-canary-2"}
+    for name, value in names.items():
+        ssm.put_parameter(Name=f"/{STACK}/credentials/{name}", Value=value, Type="SecureString")
+    subject = endpoint.subject()
+    assert subject.described
+    outputs = {**subject.outputs, "CredentialsPath": f"/{STACK}/credentials"}
+    subject.__dict__["described"] = replace(subject.described, outputs=outputs)
+    seen: list[str] = []
+    status = fetch_status(subject, seen.append)
+    assert status.healthy, [line(one) for one in status.findings]
+    assert status.models == ["first"]
+    assert status.api_keys == 2
+    assert (status.software or "").startswith("pennyworth ")
+    assert {one.check for one in status.findings} == set(QUICK)
+    assert len(seen) >= len(QUICK)
+    assert "sk-canary" not in repr(status) and KEY not in repr(status)
 
 
 def test_the_command_says_what_it_lacks(endpoint: Endpoint) -> None:

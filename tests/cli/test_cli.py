@@ -1,9 +1,12 @@
 """The command line: what it says of itself, and that it loads only what is asked for."""
 
+import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -119,3 +122,27 @@ def test_an_installed_package_says_that_a_checkout_is_needed(tmp_path: Path) -> 
     assert done.returncode == 1
     assert "clone the repository" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def list_commands(parser: argparse.ArgumentParser, before: str = "") -> Iterator[tuple[str, set[str]]]:
+    """Each command that does something, with its options."""
+    verbs = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    for action in verbs:
+        for name, subparser in action.choices.items():
+            yield from list_commands(subparser, f"{before} {name}".strip())
+    if not verbs:
+        yield before, set(parser._option_string_actions)
+
+
+def test_every_command_s_json_is_documented() -> None:
+    page = (ROOT / "docs" / "commands.md").read_text()
+    documented = re.findall(r"^\| `([a-z -]+)` \|", page.partition("## JSON")[2], re.MULTILINE)
+    assert sorted(documented) == sorted(
+        name for name, options in list_commands(cli.build_parser()) if "--json" in options
+    )
+
+
+def test_every_command_about_a_stack_takes_a_profile_and_a_region() -> None:
+    for name, options in list_commands(cli.build_parser()):
+        if "--stack-name" in options and name != "init":
+            assert {"--profile", "--region"} <= options, name

@@ -1,5 +1,6 @@
 """What commands say where AWS credentials, the region or the stack's name are missing."""
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -14,6 +15,11 @@ ABOUT_A_STACK: dict[str, tuple[str, ...]] = {
     "rollback": (),
     "tighten-passrole": ("--dry-run",),
     "preview": ("--template", str(ROOT / "template.yaml")),
+    "credentials": ("list",),
+    "logs": (),
+    "open": (),
+    "remove": ("--yes",),
+    "status": (),
 }
 ABOUT_AN_ACCOUNT: dict[str, tuple[str, ...]] = {"doctor": (), "bootstrap": ("--dry-run",)}
 COMMANDS = {**ABOUT_A_STACK, **ABOUT_AN_ACCOUNT}
@@ -22,9 +28,9 @@ NONE = f"You are not logged in to AWS: Unable to locate credentials. {HOW}"
 PLACE = {"STACK_NAME": "endpoint", "AWS_REGION": "us-west-2"}
 
 
-def run(command: str, home: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+def run(command: str, home: Path, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [warm.tools() / "python", "-m", "pennyworth.cli", command, *COMMANDS[command]],
+        [warm.tools() / "python", "-m", "pennyworth.cli", command, *COMMANDS[command], *words],
         env={
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(ROOT / "src"),
@@ -88,3 +94,23 @@ def test_the_profile_s_region_is_enough(command: str, tmp_path: Path) -> None:
     (tmp_path / ".aws").mkdir()
     (tmp_path / ".aws" / "config").write_text("[default]\nregion = eu-central-1\n")
     assert NONE in run(command, tmp_path, STACK_NAME="endpoint").stderr
+
+
+def test_a_profile_that_is_given_wins_over_keys_in_the_environment(tmp_path: Path) -> None:
+    keys = {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "example"}
+    (tmp_path / ".aws").mkdir()
+    (tmp_path / ".aws" / "config").write_text("[profile other]\nregion = eu-central-1\n")
+    done = run("logs", tmp_path, "--profile", "other", STACK_NAME="endpoint", **keys)
+    assert done.returncode == 1
+    assert done.stderr == f"pennyworth logs: {NONE}\n"  # and so the region is the profile's
+    assert "(nobody) could not be found" in run("doctor", tmp_path, "--profile", "nobody", **PLACE).stderr
+
+
+def test_programs_are_told_in_json_what_is_missing(tmp_path: Path) -> None:
+    done = run("status", tmp_path, "--json", **PLACE)
+    assert done.returncode == 2
+    assert json.loads(done.stdout) == {"error": {"command": "status", "message": NONE, "exit_status": 2}}
+    wrong = run("status", tmp_path, "--json", "--nothing")
+    assert wrong.returncode == 2
+    error = json.loads(wrong.stdout)["error"]
+    assert error["command"] == "status" and "--nothing" in error["message"]

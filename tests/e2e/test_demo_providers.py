@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pennyworth.aws.log_lines import describe_request
 from pennyworth.cli import demo as cli
 from pennyworth.gateway import config
 from pennyworth.local import demo
@@ -21,7 +22,6 @@ from pennyworth.local.demo.announcement import announcement
 from pennyworth.local.demo.configuration import NotServable, find_needs
 from pennyworth.local.demo.deployment import Endpoint
 from pennyworth.local.demo.providers import PROVIDERS, NoCredentials, NotThere
-from pennyworth.aws.log_lines import describe_request
 
 CREDENTIALS = {name for provider in PROVIDERS.values() for names in provider.needs for name in names}
 

@@ -44,7 +44,7 @@ def log_in(region: str) -> tuple[boto3.Session, Mapping[str, str]]:
     except (HTTPClientError, EndpointConnectionError) as failure:
         raise Unprepared(f"AWS can't be reached: {failure}") from failure
     except ClientError as failure:
-        raise Unprepared(f"AWS refuses your credentials: {failure}. {LOG_IN}") from failure
+        raise Unprepared(f"AWS refuses your credentials: {str(failure).rstrip('.')}. {LOG_IN}") from failure
     except BotoCoreError as failure:
         raise Unprepared(f"You are not logged in to AWS: {str(failure).rstrip('.')}. {LOG_IN}") from failure
 

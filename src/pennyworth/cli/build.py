@@ -8,10 +8,9 @@ package is built for the Python version and architecture that template.yaml uses
 
 import argparse
 import os
-import sys
 from pathlib import Path
 
-from pennyworth.host.environments import EnvironmentUnavailable
+from pennyworth.cli.output import json_option, print_json
 from pennyworth.host.errors import OperationFailed
 from pennyworth.host.places import made
 from pennyworth.pipeline.build import LITELLM, Inputs, Target, build_package
@@ -46,6 +45,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="the output folder (default: a folder in .pennyworth/build/)",
     )
+    json_option(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -56,12 +56,11 @@ def run(options: argparse.Namespace) -> int:
         out = options.out or made("build") / f"{target.python}-{target.architecture}-{target.system}"
         provider = os.environ.get("LITELLM_MODEL_PROVIDER", "")
         package = build_package(Inputs(target, out, options.config, LITELLM[options.litellm], provider))
-    except OperationFailed as failure:
-        print(failure.detail, file=sys.stderr)
-        return 1
-    except (EnvironmentUnavailable, ValueError) as error:
-        print(error, file=sys.stderr)
-        return 1
+    except ValueError as error:
+        raise OperationFailed(str(error)) from error
+    if options.json:
+        print_json({"template": package.template, "parameters": target.parameters()})
+        return 0
     print(package.template)
     print(" ".join(f"{name}={value}" for name, value in target.parameters().items()))
     return 0

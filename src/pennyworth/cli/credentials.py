@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pennyworth.cli import stack
-from pennyworth.cli.environment import go_on_in
 from pennyworth.cli.output import Misused, json_option, print_json
 from pennyworth.gateway.credentials import API_KEYS
 from pennyworth.host.errors import OperationFailed
@@ -77,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
         raise Misused(
             "don't put the value on the command line, where others can see it. Pipe it in, or use --file"
         )
-    go_on_in("tools")
+    stack.connect(options)
     from pennyworth.aws.credential_store import Credentials, is_read_by
 
     try:

@@ -8,7 +8,8 @@ function's own JSON lines instead, which have more fields (docs/api.md). Neither
 New lines appear within a few seconds; Ctrl-C ends --follow.
 
 --filter is a filter pattern of CloudWatch Logs, such as '"req_123"' or '{ $.caller = "k_1a2b" }'. It is applied by
-AWS, before the other options. The permissions in policies/view.json are enough.
+AWS, before the other options. Needs AWS credentials of your own with cloudformation:DescribeStacks and
+logs:FilterLogEvents. The read-only role of pull requests reads no log lines.
 """
 
 import argparse

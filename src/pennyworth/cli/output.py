@@ -24,7 +24,8 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Print the usage and the mistake. Exits with status 2."""
         if "--json" in Parser.words:
-            print_json(_failure(self.prog.partition(" ")[2], message, 2))
+            command = next((word for word in Parser.words if not word.startswith("-")), "")
+            print_json(_failure(command, message, 2))
         super().error(message)
 
 

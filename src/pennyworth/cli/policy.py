@@ -3,7 +3,7 @@
     pennyworth policy --check
 
 The permissions are derived from the API calls that CloudFormation's resource handlers make. Without options, it
-prints the policy documents, with `${...}` in place of your account's names. policies/README.md explains each
+prints the policy documents as JSON, with `${...}` in place of your account's names. policies/README.md explains each
 statement, and docs/permissions.md how they are derived.
 """
 
@@ -19,7 +19,7 @@ from pennyworth.iam.policy.options import arguments as arguments
 def run(options: argparse.Namespace) -> int:
     """Run it in the environment that has the resource schemas and SAM. Returns the exit status."""
     words = ["--template", str(options.template)]
-    words += [f"--{name}" for name in ("check", "write", "needs") if getattr(options, name)]
+    words += [f"--{name}" for name in ("check", "write", "needs", "json") if getattr(options, name)]
     return subprocess.run(
         [environment("tools") / "python", "-m", "pennyworth.iam.policy", *words],
         env={**os.environ, "PYTHONPATH": str(ROOT / "src")},

@@ -5,8 +5,8 @@
 
 Shows the stack's state and last deployment, versions, the base URL, models, the number of API keys (never a key),
 alarms and links. The models need an API key in PENNYWORTH_API_KEY. It runs the quick checks of `pennyworth health`,
-which also finds drift and changed permissions. The exit status is 0 if the endpoint is healthy, 1 if not, and 2 if
-that can't be told.
+which also finds drift and changed permissions. The permissions in policies/view.json are enough, but for the number of
+keys (ssm:GetParametersByPath). The exit status is 0 if the endpoint is healthy, 1 if not, and 2 if that can't be told.
 """
 
 import argparse

@@ -38,7 +38,9 @@ def main() -> int:
         problems += check.find_stale_rules(read_rules())
         problems += map(str, check.find_differences(wanted, found, read_rules()))
         problems += readme.find_differences(tables)
-        if not problems:
+        if options.json:
+            print(json.dumps({"ok": not problems, "problems": list(dict.fromkeys(problems))}, indent=2))
+        elif not problems:
             print("The policy documents allow exactly what the template needs.")
     elif options.write:
         _write_documents(wanted)

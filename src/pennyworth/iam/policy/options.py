@@ -22,4 +22,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="show which permissions the documents in policies/ lack or don't need",
     )
     what.add_argument("--write", action="store_true", help="update the documents in policies/")
-    what.add_argument("--needs", action="store_true", help="list each action, with what calls it and why")
+    what.add_argument(
+        "--needs", action="store_true", help="list each action, with what calls it and why, as JSON"
+    )
+    parser.add_argument("--json", action="store_true", help="print the result of --check as JSON, too")
