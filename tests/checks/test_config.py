@@ -70,6 +70,12 @@ def found(report: Report, fragment: str) -> tuple[Severity, int | None]:
     return finding.severity, finding.line
 
 
+def test_a_provider_that_there_is_not_is_not_said_to_be_translated_for(tmp_path: Path) -> None:
+    report = checked(tmp_path, one_model(model="anthropc/claude"), {})
+    assert report.failed()
+    assert report.models[0].reason == "LiteLLM knows no provider anthropc"
+
+
 def test_each_model_is_told_its_lane_why_and_what_it_needs(tmp_path: Path) -> None:
     report = checked(tmp_path, CONFIG, {"OPENAI_API_KEY": "x"})
     azure, openai, claude = report.models

@@ -146,3 +146,19 @@ def test_every_command_about_a_stack_takes_a_profile_and_a_region() -> None:
     for name, options in list_commands(cli.build_parser()):
         if "--stack-name" in options and name != "init":
             assert {"--profile", "--region"} <= options, name
+
+
+def test_a_reader_that_has_enough_ends_it_quietly() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "pennyworth.cli", "completion", "fish"],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(writer)
+    assert done.returncode == 1
+    assert not done.stderr

@@ -9,6 +9,7 @@ exit status is 2 for wrong usage, else the module's FAILED, or 1.
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence, Set
 from types import ModuleType
@@ -64,6 +65,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             return int(options.run(options))
         except KeyboardInterrupt:
             return 130
+        except BrokenPipeError:  # the reader has enough, as in `pennyworth logs | head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python would complain at its end
+            return 1
         except Exception as failure:
             return report_failure(options.command, failure, options)
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pennyworth.checks.config.catalogue import is_known
 from pennyworth.checks.config.facts import Entry, Facts, find_references, format_place, gather
 from pennyworth.checks.config.lines import Lines, NotYaml, Place
 from pennyworth.checks.config.needs import list_needs
@@ -110,6 +111,8 @@ def _explain_lane(entry: Entry) -> str:
         )
     if deployment.provider in PROVIDERS:
         return f"{deployment.provider} is compatible with OpenAI's API"
+    if not is_known(deployment.provider):
+        return f"LiteLLM knows no provider {deployment.provider}"
     return f"LiteLLM translates requests for {deployment.provider}"
 
 
