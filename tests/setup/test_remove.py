@@ -1,11 +1,16 @@
 """`pennyworth remove`: all of an endpoint goes, what holds data stays unless it is to go, and a second run is none."""
 
+import io
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 from tests.shell import REGION, Shell
+
+from pennyworth.cli import remove
+from pennyworth.host.errors import OperationFailed
 
 STACK = "endpoint"
 PLACE = ("--stack-name", STACK, "--region", REGION)
@@ -162,3 +167,14 @@ def test_the_setup_goes_too_where_that_is_wanted(shell: Shell) -> None:
     assert not shell.stacks()
     assert not shell.iam.list_roles()["Roles"]
     assert "AWS_DEPLOY_ROLE_ARN" not in shell.secrets
+
+
+@pytest.mark.parametrize(("typed", "agreed"), [("endpoint\n", True), ("yes\n", False), ("\n", False)])
+def test_only_the_stack_s_name_confirms(monkeypatch: pytest.MonkeyPatch, typed: str, agreed: bool) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr("sys.stdin", Terminal(typed))
+    with nullcontext() if agreed else pytest.raises(OperationFailed, match=r"Nothing was deleted\."):
+        remove._confirm(STACK)
