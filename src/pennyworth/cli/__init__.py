@@ -17,6 +17,7 @@ from types import ModuleType
 from pennyworth import __version__
 from pennyworth.cli import stack
 from pennyworth.cli.output import Parser, report_failure, results_only
+from pennyworth.host.places import VARIABLE, work_dir
 from pennyworth.host.progress import show_anything
 
 COMMANDS = {
@@ -79,7 +80,10 @@ def build_parser(loaded: Set[str] = COMMANDS.keys()) -> Parser:
         loaded: the subcommands whose options are wanted. Only their modules are imported.
     """
     parser = Parser(
-        prog="pennyworth", description="Your own OpenAI-compatible LLM endpoint, in your own AWS account."
+        prog="pennyworth",
+        description="Your own OpenAI-compatible LLM endpoint, in your own AWS account.",
+        epilog=f"Environments, packages and logs are kept in the work folder, {work_dir()}. You can delete it at any"
+        f" time. {VARIABLE} sets another.",
     )
     parser.add_argument("--version", action="version", version=f"pennyworth {__version__}")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)

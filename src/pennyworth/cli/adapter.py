@@ -2,8 +2,9 @@
 
     pennyworth adapter
 
-Needs cargo (https://rustup.rs), takes a minute or two, and writes to .pennyworth/adapter. You don't have to
-build it: without it, the local AWS uses a stand-in that speaks the same protocols and passes the same tests.
+Needs cargo (https://rustup.rs), takes a minute or two, and writes to the work folder, which `pennyworth --help`
+names. You don't have to build it: without it, the local AWS uses a stand-in that speaks the same protocols and
+passes the same tests.
 
 To use a binary you already have, put lambda-adapter on PATH, or set PENNYWORTH_LAMBDA_ADAPTER to its path.
 To use the stand-in anyway, set PENNYWORTH_LAMBDA_ADAPTER=stand-in.

@@ -43,7 +43,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--out",
         type=Path,
         metavar="FOLDER",
-        help="the output folder (default: a folder in .pennyworth/build/)",
+        help="the output folder (default: one in the work folder, which `pennyworth --help` names)",
     )
     json_option(parser)
 

@@ -8,8 +8,8 @@ It runs `sam build` and `sam deploy` against the local AWS, and then the smoke t
 the base URL, an API key and commands to paste. The base URL is http://127.0.0.1:8080/v1 on each run. The demo then
 serves until you press Ctrl-C, and prints a line for each request: time, method, path, model, status and duration.
 
-The first run installs what it needs, about 1.6 GB, and takes a minute or more. Everything is in .pennyworth/ in this
-folder; `make clean` deletes it.
+The first run installs what it needs, about 1.6 GB, and takes a minute or more. Everything is in the work
+folder, which `pennyworth --help` names; you can delete it afterwards.
 """
 
 import argparse

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pennyworth.cli.environment import go_on_in
-from pennyworth.host.places import ROOT
 from pennyworth.host.progress import say
 from pennyworth.pipeline.build import Target
 
@@ -56,11 +55,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """List the files and, with --to, write them. Returns the exit status."""
-    if not (ROOT / "template.yaml").exists():
-        say(
-            "pennyworth eject: this needs a checkout of the project. Clone the repository and run the command there."
-        )
-        return 1
     if importlib.util.find_spec("yaml") is None:
         go_on_in("gateway")
     from pennyworth.checks.config import StackSettings, check, render

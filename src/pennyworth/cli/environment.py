@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from pennyworth.host.environments import environment
-from pennyworth.host.places import ROOT
+from pennyworth.host.source_tree import source_tree
 
 
 def go_on_in(name: str) -> None:
@@ -20,5 +20,5 @@ def go_on_in(name: str) -> None:
     if Path(sys.prefix).resolve() == programs.parent.resolve():
         return
     python = str(programs / "python")
-    os.environ["PYTHONPATH"] = str(ROOT / "src")
+    os.environ["PYTHONPATH"] = str(source_tree() / "src")
     os.execv(python, [python, "-m", "pennyworth.cli", *sys.argv[1:]])  # noqa: S606

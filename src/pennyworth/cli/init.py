@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pennyworth.cli.environment import go_on_in
+from pennyworth.host.installation import find_command, find_origin
 from pennyworth.host.lists import split_list
-from pennyworth.host.places import ROOT
+from pennyworth.host.places import ROOT, is_checkout
 from pennyworth.host.progress import say
 from pennyworth.host.regions import find_region
 from pennyworth.setup.domain import WrongDomain, read_domain
@@ -34,8 +35,6 @@ _PROVIDER = "openai"
 _REGION = "us-east-1"
 _STACK_NAME = "endpoint"
 _FURTHER = ("preview", "health-check")
-_OLDEST = (3, 11)
-"""The oldest Python that runs this: see pennyworth/__init__.py."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,13 +66,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         dest="source",
         default="",
         metavar="OWNER/NAME",
-        help="the repository with the deployment workflow (default: this project's git remote)",
+        help="the repository with the deployment workflow (default: where this program came from, by git)",
     )
     add(
         "--ref",
         default="",
         metavar="COMMIT",
-        help="the commit, tag or branch of that repository (default: this checkout's commit)",
+        help="the commit, tag or branch of that repository (default: this program's commit)",
     )
     add("--force", action="store_true", help="replace files that exist")
     add("--yes", action="store_true", help="don't ask; use the defaults")
@@ -94,7 +93,11 @@ def run(options: argparse.Namespace) -> int:
     repository = Path(top)
     stays = (repository / init.CONFIG).exists() and not options.force
     try:
-        source = None if repository == ROOT else init.find_source(options.source, options.ref)
+        source = (
+            None
+            if repository == ROOT
+            else init.find_source(options.source, options.ref, ROOT if is_checkout() else None, find_origin())
+        )
         answers = _answers(
             options, git(repository, "branch", "--show-current"), repository if stays else None
         )
@@ -250,7 +253,7 @@ def _left(
 
     remote = git(repository, "remote", "get-url", "origin")
     bootstrap = [
-        _ourselves(),
+        find_command(),
         "bootstrap",
         f"--region {answers.region}",
         f"--stack-name {answers.stack_name}",
@@ -282,20 +285,3 @@ def _left(
         else ""
     )
     return f"Next steps:\n{listed}{notes}"
-
-
-def _ourselves() -> str:
-    """Return the shell command that runs this program."""
-    if Path(sys.argv[0]).name == "pennyworth":
-        return "pennyworth"
-    new_enough = [
-        "python3",
-        "-c",
-        f"import sys; sys.exit(sys.version_info < {_OLDEST})",
-    ]
-    try:
-        fits = subprocess.run(new_enough, capture_output=True, check=False).returncode == 0
-    except OSError:
-        fits = False
-    python = "python3" if fits else f"python3.{sys.version_info.minor}"
-    return f"PYTHONPATH={ROOT / 'src'} {python} -m pennyworth.cli"

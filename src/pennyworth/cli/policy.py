@@ -4,7 +4,7 @@
 
 The permissions are derived from the API calls that CloudFormation's resource handlers make. Without options, it
 prints the policy documents as JSON, with `${...}` in place of your account's names. policies/README.md explains each
-statement, and docs/permissions.md how they are derived.
+statement, and docs/permissions.md how they are derived. --write works in a checkout only.
 """
 
 import argparse
@@ -12,16 +12,23 @@ import os
 import subprocess
 
 from pennyworth.host.environments import environment
-from pennyworth.host.places import ROOT
+from pennyworth.host.places import is_checkout
+from pennyworth.host.progress import say
+from pennyworth.host.source_tree import source_tree
 from pennyworth.iam.policy.options import arguments as arguments
 
 
 def run(options: argparse.Namespace) -> int:
     """Run it in the environment that has the resource schemas and SAM. Returns the exit status."""
+    if options.write and not is_checkout():
+        say(
+            "pennyworth policy: --write changes the documents of a checkout, and this is an installed package"
+        )
+        return 2
     words = ["--template", str(options.template)]
     words += [f"--{name}" for name in ("check", "write", "needs", "json") if getattr(options, name)]
     return subprocess.run(
         [environment("tools") / "python", "-m", "pennyworth.iam.policy", *words],
-        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+        env={**os.environ, "PYTHONPATH": str(source_tree() / "src")},
         check=False,
     ).returncode

@@ -5,11 +5,11 @@
 
 deploy runs the whole deployment, from GitHub's OIDC token to the smoke tests. preview and health-check run
 after a deployment; the previewed pull request doubles the function's memory. Prints a line for each step, with its
-duration. The job's summary, and the issues and comments written to GitHub, become a page in .pennyworth/rehearsals/,
-whose path it prints; --summary prints them too.
+duration. The job's summary, and the issues and comments written to GitHub, become a page in the work folder, whose
+path it prints; --summary prints them too.
 
 The workflow file is the one that GitHub runs. act runs it in GitHub's place, with a fake GitHub API. Actions of
-other projects are replaced by stand-ins (src/pennyworth/local/rehearsal/stand_ins), unless you give --online.
+other projects are replaced by stand-ins with the same inputs, unless you give --online.
 
 The deploy role trusts the branch main of example/pennyworth. With another --branch or --repo, AWS refuses the
 token and the job fails, as it would in your account.

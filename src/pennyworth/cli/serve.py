@@ -6,6 +6,9 @@
 The configuration uses LiteLLM's format. Clients must send one of the API keys in LITELLM_API_KEYS
 (separated by commas or lines). If it is empty, every call is refused. PROVIDER_CREDENTIALS may hold several
 variables, one NAME=value per line; lines that can't be read are logged by number and left out.
+
+If a model needs LiteLLM and it is not installed beside this program, it is installed into the work folder, which
+`pennyworth --help` names.
 """
 
 import argparse
@@ -13,7 +16,10 @@ import errno
 import os
 import socket
 import sys
+from importlib.util import find_spec
 from pathlib import Path
+
+from pennyworth.cli.environment import go_on_in
 
 _FIRST_PORT, _LAST_PORT = 1024, 65535
 """The ports that anybody may listen on."""
@@ -39,18 +45,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Serve until interrupted. Returns the exit status."""
-    try:
-        from pennyworth.gateway.config import ConfigError
-        from pennyworth.gateway.server import serve
+    if not (find_spec("waitress") and find_spec("yaml")):
+        go_on_in("gateway")
+    from pennyworth.gateway.config import ConfigError, find, load
+    from pennyworth.gateway.server import serve
 
+    try:
+        if not find_spec("litellm") and load(options.config or find(os.environ), os.environ).needs_litellm():
+            go_on_in("litellm")
         socket.getaddrinfo(options.host, options.port)  # for waitress, an unknown host is a ValueError
         serve(options.host, options.port, os.environ, config=options.config, threads=options.threads)
-    except ModuleNotFoundError as error:
-        print(
-            f"pennyworth serve: the package '{error.name}' is missing. In a checkout, run: pip install '.[litellm]'",
-            file=sys.stderr,
-        )
-        return 1
     except ConfigError as error:
         print(f"pennyworth serve: {error}", file=sys.stderr)
         return 1

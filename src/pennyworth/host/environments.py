@@ -1,6 +1,6 @@
 """The project's own Python environments: one for each lock in requirements/, created when first needed.
 
-They are in the project's folder. Their names depend on the lock, the interpreter and the folder, so a change of
+They are in work_dir(). Their names depend on the lock, the interpreter and the folder, so a change of
 these creates a new environment. An interrupted build never looks like a complete environment.
 """
 
@@ -49,12 +49,7 @@ def environment(name: str, python: str | None = None) -> Path:
     """
     lock = LOCKS / f"{name}.txt"
     if not lock.exists():
-        raise EnvironmentUnavailable(
-            "This command needs a checkout of pennyworth's repository, not an installed package: clone the repository"
-            " and run it there. `pennyworth serve` and `pennyworth smoke` work anywhere."
-            if not LOCKS.exists()
-            else f"{lock.relative_to(ROOT)} is missing. Create it with `make lock`."
-        )
+        raise EnvironmentUnavailable(f"{lock.relative_to(ROOT)} is missing. Create it with `make lock`.")
     interpreter = _resolved(python or sys.executable)
     identity = _identity(interpreter)
     # scripts in bin/ contain the interpreter's full path, so a moved checkout needs new ones

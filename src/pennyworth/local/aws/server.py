@@ -9,9 +9,10 @@ from pathlib import Path
 
 from pennyworth.host.environments import clean_environ, environment
 from pennyworth.host.errors import OperationFailed
-from pennyworth.host.places import ROOT, made
+from pennyworth.host.places import made
 from pennyworth.host.processes import Child
 from pennyworth.host.scratch import scratch
+from pennyworth.host.source_tree import source_tree
 
 ACCOUNT = "123456789012"
 _READY_SECONDS = 30.0
@@ -80,7 +81,7 @@ class LocalAws:
                         *options,
                     ],
                     log=self.log,
-                    env={**own, "PYTHONPATH": str(ROOT / "src"), "PYTHONUNBUFFERED": "1"},
+                    env={**own, "PYTHONPATH": str(source_tree() / "src"), "PYTHONUNBUFFERED": "1"},
                 )
             )
             self.endpoint = self._wait()

@@ -1,7 +1,7 @@
 """The demo: deploys an endpoint to a local AWS emulator, from `sam build` to a model's answer.
 
 Everything ends with the command: the emulator, the functions and the model are guarded child processes. It
-writes only to .pennyworth/ in the project's folder.
+writes only to work_dir().
 """
 
 import json

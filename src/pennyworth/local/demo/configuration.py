@@ -10,10 +10,10 @@ from typing import Any
 
 from pennyworth.host.environments import clean_environ, environment
 from pennyworth.host.errors import OperationFailed
-from pennyworth.host.places import ROOT
 from pennyworth.host.processes import Child
 from pennyworth.host.progress import say
 from pennyworth.host.scratch import scratch
+from pennyworth.host.source_tree import source_tree
 
 _REFERENCE = re.compile(r"os\.environ/(\w+)")
 _KEY = "_API_KEY"
@@ -77,7 +77,7 @@ def _check(config: Path, environ: Mapping[str, str]) -> dict[str, Any]:
         Child(
             [*command, "--json", config.resolve()],
             log=folder / "log",
-            env={**own, "PYTHONPATH": str(ROOT / "src")},
+            env={**own, "PYTHONPATH": str(source_tree() / "src")},
         ) as child,
     ):
         child.wait()

@@ -8,12 +8,12 @@ the standard library alone. The environment's Python runs it as a program.
 import os
 import sys
 import time
-from pathlib import Path
 
 from pennyworth.host.environments import environment
 from pennyworth.host.errors import OperationFailed
 from pennyworth.host.places import made
 from pennyworth.host.processes import Child
+from pennyworth.host.source_tree import source_tree
 
 NAME = "smollm2-135m"
 
@@ -59,7 +59,7 @@ class LanguageModel:
             / f"model-{os.getpid()}.log",  # a log of its own, because the server reports its address there
             env={
                 **os.environ,
-                "PYTHONPATH": str(Path(__file__).parents[3]),
+                "PYTHONPATH": str(source_tree() / "src"),
                 "LLAMA_CACHE": str(made("cache", "llama")),
             },
         )

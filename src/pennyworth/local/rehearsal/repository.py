@@ -30,6 +30,7 @@ from pennyworth.host.environments import clean_environ, environment
 from pennyworth.host.errors import OperationFailed
 from pennyworth.host.places import ROOT, made
 from pennyworth.host.scratch import scratch
+from pennyworth.host.source_tree import source_tree
 from pennyworth.iam.policy.documents import DEPLOY_ROLE, MANAGED_POLICIES
 from pennyworth.local.aws.server import ACCOUNT, LocalAws
 from pennyworth.local.github import FakeGitHub
@@ -274,7 +275,7 @@ class Repository:
             subprocess.run(
                 command,
                 cwd=self.tree,
-                env=clean_environ() | {"PYTHONPATH": str(ROOT / "src")},
+                env=clean_environ() | {"PYTHONPATH": str(source_tree() / "src")},
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 check=True,

@@ -1,4 +1,4 @@
-"""Copies the checkout for act and actionlint, which don't support GitHub's newest syntax yet."""
+"""Copies the project for act and actionlint, which don't support GitHub's newest syntax yet."""
 
 import os
 import re
@@ -7,7 +7,8 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from pennyworth.host.places import ROOT, work_dir
+from pennyworth.host.places import work_dir
+from pennyworth.host.source_tree import source_tree
 
 _REWRITTEN = (".github/workflows/*.y*ml", "actions/*/action.y*ml")
 
@@ -25,20 +26,21 @@ _REWRITES = (
 )
 
 
-def rewritten_tree(dest: Path, source: Path = ROOT, called: str = "") -> Path:
-    """Copy the checkout as it is now, including uncommitted changes.
+def rewritten_tree(dest: Path, source: Path | None = None, called: str = "") -> Path:
+    """Copy the project as it is now, including uncommitted changes.
 
     In its workflows and actions, `uses: $/` becomes `uses: ./`, and `concurrency.queue` a comment. They do the
     same once the repository is checked out. Line numbers stay the same.
 
     Args:
         dest: the copy's folder, created if necessary.
-        source: the tree to copy.
+        source: the tree to copy. None: source_tree().
         called: the copy's OWNER/NAME@REF, if another repository calls its workflows. Then `uses: $/` becomes
             this, because ./ would be the caller's repository.
     Returns:
         dest.
     """
+    source = source or source_tree()
     for path in _files(source):
         if (source / path).is_file():
             (dest / path).parent.mkdir(parents=True, exist_ok=True)
@@ -61,16 +63,20 @@ def rewritten(text: str, called: str = "") -> str:
 
 def _files(source: Path) -> Iterator[Path]:
     """Yield every file that git tracks or would add. Without git, every file except generated ones."""
-    listed = subprocess.run(
-        ["git", "-C", str(source), "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if listed.returncode == 0:
-        yield from map(Path, filter(None, listed.stdout.split("\0")))
-        return
-    ours = {work_dir(), source / ".git"}
+    if (source / ".git").exists():  # else git would answer for a repository that the tree lies in
+        listed = subprocess.run(
+            ["git", "-C", str(source), "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if listed.returncode == 0:
+            yield from map(Path, filter(None, listed.stdout.split("\0")))
+            return
     for folder, folders, files in os.walk(source):
-        folders[:] = [name for name in folders if Path(folder, name) not in ours]
+        folders[:] = [
+            name
+            for name in folders
+            if name not in (".git", "__pycache__") and Path(folder, name) != work_dir()
+        ]
         yield from (Path(folder, name).relative_to(source) for name in files)

@@ -12,15 +12,16 @@ from pathlib import Path
 
 from pennyworth import __version__
 from pennyworth.host.interpreters import interpreter
-from pennyworth.host.places import ROOT, made
+from pennyworth.host.places import made
 from pennyworth.host.progress import say, step
+from pennyworth.host.source_tree import source_tree
 from pennyworth.pipeline.build.bytecode import compile_all
 from pennyworth.pipeline.build.configuration import Configuration
 from pennyworth.pipeline.build.dependencies import install_dependencies, measure_size
 from pennyworth.pipeline.build.target import Target
 
-SOURCES = ROOT / "src"
-ENTRY = SOURCES / "run.sh"
+ENTRY = "run.sh"
+"""The script in src/ that starts the function."""
 
 _EPOCH = 315_532_800  # 1980-01-01, the earliest date in a zip file
 
@@ -65,9 +66,10 @@ def build(
         root.mkdir(parents=True, exist_ok=True)
         shutil.copytree(tree, root, dirs_exist_ok=True, symlinks=True)
         package = root / "pennyworth"
-        shutil.copytree(SOURCES / "pennyworth" / "gateway", package / "gateway", ignore=_list_ignored)
-        shutil.copy(SOURCES / "pennyworth" / "__init__.py", package)
-        shutil.copy(ENTRY, root)
+        sources = source_tree() / "src"
+        shutil.copytree(sources / "pennyworth" / "gateway", package / "gateway", ignore=_list_ignored)
+        shutil.copy(sources / "pennyworth" / "__init__.py", package)
+        shutil.copy(sources / ENTRY, root)
         if settings.document is not None:
             (root / "config.json").write_text(settings.document, encoding="utf-8")
         manifest = {
@@ -93,7 +95,7 @@ def _normalize(root: Path) -> None:
     for folder, _folders, files in os.walk(root, topdown=False):
         for path in (Path(folder, name) for name in files):
             if not path.is_symlink():
-                path.chmod(0o755 if path.parent == root and path.name == ENTRY.name else 0o644)
+                path.chmod(0o755 if path.parent == root and path.name == ENTRY else 0o644)
                 os.utime(path, (_EPOCH, _EPOCH))
         Path(folder).chmod(0o755)
         os.utime(folder, (_EPOCH, _EPOCH))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pennyworth.host.environments import clean_environ, environment
-from pennyworth.host.places import ROOT
+from pennyworth.host.source_tree import source_tree
 from pennyworth.pipeline.build.tools import run
 
 _CONFIG = Path("config.yaml")
@@ -48,7 +48,7 @@ def read_configuration(path: Path | None, provider: str) -> Configuration:
     said = run(
         [environment("gateway") / "python", "-c", _READ, path or ""],
         "The configuration is invalid.",
-        {**clean_environ(), "PYTHONPATH": str(ROOT / "src"), "LITELLM_MODEL_PROVIDER": provider},
+        {**clean_environ(), "PYTHONPATH": str(source_tree() / "src"), "LITELLM_MODEL_PROVIDER": provider},
     )
     answer = json.loads(said)
     document = answer["document"]

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from pennyworth.host.environments import LOCKS, clean_environ, environment, locked
 from pennyworth.host.interpreters import interpreter
-from pennyworth.host.places import ROOT, made
+from pennyworth.host.places import made
 from pennyworth.host.processes import Child
 from pennyworth.host.progress import say, step
-from pennyworth.pipeline.build.build import ENTRY, SOURCES, Choice
+from pennyworth.host.source_tree import source_tree
+from pennyworth.pipeline.build.build import ENTRY, Choice
 from pennyworth.pipeline.build.target import TEMPLATE, Target
 from pennyworth.pipeline.build.tools import BuildFailed
 
@@ -59,7 +60,9 @@ def sam_build(
         }
         with (
             step(f"sam build for {target}"),
-            Child(_build_command(target, built.parent), log=out / "log", env=environ, cwd=ROOT) as child,
+            Child(
+                _build_command(target, built.parent), log=out / "log", env=environ, cwd=source_tree()
+            ) as child,
         ):
             for line in child.lines():
                 if line.startswith(_OURS):
@@ -71,7 +74,7 @@ def sam_build(
 
 
 def _build_command(target: Target, folder: Path) -> list[str | Path]:
-    places: list[str | Path] = ["--template-file", TEMPLATE, "--build-dir", folder]
+    places: list[str | Path] = ["--template-file", source_tree() / TEMPLATE.name, "--build-dir", folder]
     places += ["--cache-dir", made("cache", "sam")]
     overrides = [f"{name}={value}" for name, value in target.parameters().items()]
     return [environment("tools") / "sam", "build", *places, "--parameter-overrides", *overrides]
@@ -80,12 +83,14 @@ def _build_command(target: Target, folder: Path) -> list[str | Path]:
 def _compute_key(target: Target, config: Path | None, choice: Choice, provider: str) -> str:
     """Compute a hash of all inputs of a build."""
     digest = hashlib.sha256(f"{target} {choice} {provider} {interpreter(target.python)}".encode())
-    folders = (SOURCES / "pennyworth" / "gateway", Path(__file__).parent)
+    source = source_tree() / "src"
+    package = source / "pennyworth"
+    folders = (package / "gateway", package / "pipeline" / "build")
     sources = [
         path for folder in folders for path in sorted(folder.rglob("*")) if "__pycache__" not in path.parts
     ]
     locks = [LOCKS / f"{name}.txt" for name in ("gateway", "litellm", "uv", "tools")]
-    single = [TEMPLATE, ENTRY, SOURCES / "Makefile", SOURCES / "pennyworth" / "__init__.py"]
+    single = [TEMPLATE, source / ENTRY, source / "Makefile", package / "__init__.py"]
     for path in (*sources, *locks, *single, *([config] if config else [])):
         if path.is_file():
             digest.update(f"{path}\n".encode() + hashlib.sha256(path.read_bytes()).digest())

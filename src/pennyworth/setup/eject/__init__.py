@@ -12,9 +12,10 @@ import yaml
 from pennyworth.checks.config import Report
 from pennyworth.host.environments import LOCKS
 from pennyworth.host.places import ROOT
+from pennyworth.host.source_tree import source_tree
 from pennyworth.iam.policy.documents import MANAGED_POLICIES
 from pennyworth.pipeline.build import Target
-from pennyworth.pipeline.build.build import ENTRY, SOURCES
+from pennyworth.pipeline.build.build import ENTRY
 from pennyworth.pipeline.build.target import TEMPLATE
 from pennyworth.pipeline.build.trim import read_entries
 
@@ -99,11 +100,12 @@ def _text(path: str, text: str) -> Ejected:
 
 def _function() -> Iterator[Ejected]:
     """Yield the sources of the Lambda function."""
-    yield Ejected(Path("function", ENTRY.name), ENTRY.read_bytes(), executable=True)
-    gateway = SOURCES / "pennyworth" / "gateway"
-    for path in (SOURCES / "pennyworth" / "__init__.py", *gateway.rglob("*")):
+    sources = source_tree() / "src"
+    yield Ejected(Path("function", ENTRY), (sources / ENTRY).read_bytes(), executable=True)
+    package = sources / "pennyworth"
+    for path in (package / "__init__.py", *(package / "gateway").rglob("*")):
         if path.is_file() and "__pycache__" not in path.parts:
-            yield Ejected(Path("function") / path.relative_to(SOURCES), path.read_bytes())
+            yield Ejected(Path("function") / path.relative_to(sources), path.read_bytes())
 
 
 def _template() -> str:
