@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
+from tests.index import Index
 from tools.release import distributions
 from tools.release.version import Version
 
@@ -22,11 +23,12 @@ from pennyworth.host.places import ROOT
 from pennyworth.local.github import releases
 from pennyworth.local.github.answers import Refused
 from pennyworth.local.rehearsal import act
-from pennyworth.local.rehearsal.repository import BRANCH, Rehearsal, Repository
+from pennyworth.local.rehearsal.repository import BRANCH, REPOSITORY, Rehearsal, Repository
 
 PREPARE = "Check and commit the version, build the archives"
 ATTEST = "Attest the build"
 PUBLISH = "Publish"
+PYPI = "Publish on PyPI"
 NEXT = str(Version(Version.of(__version__).major + 1, 0, 0))
 WRITES = {"POST", "PATCH", "DELETE", "PUT"}
 
@@ -66,7 +68,7 @@ NOTHING = {"releases": [], "tags": [], "main": "Rehearse"}
 
 
 def test_a_release_is_a_signed_commit_a_tag_and_attested_files(
-    repository: Repository, tmp_path: Path
+    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rehearsal = release(repository, NEXT)
     assert rehearsal.job.succeeded, rehearsal.job.output
@@ -120,9 +122,19 @@ def test_a_release_is_a_signed_commit_a_tag_and_attested_files(
     again = release(repository, NEXT)
     assert steps(again)[PREPARE] is False and PUBLISH not in steps(again)
     assert f"{NEXT} is released already. Name a greater one." in again.summary
-    greater = release(repository, f"{NEXT[:-1]}1")
-    assert greater.job.succeeded, greater.job.output
-    assert f"compare/{tag}...v{NEXT[:-1]}1" in github.releases.published()[0]["body"]
+    assert PYPI not in steps(rehearsal)
+
+    greater = f"{NEXT[:-1]}1"
+    repository.variables["PUBLISH_TO_PYPI"] = "true"
+    with Index(tmp_path, repository=REPOSITORY) as index, monkeypatch.context() as patch:
+        for name, value in index.environ.items():
+            patch.setenv(name, value)
+        published_too = release(repository, greater)
+    assert published_too.job.succeeded, published_too.job.output
+    assert f"compare/{tag}...v{greater}" in github.releases.published()[0]["body"]
+    files = github.releases.content(f"v{greater}")
+    assert index.files == {name: files[name] for name in files if name != sums}
+    assert f"{greater} is on PyPI." in published_too.summary
 
 
 def export(folder: Path, tag: str) -> bytes:
@@ -137,6 +149,9 @@ def test_what_is_tried_has_no_rights() -> None:
     assert workflow["permissions"] == {}
     assert workflow["jobs"]["check"]["permissions"] == {"contents": "read"}
     assert workflow["jobs"]["release"]["needs"] == "check"
+    pypi = workflow["jobs"]["pypi"]
+    assert pypi["needs"] == "release" and pypi["environment"] == "pypi"
+    assert pypi["permissions"] == {"contents": "read", "id-token": "write"}
 
 
 def test_a_dry_run_builds_and_changes_nothing(repository: Repository) -> None:

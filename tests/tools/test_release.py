@@ -1,20 +1,27 @@
 """Versions: which is one, which is greater, and that every place which states the project's agrees."""
 
 import hashlib
+import io
 import shutil
+import tomllib
+import zipfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tools.release import distributions, prepare
+from tests.index import Index
+from tools.release import distributions, prepare, pypi
 from tools.release.version import Version, WrongVersion, latest, restated, statements
 
 from pennyworth import __version__
 from pennyworth.host.errors import OperationFailed
 from pennyworth.host.places import ROOT
 from pennyworth.local.github import FakeGitHub
+from pennyworth.local.rehearsal.issuer import Run, TokenIssuer
 
 REPOSITORY = "example/pennyworth"
+Publish = Callable[[dict[str, str], str], dict[str, bytes]]
 
 
 def test_every_place_states_the_same_version() -> None:
@@ -90,19 +97,108 @@ def test_a_version_is_written_wherever_it_is_stated_and_nowhere_else(tmp_path: P
 
 
 def test_the_archives_are_the_same_bytes_whenever_they_are_built(tmp_path: Path) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    carried = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
     built = []
     for name in ("one", "other"):
         checkout = tmp_path / name
-        for part in ("pyproject.toml", "README.md", "LICENSE", ".gitignore"):
-            checkout.mkdir(exist_ok=True)
-            shutil.copyfile(ROOT / part, checkout / part)  # with another time and mode
-        shutil.copytree(ROOT / "src" / "pennyworth" / "host", checkout / "src" / "pennyworth" / "host")
+        for part in ("pyproject.toml", "README.md", "LICENSE", ".gitignore", "src/pennyworth/host", *carried):
+            (checkout / part).parent.mkdir(parents=True, exist_ok=True)
+            if (ROOT / part).is_dir():
+                shutil.copytree(ROOT / part, checkout / part, copy_function=shutil.copyfile)
+            else:
+                shutil.copyfile(ROOT / part, checkout / part)  # with another time and mode
         if name == "other":
             (checkout / "README.md").chmod(0o600)
+            (checkout / "template.yaml").chmod(0o600)
         files = distributions.build(checkout, checkout / "dist", 1_700_000_000)
         built.append({file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files})
     assert built[0] == built[1]
     assert len(built[0]) == 3 and distributions.CHECKSUMS in built[0]
+
+
+@pytest.fixture
+def released(tmp_path: Path) -> Iterator[tuple[FakeGitHub, dict[str, str]]]:
+    """A release with two files, and the environment of the job that publishes it on PyPI."""
+    wheel = f"pennyworth-{__version__}-py3-none-any.whl"
+    with FakeGitHub(REPOSITORY, tmp_path / "github.git") as github:
+        commits = github.commits
+        commits.git(
+            "update-ref", "refs/heads/main", commits.git("commit-tree", commits.git("mktree"), "-m", "x")
+        )
+        draft = github.releases.add({"tag_name": f"v{__version__}", "draft": True})
+        content = {
+            wheel: zipped(f"pennyworth-{__version__}.dist-info/METADATA"),
+            distributions.CHECKSUMS: b"sums",
+        }
+        for name, file in content.items():
+            github.releases.attach(draft, name, file, "application/octet-stream")
+        github.releases.change(draft, {"draft": False})
+        yield (
+            github,
+            {
+                "VERSION": __version__,
+                "DIGESTS": f"{wheel}={hashlib.sha256(content[wheel]).hexdigest()}",
+                "GITHUB_REPOSITORY": REPOSITORY,
+                "GITHUB_TOKEN": github.grant({"contents": "read"}),
+                "GITHUB_API_URL": github.api_url,
+            },
+        )
+
+
+def zipped(metadata: str) -> bytes:
+    """The smallest wheel that uv publishes."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(metadata, f"Metadata-Version: 2.4\nName: pennyworth\nVersion: {__version__}\n")
+    return file.getvalue()
+
+
+@pytest.fixture
+def publish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Publish]:
+    """Run the job's step with a token for an environment. Returns what an index that trusts `pypi` has then."""
+
+    def run(environ: dict[str, str], environment: str) -> dict[str, bytes]:
+        job = Run(
+            REPOSITORY, "main", "workflow_dispatch", ".github/workflows/release.yml", "0" * 40, environment
+        )
+        trusted = Index(tmp_path, repository=REPOSITORY, environment="pypi", workflow="release")
+        with trusted as index, TokenIssuer(job) as issuer, monkeypatch.context() as patch:
+            for name, value in {**issuer.environ, **index.environ, "GITHUB_ACTIONS": "true"}.items():
+                patch.setenv(name, value)
+            pypi.run(environ)
+        return index.files
+
+    yield run
+
+
+def test_pypi_gets_what_github_hands_out(
+    released: tuple[FakeGitHub, dict[str, str]], publish: Publish
+) -> None:
+    github, environ = released
+    (name,) = (word.partition("=")[0] for word in environ["DIGESTS"].split())
+    assert publish(environ, "pypi") == {name: github.releases.content(f"v{__version__}")[name]}
+
+
+@pytest.mark.parametrize(
+    ("environment", "digest", "message"),
+    [
+        ("another", "", f"{__version__} is not on PyPI"),
+        ("pypi", "0" * 64, "is not the file that this run built"),
+    ],
+)
+def test_pypi_gets_nothing_from_another_job_or_of_another_build(
+    released: tuple[FakeGitHub, dict[str, str]],
+    publish: Publish,
+    environment: str,
+    digest: str,
+    message: str,
+) -> None:
+    _, environ = released
+    name, _, built = environ["DIGESTS"].partition("=")
+    with pytest.raises(OperationFailed) as caught:
+        publish({**environ, "DIGESTS": f"{name}={digest or built}"}, environment)
+    assert message in caught.value.title
 
 
 @pytest.mark.parametrize(

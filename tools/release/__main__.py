@@ -1,4 +1,4 @@
-"""`python -m tools.release prepare`, and `publishing` once it is attested."""
+"""`python -m tools.release prepare`; `publishing` once it is attested; `pypi` once it is out."""
 
 import sys
 

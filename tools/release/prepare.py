@@ -8,7 +8,7 @@ from pennyworth.github.rest import GitHub, GitHubFailed
 from pennyworth.host.environments import EnvironmentUnavailable
 from pennyworth.host.errors import OperationFailed
 from tools.release import commit
-from tools.release.distributions import build
+from tools.release.distributions import CHECKSUMS, build
 from tools.release.version import Version, WrongVersion, latest, restated, statements
 
 TITLE = "Release prepared"
@@ -20,7 +20,7 @@ def run(environ: Mapping[str, str]) -> str:
     Args:
         environ: VERSION, the version; BRANCH, the branch that is released; DIST, the folder for the archives; DRY_RUN,
             whether nothing shall be committed (true); GITHUB_REF and GITHUB_SHA, what runs; and what GitHub's API
-            needs. Outputs: commit, dist and tag.
+            needs. Outputs: commit, digests and tag.
     Raises:
         OperationFailed: it can't be released; nothing was changed.
     """
@@ -54,6 +54,8 @@ def run(environ: Mapping[str, str]) -> str:
         raise OperationFailed("It could not be built", "See what the build said.", str(failed)) from failed
     actions.output("commit", made.sha)
     actions.output("tag", version.tag)
+    sums = next(file for file in files if file.name == CHECKSUMS).read_text().splitlines()
+    actions.output("digests", " ".join("=".join(reversed(line.split())) for line in sums))
     rows = [(f"`{file.name}`", f"{file.stat().st_size / 1024:.0f} KiB") for file in files]
     stated = f"{version} is stated in " + (", ".join(f"`{name}`" for name in changed) or "all places already")
     return f"{stated}.\n\n{actions.table(('file', 'size'), rows)}"

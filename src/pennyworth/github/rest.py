@@ -156,6 +156,16 @@ class GitHub:
         more = {"data": content, "params": {"name": name}, "headers": {"Content-Type": media_type}}
         return _decoded(self._send("POST", address, **more))
 
+    def download(self, url: str) -> bytes:
+        """Return the content of a release's file.
+
+        Args:
+            url: the file's `url`. GitHub redirects from there to a storage, which gets no token.
+        Raises:
+            GitHubFailed: GitHub refused the request or did not respond.
+        """
+        return self._send("GET", url, headers={"Accept": "application/octet-stream"}).content
+
     def _send(self, method: str, url: str, **more: Any) -> requests.Response:
         said = f"{method} {url.removeprefix(self._base) or url}"
         try:

@@ -35,6 +35,13 @@ class Exchange:
     """The response's JSON; None without a body."""
 
 
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """An answer that sends the client elsewhere."""
+
+    url: str
+
+
 class Refused(Exception):
     """GitHub refuses a request."""
 

@@ -6,7 +6,7 @@ https://docs.github.com/rest/releases
 import hashlib
 from typing import Any
 
-from pennyworth.local.github.answers import Refused, Request, Routes, invalid, not_found
+from pennyworth.local.github.answers import Redirect, Refused, Request, Routes, invalid, not_found
 from pennyworth.local.github.git import Commits, wrong_target
 from pennyworth.local.github.issues import now, user
 
@@ -20,12 +20,13 @@ _CHANGEABLE = ("tag_name", "target_commitish", "name", "body", "draft", "prerele
 class Releases:
     """The repository's releases."""
 
-    def __init__(self, commits: Commits, url: str, page: str) -> None:
+    def __init__(self, commits: Commits, url: str, page: str, storage: str) -> None:
         """
         Args:
             commits: the repository's commits.
             url: the repository's API URL.
             page: the repository's web page.
+            storage: the URL that files are downloaded from, on another host than the API, without a token.
         """
         self.commits = commits
         self.immutable = True
@@ -36,6 +37,7 @@ class Releases:
         """The content of the releases' files, by the file's ID."""
         self._url = url
         self._page = page
+        self.storage = storage
 
     def published(self) -> list[Json]:
         """Return the published releases, newest first."""
@@ -162,6 +164,14 @@ def _by_tag(releases: Releases, _: Request, tag: str) -> Json:
         if release["tag_name"] == tag:
             return release
     raise not_found()
+
+
+@routes("GET", "/releases/assets/{number}", "contents: read", status=302)
+def _file(releases: Releases, _: Request, number: str) -> Redirect:
+    # to clients that accept application/octet-stream, as ours does; to others GitHub describes the file
+    if int(number) not in releases.files:
+        raise not_found()
+    return Redirect(f"{releases.storage}/{number}")
 
 
 @routes("POST", "/releases", "contents: write", status=201)

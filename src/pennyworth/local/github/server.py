@@ -12,9 +12,10 @@ from typing import Any, ClassVar
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 from pennyworth.local.github import git, issues, releases
-from pennyworth.local.github.answers import Access, Exchange, Refused, Request, not_found
+from pennyworth.local.github.answers import Access, Exchange, Redirect, Refused, Request, not_found
 
 _PAGE, _LARGEST_PAGE = 30, 100
+_STORAGE = "/storage"
 _METADATA = {"metadata": "read"}  # a permission that every token has
 _DOCUMENTATION = "https://docs.github.com/rest"
 
@@ -40,7 +41,8 @@ class FakeGitHub:
         self._issues = issues.Issues(url, page)
         self.commits = git.Commits(folder, url, page)
         """The repository's commits, branches and tags."""
-        self.releases = releases.Releases(self.commits, url, page)
+        storage = f"http://localhost:{self._server.server_port}{_STORAGE}"
+        self.releases = releases.Releases(self.commits, url, page, storage)
         """The repository's releases."""
         self.exchanges: list[Exchange] = []
         """All requests and responses, oldest first."""
@@ -137,7 +139,9 @@ class FakeGitHub:
                         raise Refused(403, "Resource not accessible by integration")
                     parts = {name: unquote(part) for name, part in found.groupdict().items()}
                     answer = route.answer(holder, request, **parts)
-                    if isinstance(answer, list):
+                    if isinstance(answer, Redirect):
+                        headers["Location"], answer = answer.url, None
+                    elif isinstance(answer, list):
                         answer = self._page(request, answer, headers)
                     return route.status, answer, headers
             raise not_found()
@@ -186,6 +190,9 @@ class _Handler(BaseHTTPRequestHandler):
             with suppress(ValueError):
                 body = json.loads(raw)
         url = urlsplit(self.path)
+        if url.path.startswith(f"{_STORAGE}/"):
+            self._give_file(int(url.path.rpartition("/")[2]))
+            return
         request = Request(
             self.command, url.path, dict(parse_qsl(url.query, keep_blank_values=True)), body, media_type
         )
@@ -200,5 +207,14 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(encoded)))
         self.end_headers()
         self.wfile.write(encoded)
+
+    def _give_file(self, number: int) -> None:
+        """Answer as the storage that GitHub redirects to, which refuses GitHub's tokens."""
+        content = self.server.github.releases.files[number]
+        refused = "Authorization" in self.headers
+        self.send_response(400 if refused else 200)
+        self.send_header("Content-Length", "0" if refused else str(len(content)))
+        self.end_headers()
+        self.wfile.write(b"" if refused else content)
 
     do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = _answer

@@ -147,7 +147,8 @@ class TokenIssuer:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                if not hmac.compare_digest(self.headers.get("Authorization", ""), f"bearer {request_token}"):
+                scheme, _, given = self.headers.get("Authorization", "").partition(" ")
+                if scheme.lower() != "bearer" or not hmac.compare_digest(given, request_token):
                     self.send_error(401)
                     return
                 audience = parse_qs(urlsplit(self.path).query).get("audience", [None])[0]
