@@ -3,11 +3,9 @@
 import argparse
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -108,20 +106,6 @@ def test_an_environment_that_cannot_be_had_is_told_without_a_traceback(
     monkeypatch.setitem(sys.modules, command.__name__, command)
     assert cli.main(["demo"]) == 1
     assert capsys.readouterr().err == "pennyworth demo: do this next\n"
-
-
-def test_an_installed_package_says_that_a_checkout_is_needed(tmp_path: Path) -> None:
-    shutil.copytree(ROOT / "src", tmp_path / "lib" / "a" / "b", ignore=shutil.ignore_patterns("__pycache__"))
-    done = subprocess.run(
-        [sys.executable, "-m", "pennyworth.cli", "demo", "--check"],
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path / "lib" / "a" / "b")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 1
-    assert "clone the repository" in done.stderr
-    assert "Traceback" not in done.stderr
 
 
 def list_commands(parser: argparse.ArgumentParser, before: str = "") -> Iterator[tuple[str, set[str]]]:

@@ -53,13 +53,16 @@ def test_three_steps_deploy_from_a_repository_that_holds_a_configuration_alone(t
             assert done.returncode == 0, done.stdout + done.stderr
             return done.stdout
 
-        # 1. two files; where they lie, the checkout tells by its git remote, which this one has not
-        (command,) = re.findall(r"\$ (PYTHONPATH=\S+ python3 .*)", first)
+        # 1. two files; whose workflows are called, the package knows from uv, and this checkout does not
+        (command,) = re.findall(
+            r"\$ uvx --from git\+https://github\.com/OWNER/pennyworth pennyworth (.*)", first
+        )
         called, _, ref = CALLED.partition("@")
         for file in (".github/workflows/pennyworth.yml", "config.yaml"):
             (repository.tree / file).unlink()
         left = typed(
-            f"{command.replace('../CHECKOUT', str(ROOT))} --region {REGION} --from {called} --ref {ref}"
+            f"PYTHONPATH={ROOT / 'src'} python3 -m pennyworth.cli {command}"
+            f" --region {REGION} --from {called} --ref {ref}"
         )
         written = (repository.tree / "config.yaml").read_text()
         assert "openai/*" in written

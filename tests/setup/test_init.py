@@ -13,9 +13,11 @@ import pytest
 import yaml
 from tests.lint.actionlint import program
 
+from pennyworth import __version__
 from pennyworth.checks.config import Severity, catalogue, check
 from pennyworth.gateway.providers import PROVIDERS
 from pennyworth.host.environments import environment
+from pennyworth.host.installation import Origin
 from pennyworth.host.places import ROOT
 from pennyworth.setup.domain import WrongDomain, read_domain
 from pennyworth.setup.init import (
@@ -333,6 +335,33 @@ def test_the_workflow_to_call_is_this_projects_own_remote_and_commit(tmp_path: P
     assert len(found.ref) == 40 and not found.published
     git(tmp_path, "update-ref", "refs/remotes/origin/main", "HEAD")
     assert find_source(checkout=tmp_path).published
+
+
+def test_an_installed_package_calls_the_workflows_of_the_commit_that_it_was_built_from() -> None:
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    origin = Origin("git+https://github.com/owner/project@main", "https://github.com/owner/project", commit)
+    assert find_source(origin=origin) == WorkflowSource("owner/project", commit, published=True)
+    assert find_source("owner/fork", "v9", origin=origin) == WorkflowSource(
+        "owner/fork", "v9", published=True
+    )
+    assert find_source("owner/project").ref == f"v{__version__}"  # from a package index
+
+
+@pytest.mark.parametrize(
+    ("origin", "message"),
+    [
+        (None, "came from a package index. Use --from OWNER/NAME"),
+        (
+            Origin("/some/folder"),
+            "installed from /some/folder, not from a git repository. Use --from OWNER/NAME and",
+        ),
+        (Origin("git+file:///a/b", "file:///a/b", "0" * 40), "is a folder, where GitHub can't find it"),
+    ],
+)
+def test_an_installed_package_asks_for_what_it_does_not_know(origin: Origin | None, message: str) -> None:
+    with pytest.raises(SourceUnknown) as caught:
+        find_source(origin=origin)
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ from tests.shell import DOMAIN, Shell
 
 from pennyworth.aws.source_template import SourceTemplate
 from pennyworth.host.places import ROOT
-from pennyworth.pipeline.build import Target
 
 README = (ROOT / "README.md").read_text()
 
@@ -24,11 +23,12 @@ def block(heading: str) -> str:
     """The first example below a heading."""
     found = re.search(r"```(?:sh|console)\n(.*?)```", section(heading), re.DOTALL)
     assert found
-    return found[1].replace("$ PYTHONPATH", "PYTHONPATH")
+    return re.sub(r"^\$ ", "", found[1], flags=re.MULTILINE)
 
 
 def typed(shell: Shell, script: str, **environ: str) -> "subprocess.CompletedProcess[str]":
-    """Paste lines into a shell, in the checkout."""
+    """Paste lines into a shell, in the checkout, where the command is installed."""
+    script = f'pennyworth() {{ PYTHONPATH=src python3 -m pennyworth.cli "$@"; }}\n{script}'
     kept = {name: value for name, value in shell.environ.items() if name not in ("PYTHONPATH", "AWS_REGION")}
     kept.pop("AWS_DEFAULT_REGION", None)
     return subprocess.run(
@@ -44,7 +44,9 @@ def typed(shell: Shell, script: str, **environ: str) -> "subprocess.CompletedPro
 
 
 def test_a_fork_is_set_up_by_the_line_that_is_printed(shell: Shell) -> None:
-    done = typed(shell, f"{block('From a fork').rstrip()} --dry-run")
+    install, command = block("From a fork").splitlines()
+    assert install == "uv tool install --editable ."
+    done = typed(shell, f"{command} --dry-run")
     assert done.returncode == 0, done.stderr
     assert f"BaseDomain = {DOMAIN}\n" in done.stdout
     assert "Region = us-west-2\n" in done.stdout
@@ -58,11 +60,9 @@ def test_by_hand_the_credentials_are_written_and_sam_gets_what_it_knows(shell: S
     names = [one["Name"] for one in shell.client("ssm", "us-west-2").describe_parameters()["Parameters"]]
     assert any(name.endswith("/OPENAI_API_KEY") for name in names)
     assert any("/LITELLM_API_KEYS/" in name for name in names)
-    assert build.split("#")[0].split() == ["python3", "-m", "pennyworth.cli", "build"]
+    assert build.split("#")[0].strip() == "template=$(pennyworth build | head -n 1)"
     words = shlex.split(deploy)
-    target = Target.from_environ({})
-    built = f".pennyworth/build/{target.python}-{target.architecture}-{target.system}/build/template.yaml"
-    assert words[words.index("--template-file") + 1] == built
+    assert words[words.index("--template-file") + 1] == "$template"
     assert words[words.index("--region") + 1] == "us-west-2"
     given = set(re.findall(r"(\w+)=", deploy.partition("--parameter-overrides")[2]))
     assert "ConfigHash" in given
@@ -84,7 +84,11 @@ def test_what_an_example_needs_is_said_with_it(heading: str, needed: str) -> Non
 
 
 def test_every_example_says_where_it_works() -> None:
-    commands = [line for line in README.splitlines() if re.search(r"pennyworth.cli (init|bootstrap)", line)]
+    commands = [
+        line
+        for line in README.splitlines()
+        if re.search(r"^ *\$ .*\bpennyworth (init|bootstrap) --[pd]", line)
+    ]
     assert len(commands) == 2
     for command in commands:
         assert "--region us-west-2" in command

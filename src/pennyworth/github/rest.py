@@ -164,7 +164,8 @@ class GitHub:
         Raises:
             GitHubFailed: GitHub refused the request or did not respond.
         """
-        return self._send("GET", url, headers={"Accept": "application/octet-stream"}).content
+        content: bytes = self._send("GET", url, headers={"Accept": "application/octet-stream"}).content
+        return content
 
     def _send(self, method: str, url: str, **more: Any) -> requests.Response:
         said = f"{method} {url.removeprefix(self._base) or url}"

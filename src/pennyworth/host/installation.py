@@ -53,7 +53,7 @@ def find_origin() -> Origin | None:
 
 def find_command() -> str:
     """Return the shell command that runs this program again, as it was run this time."""
-    if is_checkout():
+    if is_checkout() and Path(sys.argv[0]).name != _NAME:
         return f"PYTHONPATH={shlex.quote(str(ROOT / 'src'))} {_find_python()} -m pennyworth.cli"
     home, origin = Path(sys.prefix), find_origin()
     source = shlex.quote(origin.requirement) if origin else ""
