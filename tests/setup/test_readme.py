@@ -87,7 +87,7 @@ def test_every_example_says_where_it_works() -> None:
     commands = [
         line
         for line in README.splitlines()
-        if re.search(r"^ *\$ .*\bpennyworth (init|bootstrap) --[pd]", line)
+        if re.search(r"^ *\$ .*\bpennyworth (init|bootstrap) --(provider|domain)", line)
     ]
     assert len(commands) == 2
     for command in commands:

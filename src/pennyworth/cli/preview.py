@@ -5,7 +5,7 @@ uploaded. Parameters that you don't give keep the deployed stack's values. Needs
 policies/view.json.
 
   pennyworth build      # prints the built template's path
-  pennyworth preview --stack-name endpoint --template template.yaml --parameter MemorySize=512
+  pennyworth preview --stack-name endpoint --template PATH --parameter MemorySize=512
 """
 
 import argparse
