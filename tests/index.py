@@ -1,4 +1,4 @@
-"""A package index that takes files by trusted publishing: https://docs.pypi.org/trusted-publishers/internals."""
+"""A package index that takes files by trusted publishing, as PyPI does."""
 
 import base64
 import json

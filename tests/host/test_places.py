@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pennyworth.host import places
-from pennyworth.host.places import FolderUnavailable, made, work_dir
+from pennyworth.host.places import FolderUnavailable, made, shorten, work_dir
 
 
 @pytest.fixture
@@ -55,3 +55,9 @@ def test_a_folder_that_cannot_be_made_is_told(installed: Path) -> None:
     (installed / ".cache").write_text("a file")
     with pytest.raises(FolderUnavailable, match=r"Set PENNYWORTH_WORK_DIR"):
         made("a")
+
+
+def test_a_path_is_shown_from_here_or_in_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert shorten(tmp_path / "a" / "b") == Path("a", "b")
+    assert shorten(Path("/elsewhere")) == Path("/elsewhere")

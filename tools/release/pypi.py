@@ -1,4 +1,7 @@
-"""Publish a release's files on PyPI, by trusted publishing: https://docs.pypi.org/trusted-publishers."""
+"""Publish a release's files on PyPI by trusted publishing.
+
+https://docs.github.com/actions/deployment/security-hardening-your-deployments/configuring-openid-connect-in-pypi
+"""
 
 import hashlib
 import tempfile

@@ -61,6 +61,11 @@ def made(*parts: str) -> Path:
     return folder
 
 
+def shorten(path: Path) -> Path:
+    """Return a path for people: relative to the working folder, if it is in there."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
 def _find_caches() -> Path:
     """Return the user's folder for caches: https://specifications.freedesktop.org/basedir-spec on Linux."""
     if sys.platform == "darwin":

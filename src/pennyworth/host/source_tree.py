@@ -41,8 +41,9 @@ def source_tree() -> Path:
                 new.rename(copy)
     os.utime(copy)
     for old in copy.parent.iterdir():
-        if time.time() - old.stat().st_mtime > _KEPT_SECONDS:
-            shutil.rmtree(old, ignore_errors=True)
+        with suppress(OSError):  # another command removes it, too
+            if time.time() - old.stat().st_mtime > _KEPT_SECONDS:
+                shutil.rmtree(old)
     return copy
 
 

@@ -22,7 +22,7 @@ from pennyworth.aws.log_lines import describe_request
 from pennyworth.checks import smoke
 from pennyworth.host.environments import environment
 from pennyworth.host.errors import OperationFailed
-from pennyworth.host.places import made, work_dir
+from pennyworth.host.places import made, shorten, work_dir
 from pennyworth.host.processes import Child
 from pennyworth.host.progress import say, step
 from pennyworth.local.aws import adapter, standin
@@ -244,7 +244,7 @@ def _environments() -> set[Path]:
 
 def _say_disk_space() -> None:
     """Print how much disk space the project's generated files take."""
-    with step(f"disk space that {os.path.relpath(work_dir())} takes") as detail:
+    with step(f"disk space that {shorten(work_dir())} takes") as detail:
         # du counts files that are linked several times once
         command = ["du", "-sk", str(work_dir())]
         told = subprocess.run(

@@ -1,13 +1,13 @@
 """The text that the demo prints once it serves: the base URL, an API key, and commands to paste."""
 
 import json
-import os
 import shlex
 import socket
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pennyworth.checks.smoke import QUESTION
+from pennyworth.host.places import shorten
 from pennyworth.local.demo.deployment import STACK, Endpoint
 
 if TYPE_CHECKING:
@@ -33,10 +33,10 @@ def announcement(demo: "Demo") -> str:
         ("base URL", url),
         ("API key", key),
         *(("" if at else "models", f"{name:{width}}  {how}") for at, (name, how) in enumerate(demo.models)),
-        ("config", os.path.relpath(demo.config)),
+        ("config", shorten(demo.config)),
         ("domain", endpoint.domain_url),
-        ("logs", f"{os.path.relpath(demo.log)} (the function's)"),
-        ("", f"{os.path.relpath(demo.aws.log)} (the local AWS's)"),
+        ("logs", f"{shorten(demo.log)} (the function's)"),
+        ("", f"{shorten(demo.aws.log)} (the local AWS's)"),
     ]
     # a wildcard is no model that can be asked
     names = [name for name, _ in demo.models if "*" not in name] or [demo.models[0][0]]
