@@ -1,12 +1,16 @@
-"""`pennyworth serve`: what it says where it can't listen."""
+"""`pennyworth serve`: what it says where it can't listen, and where it finds its packages."""
 
+import argparse
 import os
 import socket
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from pennyworth.cli import serve as cli_serve
+from pennyworth.gateway import server
 from pennyworth.host.environments import environment
 from pennyworth.host.places import ROOT
 
@@ -66,3 +70,27 @@ def test_a_port_that_is_none_is_wrong_usage(port: str) -> None:
     done = serve("--port", port)
     assert done.returncode == 2
     assert f"expected a port from 0 to 65535, not {port}" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("model", "missing", "asked"),
+    [
+        ("cohere/command-r", {"litellm"}, ["litellm"]),
+        ("cohere/command-r", set(), []),
+        ("groq/llama", {"litellm"}, []),
+        ("groq/llama", {"waitress", "litellm"}, ["gateway"]),
+    ],
+)
+def test_what_is_missing_comes_from_an_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str, missing: set[str], asked: list[str]
+) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(f"model_list: [{{model_name: m, litellm_params: {{model: {model}}}}}]\n")
+    taken: list[str] = []
+    monkeypatch.setattr(cli_serve, "find_spec", lambda name: None if name in missing else object())
+    monkeypatch.setattr(cli_serve, "go_on_in", taken.append)
+    monkeypatch.setattr(server, "serve", lambda *_words, **_options: None)
+    parser = argparse.ArgumentParser()
+    cli_serve.arguments(parser)
+    assert cli_serve.run(parser.parse_args(["--config", str(config)])) == 0
+    assert taken == asked
