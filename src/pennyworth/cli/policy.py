@@ -11,9 +11,9 @@ import argparse
 import os
 import subprocess
 
+from pennyworth.cli.output import Misused
 from pennyworth.host.environments import environment
 from pennyworth.host.places import is_checkout
-from pennyworth.host.progress import say
 from pennyworth.host.source_tree import source_tree
 from pennyworth.iam.policy.options import arguments as arguments
 
@@ -21,10 +21,7 @@ from pennyworth.iam.policy.options import arguments as arguments
 def run(options: argparse.Namespace) -> int:
     """Run it in the environment that has the resource schemas and SAM. Returns the exit status."""
     if options.write and not is_checkout():
-        say(
-            "pennyworth policy: --write changes the documents of a checkout, and this is an installed package"
-        )
-        return 2
+        raise Misused("--write changes the documents of a checkout, and this is an installed package")
     words = ["--template", str(options.template)]
     words += [f"--{name}" for name in ("check", "write", "needs", "json") if getattr(options, name)]
     return subprocess.run(
