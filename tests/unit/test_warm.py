@@ -11,7 +11,7 @@ import pytest
 from tests import warm
 
 from pennyworth.host.environments import environment
-from pennyworth.host.places import ROOT
+from pennyworth.host.places import ROOT, VARIABLE, work_dir
 from pennyworth.host.processes import Child
 
 SURROUNDINGS = """
@@ -104,6 +104,6 @@ def test_a_deployment_in_it_is_warm_too() -> None:
     assert warm.environment("test") == environment("test")
     cold = subprocess.run(
         [environment("tools") / "python", "-c", asked],
-        env={"PYTHONPATH": str(ROOT / "src")}, capture_output=True, text=True, check=True,
+        env={"PYTHONPATH": str(ROOT / "src"), VARIABLE: str(work_dir())}, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert cold.stdout.strip() == str(environment("tools"))
