@@ -16,13 +16,17 @@ _FILES = ("package.json", "package-lock.json", ".npmrc")
 _COMPLETE = ".complete"
 
 
-def programs() -> Path:
-    """The folder with node and npm: PATH's where they are new enough, else those of requirements/node.txt."""
+def programs(oldest: int = OLDEST_NODE) -> Path:
+    """The folder with node and npm: PATH's where they are new enough, else those of requirements/node.txt.
+
+    Args:
+        oldest: the major version of node that is new enough.
+    """
     node, npm = shutil.which("node"), shutil.which("npm")
     if node and npm and Path(node).parent == Path(npm).parent:
         said = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout
         version = re.match(r"v(\d+)\.", said)
-        if version and int(version[1]) >= OLDEST_NODE:
+        if version and int(version[1]) >= oldest:
             return Path(node).parent
     return environment("node")
 
@@ -43,7 +47,7 @@ def installed(source: Path, finish: Callable[[Path], None] = lambda _: None) -> 
         return folder
     with locked(made("node") / f"{name}.lock"):
         if not (folder / _COMPLETE).exists():
-            for old in folder.parent.glob(f"{name}-*"):
+            for old in folder.parent.glob(f"{name}-{'[0-9a-f]' * 12}"):  # not those of a longer name
                 shutil.rmtree(old)
             folder.mkdir()
             for file in _FILES:

@@ -64,7 +64,7 @@ def environment(name: str, python: str | None = None) -> Path:
                 (_make_with_venv if name == "uv" else _make_with_uv)(lock, home, interpreter)
                 (home / _COMPLETE).write_text(identity)
                 detail(f"{len(re.findall(r'^[^ #]+==', lock.read_text(), re.MULTILINE))} packages")
-            for old in home.parent.glob(f"{name}-*"):
+            for old in home.parent.glob(f"{name}-{'[0-9a-f]' * 12}"):  # not those of a longer name
                 if old != home and _made_with(old) in (identity, None):
                     shutil.rmtree(old, ignore_errors=True)
     return home / "bin"

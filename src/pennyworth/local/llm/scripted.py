@@ -34,6 +34,8 @@ class Answer:
 
     text: str = "The capital of France is Paris."
     """The message. A stream sends one word per chunk."""
+    tool: tuple[str, str] | None = None
+    """Instead of the message, a call of this tool: its name, and its arguments as JSON."""
     vector: tuple[float, ...] = (0.5, -0.25, 0.125)
     """The embedding of every input. 32-bit floats represent these numbers exactly."""
     delay: float = 0.0
@@ -104,8 +106,8 @@ class ScriptedUpstream:
         """Set the answers to the next requests, one each. Then `answer` applies again."""
         self._next.extend(answers)
 
-    def take(self) -> Answer:
-        """Return the answer for the current request."""
+    def take(self, received: Received) -> Answer:  # noqa: ARG002 what a subclass answers may depend on it
+        """Return the answer for a request."""
         try:
             return self._next.popleft()
         except IndexError:
@@ -157,7 +159,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         self._receive()
-        answer = self.script.take()
+        answer = self.script.take(self.received)
         if self.script.key and self.headers.get("Authorization") != f"Bearer {self.script.key}":
             self._error(401, "Incorrect API key provided.")
             return
@@ -197,8 +199,10 @@ class _Handler(BaseHTTPRequestHandler):
         if self._asks_for("embeddings"):
             body = self._embeddings(answer)
         elif self._asks_for("chat/completions"):
-            message = {"role": "assistant", "content": answer.text}
-            choice = {"index": 0, "message": message, "finish_reason": "stop"}
+            message: dict[str, Any] = {"role": "assistant", "content": answer.text}
+            if answer.tool:
+                message |= {"content": None, "tool_calls": [_tool_call(*answer.tool)]}
+            choice = {"index": 0, "message": message, "finish_reason": _finish(answer)}
             body = self._object("chat.completion", [choice], usage=self._usage(answer))
         else:
             choice = {"index": 0, "text": answer.text, "finish_reason": "stop", "logprobs": None}
@@ -253,13 +257,13 @@ class _Handler(BaseHTTPRequestHandler):
         if self._asks_for("chat/completions"):
             kind = "chat.completion.chunk"
             deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}]
-            deltas += [{"content": word} for word in _words(answer.text)]
+            deltas += _tool_deltas(*answer.tool) if answer.tool else _text_deltas(answer.text)
             pieces: list[dict[str, Any]] = [{"delta": delta} for delta in [*deltas, {}]]
         else:
             kind = "text_completion"
             pieces = [{"text": word} for word in [*_words(answer.text), ""]]
         for left, piece in zip(reversed(range(len(pieces))), pieces, strict=True):
-            choice = {"index": 0, **piece, "finish_reason": None if left else "stop"}
+            choice = {"index": 0, **piece, "finish_reason": None if left else _finish(answer)}
             yield json.dumps(self._object(kind, [choice]))
         if (self.received.payload.get("stream_options") or {}).get("include_usage"):
             yield json.dumps(self._object(kind, [], usage=self._usage(answer)))
@@ -335,6 +339,26 @@ def _words(text: str) -> list[str]:
     """Split the text into words; joined, they are the text again."""
     first, *rest = text.split(" ")
     return [first, *(f" {word}" for word in rest)]
+
+
+def _text_deltas(text: str) -> list[dict[str, Any]]:
+    """A stream's deltas: one a word."""
+    return [{"content": word} for word in _words(text)]
+
+
+def _tool_call(name: str, arguments: str) -> dict[str, Any]:
+    return {"id": "call_scripted", "type": "function", "function": {"name": name, "arguments": arguments}}
+
+
+def _tool_deltas(name: str, arguments: str) -> list[dict[str, Any]]:
+    """A stream's deltas: the call without its arguments, then these in two pieces."""
+    middle = len(arguments) // 2
+    pieces = [{"function": {"arguments": piece}} for piece in (arguments[:middle], arguments[middle:])]
+    return [{"tool_calls": [{"index": 0, **each}]} for each in (_tool_call(name, ""), *pieces)]
+
+
+def _finish(answer: Answer) -> str:
+    return "tool_calls" if answer.tool else "stop"
 
 
 def _error(status: int, message: str) -> dict[str, Any]:

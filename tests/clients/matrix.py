@@ -1,0 +1,117 @@
+"""The clients, each with what it is run from, and what it can't do yet."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pennyworth.host.environments import environment
+from tests import npm
+
+HERE = Path(__file__).parent
+OLDEST_NODE = 22
+CHECKS = {
+    "models": "lists the models",
+    "chat": "asks and is answered",
+    "stream": "reads a stream piece by piece",
+    "tools": "calls a tool and uses its result",
+    "schema": "gets JSON that fits a schema",
+    "embeddings": "gets embeddings",
+    "wrong key": "shows why a wrong API key is refused",
+    "cut": "raises an error when a stream is cut",
+    "responses": "uses `/v1/responses`",
+    "completions": "uses `/v1/completions`",
+}
+"""The checks, in the table's order, and what a client that passes does."""
+
+RESPONSES = "the gateway has no `/v1/responses` yet"
+MESSAGES = "the gateway has no `/v1/messages` yet"
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """How a program with a command line is run. `{url}`, `{root}`, `{key}` and `{model}` stand for the gateway's."""
+
+    command: tuple[str, ...]
+    """The program and its arguments; `{prompt}` stands for what is asked."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Its configuration: text by path below HOME."""
+    tool: str = ""
+    """What the model is told to do to read `{file}`, as `CALL name {...}`. Empty: the program has no tools here."""
+    checks: tuple[str, ...] = ("chat", "wrong key", "cut")
+    list_models: tuple[str, ...] = ()
+    """The command that lists the models."""
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A client."""
+
+    name: str
+    package: str
+    """Its package's name on PyPI or npm."""
+    source: str
+    """Of a Python package: the lock's name in requirements/. Of an npm package: the folder in npm/."""
+    driver: str = ""
+    """The script in drivers/ that uses it. Empty: it is a program."""
+    program: Program | None = None
+    missing: Mapping[str, str] = field(default_factory=dict)
+    """What it can't do yet, and why: by check."""
+
+    @property
+    def node(self) -> bool:
+        return (HERE / "npm" / self.source).is_dir()
+
+    def version(self) -> str:
+        """The version that is installed."""
+        if self.node:
+            manifest = npm.installed(HERE / "npm" / self.source) / "node_modules" / self.package / "package.json"
+            return str(json.loads(manifest.read_text())["version"])
+        (found,) = (environment(self.source).parent / "lib").glob(
+            f"python*/site-packages/{self.package.replace('-', '_')}-*.dist-info"
+        )
+        return found.name.removesuffix(".dist-info").rpartition("-")[2]
+
+    def folders(self) -> list[Path]:
+        """Where its programs are."""
+        if self.node:
+            installed = npm.installed(HERE / "npm" / self.source)
+            return [installed / "node_modules" / ".bin", npm.programs(OLDEST_NODE)]
+        return [environment(self.source)]
+
+
+def _all(checks: Iterable[str], why: str) -> dict[str, str]:
+    return dict.fromkeys(checks, why)
+
+
+_READ = 'CALL {name} {arguments}'
+
+CLIENTS = (
+    Client("OpenAI SDK (Python)", "openai", "clients-openai", "openai_sdk.py", missing={"responses": RESPONSES}),
+    Client("OpenAI SDK (TypeScript)", "openai", "openai-node", "openai_node.mjs", missing={"responses": RESPONSES}),
+    Client(
+        "Anthropic SDK (Python)",
+        "anthropic",
+        "clients-anthropic",
+        "anthropic_sdk.py",
+        missing=_all(("chat", "stream", "tools", "cut"), MESSAGES),
+    ),
+    Client("LiteLLM SDK", "litellm", "clients-litellm", "litellm_sdk.py", missing={"responses": RESPONSES}),
+    Client(
+        "LangChain", "langchain-openai", "clients-langchain", "langchain_openai_sdk.py", missing={"responses": RESPONSES}
+    ),
+    Client("LlamaIndex", "llama-index-llms-openai-like", "clients-llama-index", "llama_index_sdk.py"),
+    Client("Instructor", "instructor", "clients-instructor", "instructor_sdk.py", missing={"responses": RESPONSES}),
+    Client(
+        "Pydantic AI", "pydantic-ai-slim", "clients-pydantic-ai", "pydantic_ai_sdk.py", missing={"responses": RESPONSES}
+    ),
+    Client(
+        "OpenAI Agents SDK",
+        "openai-agents",
+        "clients-openai-agents",
+        "openai_agents_sdk.py",
+        missing={"responses": RESPONSES},
+    ),
+    Client("AI SDK", "ai", "ai-sdk", "ai_sdk.mjs", missing={"responses": RESPONSES}),
+)
