@@ -3,7 +3,7 @@
     python3 -m tests [PART or CHECK ...] [pytest's options]
     python3 -m tests gateway -k stream
 
-A part is a folder of tests, or `lint`. A check is one of the linters. With options for pytest, such as `-k stream`,
+A part is a folder of tests, or `lint`. Those of `BY_NAME` run only if you name them. A check is one of the linters. With options for pytest, such as `-k stream`,
 the linters run only if you name `lint`. `lint --fix` fixes what the linters can fix. You only need Python: everything
 else is installed into the project's folder.
 """
@@ -48,6 +48,8 @@ ENVIRONMENTS = {
     "cli": ("test", "tools", "localaws", "rehearsal", "gateway"),
     "tools": ("test", "tools"),
 }
+BY_NAME = frozenset({"clients"})
+"""The parts that run only when they are named: `clients` installs some 700 packages and runs real programs."""
 
 
 def main(words: Sequence[str]) -> int:
@@ -71,7 +73,7 @@ def main(words: Sequence[str]) -> int:
         say(f"nothing is called {', '.join(unknown)}. Parts: {', '.join(known)}; checks: {', '.join(checks)}")
         return 2
     if not asked:
-        asked = [part for part in known if part != "lint" or not options]
+        asked = [part for part in known if part not in BY_NAME and (part != "lint" or not options)]
     folders = [part for part in known if part in asked and part != "lint"]
     linters = [check for name, check in checks.items() if name in asked]
     if "lint" in asked and not linters:

@@ -80,12 +80,15 @@ class Client:
             return [installed / "node_modules" / ".bin", npm.programs(OLDEST_NODE)]
         return [environment(self.source)]
 
+    def folder(self) -> Path:
+        """The package's own folder, if it is npm's; else where its programs are."""
+        first = self.folders()[0]
+        return first.parent / self.package if self.node else first
+
 
 def _all(checks: Iterable[str], why: str) -> dict[str, str]:
     return dict.fromkeys(checks, why)
 
-
-_READ = 'CALL {name} {arguments}'
 
 CLIENTS = (
     Client("OpenAI SDK (Python)", "openai", "clients-openai", "openai_sdk.py", missing={"responses": RESPONSES}),
@@ -114,4 +117,126 @@ CLIENTS = (
         missing={"responses": RESPONSES},
     ),
     Client("AI SDK", "ai", "ai-sdk", "ai_sdk.mjs", missing={"responses": RESPONSES}),
+    Client(
+        "llm",
+        "llm",
+        "clients-llm",
+        program=Program(
+            ("llm", "-m", "pennyworth", "--key", "{key}", "{prompt}"),
+            files={
+                ".config/io.datasette.llm/extra-openai-models.yaml": """\
+- model_id: pennyworth
+  model_name: {model}
+  api_base: {url}
+  supports_tools: true
+  supports_schema: true
+"""
+            },
+        ),
+    ),
+    Client(
+        "aider",
+        "aider-chat",
+        "clients-aider",
+        program=Program(
+            (
+                *("aider", "--model", "openai/{model}", "--message", "{prompt}", "--yes-always", "--no-check-update"),
+                *("--no-show-model-warnings", "--no-gitignore", "--analytics-disable", "--no-pretty", "--timeout", "30"),
+            ),
+            env={"OPENAI_API_BASE": "{url}", "OPENAI_API_KEY": "{key}"},
+        ),
+    ),
+    Client(
+        "OpenCode",
+        "opencode-linux-x64",
+        "opencode",
+        program=Program(
+            ("{package}/bin/opencode", "run", "--model", "pennyworth/{model}", "{prompt}"),
+            env={"OPENCODE_DISABLE_AUTOUPDATE": "1", "OPENCODE_DISABLE_MODELS_FETCH": "1"},
+            files={
+                ".config/opencode/opencode.json": """\
+{
+  "$schema": "https://opencode.ai/config.json",
+  "provider": {
+    "pennyworth": {
+      "npm": "@ai-sdk/openai-compatible",
+      "options": {"baseURL": "{url}", "apiKey": "{key}"},
+      "models": {"{model}": {"name": "{model}"}}
+    }
+  }
+}
+"""
+            },
+            tool='CALL read {"filePath":"{file}"}',
+            list_models=("{package}/bin/opencode", "models"),
+        ),
+    ),
+    Client(
+        "Continue",
+        "@continuedev/cli",
+        "continue",
+        program=Program(
+            ("cn", "--config", "{home}/.continue/config.yaml", "--auto", "-p", "{prompt}"),
+            env={"CONTINUE_TELEMETRY_ENABLED": "0"},
+            files={
+                ".continue/config.yaml": """\
+name: pennyworth
+version: 1.0.0
+schema: v1
+models:
+  - name: {model}
+    provider: openai
+    model: {model}
+    apiBase: {url}
+    apiKey: {key}
+    roles: [chat]
+    capabilities: [tool_use]
+"""
+            },
+            tool='CALL Read {"filepath":"{file}"}',
+        ),
+    ),
+    Client(
+        "Codex",
+        "@openai/codex",
+        "codex",
+        program=Program(
+            ("codex", "exec", "--skip-git-repo-check", "{prompt}"),
+            files={
+                ".codex/config.toml": """\
+model = "{model}"
+model_provider = "pennyworth"
+
+[model_providers.pennyworth]
+name = "pennyworth"
+base_url = "{url}"
+env_key = "OPENAI_API_KEY"
+wire_api = "responses"
+request_max_retries = 0
+stream_max_retries = 0
+"""
+            },
+            env={"OPENAI_API_KEY": "{key}"},
+            tool='CALL exec_command {"cmd":"cat {file}"}',
+        ),
+        missing=_all(("chat", "tools", "cut"), RESPONSES),
+    ),
+    Client(
+        "Claude Code",
+        "@anthropic-ai/claude-code",
+        "claude-code",
+        program=Program(
+            ("node", "{package}/cli-wrapper.cjs", "--model", "{model}", "-p", "{prompt}"),
+            env={
+                "ANTHROPIC_BASE_URL": "{root}",
+                "ANTHROPIC_AUTH_TOKEN": "{key}",
+                "ANTHROPIC_MODEL": "{model}",
+                "ANTHROPIC_SMALL_FAST_MODEL": "{model}",
+                "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+                "DISABLE_AUTOUPDATER": "1",
+            },
+            tool='CALL Read {"file_path":"{file}"}',
+        ),
+        missing=_all(("chat", "tools", "cut"), MESSAGES),
+    ),
 )

@@ -98,7 +98,7 @@ def _run_program(
 
     def said(command: tuple[str, ...], prompt: str = "", *, key: str = key, model: str = models[0]) -> tuple[int, str]:
         values = {"url": f"{root}/v1", "root": root, "key": key, "model": model, "prompt": prompt}
-        values["file"] = str(work / "mark.txt")
+        values |= {"file": str(work / "mark.txt"), "package": str(client.folder()), "home": str(home)}
         for name, text in program.files.items():
             path = home / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -111,9 +111,11 @@ def _run_program(
     if program.list_models:
         code, text = said(program.list_models)
         yield "models", "" if models[0] in text else _short(code, text)
+    answered = False
     if "chat" in program.checks:
         code, text = said(program.command, "What is the capital of France?")
-        yield "chat", "" if not code and TEXT in text else _short(code, text)
+        answered = not code and TEXT in text
+        yield "chat", "" if answered else _short(code, text)
     if program.tool:
         code, text = said(program.command, _filled(program.tool, {"file": str(work / "mark.txt")}))
         yield "tools", "" if not code and _MARK in text else _short(code, text)
@@ -122,7 +124,8 @@ def _run_program(
         yield "wrong key", "" if "API key" in text else _short(code, text)
     if "cut" in program.checks:
         code, text = said(program.command, "What is the capital of France?", model=models[1])
-        failed = code or re.search(r"(?i)error|interrupted|broke|failed|stopped|incomplete", text)
+        # an error that every call meets is none of a cut
+        failed = answered and (code or re.search(r"(?i)error|interrupted|broke|failed|stopped|incomplete", text))
         yield "cut", "" if failed and TEXT not in text else _short(code, text)
 
 
