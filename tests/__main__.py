@@ -3,9 +3,9 @@
     python3 -m tests [PART or CHECK ...] [pytest's options]
     python3 -m tests gateway -k stream
 
-A part is a folder of tests, or `lint`. Those of `BY_NAME` run only if you name them. A check is one of the linters. With options for pytest, such as `-k stream`,
-the linters run only if you name `lint`. `lint --fix` fixes what the linters can fix. You only need Python: everything
-else is installed into the project's folder.
+A part is a folder of tests, or `lint`. `clients` runs only if you name it. A check is one of the linters. With options
+for pytest, such as `-k stream`, the linters run only if you name `lint`. `lint --fix` fixes what the linters can fix.
+You only need Python: everything else is installed into the project's folder.
 """
 
 import os
@@ -47,6 +47,7 @@ ENVIRONMENTS = {
     "aws": ("test", "tools", "localaws"),
     "cli": ("test", "tools", "localaws", "rehearsal", "gateway"),
     "tools": ("test", "tools"),
+    "clients": ("test",),
 }
 BY_NAME = frozenset({"clients"})
 """The parts that run only when they are named: `clients` installs some 700 packages and runs real programs."""

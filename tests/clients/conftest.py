@@ -27,7 +27,9 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of the gateway. It has the models LANE and LANE-cut for each lane, whose key is KEY."""
     folder = tmp_path_factory.mktemp("gateway")
     with ObedientUpstream(key=_UPSTREAM_KEY) as upstream:
-        config = {"model_list": [_entry(lane, upstream.base_url, cut) for lane in LANES for cut in (False, True)]}
+        config = {
+            "model_list": [_entry(lane, upstream.base_url, cut) for lane in LANES for cut in (False, True)]
+        }
         (folder / "config.json").write_text(json.dumps(config))
         process = subprocess.Popen(
             [sys.executable, "-m", "pennyworth.cli", "serve", "--config", "config.json", "--port", "0"],
@@ -55,7 +57,11 @@ LANES = ("direct", "litellm")
 
 
 def _entry(lane: str, base_url: str, cut: bool) -> dict[str, object]:
-    params = {"model": f"openai/{CUT if cut else 'real-name'}", "api_base": base_url, "api_key": _UPSTREAM_KEY}
+    params = {
+        "model": f"openai/{CUT if cut else 'real-name'}",
+        "api_base": base_url,
+        "api_key": _UPSTREAM_KEY,
+    }
     return {
         "model_name": f"{lane}-cut" if cut else lane,
         "litellm_params": params,

@@ -1,7 +1,7 @@
 """The clients, each with what it is run from, and what it can't do yet."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -66,7 +66,9 @@ class Client:
     def version(self) -> str:
         """The version that is installed."""
         if self.node:
-            manifest = npm.installed(HERE / "npm" / self.source) / "node_modules" / self.package / "package.json"
+            manifest = (
+                npm.installed(HERE / "npm" / self.source) / "node_modules" / self.package / "package.json"
+            )
             return str(json.loads(manifest.read_text())["version"])
         (found,) = (environment(self.source).parent / "lib").glob(
             f"python*/site-packages/{self.package.replace('-', '_')}-*.dist-info"
@@ -91,8 +93,16 @@ def _all(checks: Iterable[str], why: str) -> dict[str, str]:
 
 
 CLIENTS = (
-    Client("OpenAI SDK (Python)", "openai", "clients-openai", "openai_sdk.py", missing={"responses": RESPONSES}),
-    Client("OpenAI SDK (TypeScript)", "openai", "openai-node", "openai_node.mjs", missing={"responses": RESPONSES}),
+    Client(
+        "OpenAI SDK (Python)", "openai", "clients-openai", "openai_sdk.py", missing={"responses": RESPONSES}
+    ),
+    Client(
+        "OpenAI SDK (TypeScript)",
+        "openai",
+        "openai-node",
+        "openai_node.mjs",
+        missing={"responses": RESPONSES},
+    ),
     Client(
         "Anthropic SDK (Python)",
         "anthropic",
@@ -102,12 +112,26 @@ CLIENTS = (
     ),
     Client("LiteLLM SDK", "litellm", "clients-litellm", "litellm_sdk.py", missing={"responses": RESPONSES}),
     Client(
-        "LangChain", "langchain-openai", "clients-langchain", "langchain_openai_sdk.py", missing={"responses": RESPONSES}
+        "LangChain",
+        "langchain-openai",
+        "clients-langchain",
+        "langchain_openai_sdk.py",
+        missing={"responses": RESPONSES},
     ),
     Client("LlamaIndex", "llama-index-llms-openai-like", "clients-llama-index", "llama_index_sdk.py"),
-    Client("Instructor", "instructor", "clients-instructor", "instructor_sdk.py", missing={"responses": RESPONSES}),
     Client(
-        "Pydantic AI", "pydantic-ai-slim", "clients-pydantic-ai", "pydantic_ai_sdk.py", missing={"responses": RESPONSES}
+        "Instructor",
+        "instructor",
+        "clients-instructor",
+        "instructor_sdk.py",
+        missing={"responses": RESPONSES},
+    ),
+    Client(
+        "Pydantic AI",
+        "pydantic-ai-slim",
+        "clients-pydantic-ai",
+        "pydantic_ai_sdk.py",
+        missing={"responses": RESPONSES},
     ),
     Client(
         "OpenAI Agents SDK",
@@ -122,15 +146,17 @@ CLIENTS = (
         "llm",
         "clients-llm",
         program=Program(
-            ("llm", "-m", "pennyworth", "--key", "{key}", "{prompt}"),
+            ("llm", "-m", "pennyworth", "{prompt}"),
             files={
                 ".config/io.datasette.llm/extra-openai-models.yaml": """\
 - model_id: pennyworth
   model_name: {model}
   api_base: {url}
+  api_key_name: pennyworth
   supports_tools: true
   supports_schema: true
-"""
+""",
+                ".config/io.datasette.llm/keys.json": '{"pennyworth": "{key}"}',
             },
         ),
     ),
@@ -140,8 +166,23 @@ CLIENTS = (
         "clients-aider",
         program=Program(
             (
-                *("aider", "--model", "openai/{model}", "--message", "{prompt}", "--yes-always", "--no-check-update"),
-                *("--no-show-model-warnings", "--no-gitignore", "--analytics-disable", "--no-pretty", "--timeout", "30"),
+                *(
+                    "aider",
+                    "--model",
+                    "openai/{model}",
+                    "--message",
+                    "{prompt}",
+                    "--yes-always",
+                    "--no-check-update",
+                ),
+                *(
+                    "--no-show-model-warnings",
+                    "--no-gitignore",
+                    "--analytics-disable",
+                    "--no-pretty",
+                    "--timeout",
+                    "30",
+                ),
             ),
             env={"OPENAI_API_BASE": "{url}", "OPENAI_API_KEY": "{key}"},
         ),
@@ -233,6 +274,7 @@ stream_max_retries = 0
                 "ANTHROPIC_MODEL": "{model}",
                 "ANTHROPIC_SMALL_FAST_MODEL": "{model}",
                 "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+                "CLAUDE_CODE_MAX_RETRIES": "0",
                 "DISABLE_AUTOUPDATER": "1",
             },
             tool='CALL Read {"file_path":"{file}"}',

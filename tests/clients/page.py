@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from tools.pages import rewritten as with_table
+
 from pennyworth.host.places import ROOT
 from tests.clients.matrix import CHECKS, CLIENTS, Client
-from tools.pages import rewritten as with_table
 
 PAGE = ROOT / "docs" / "clients.md"
 HEADING = "What works"

@@ -42,7 +42,10 @@ def run(client: Client, root: str, key: str, models: tuple[str, str], home: Path
 
 
 # -I keeps the surroundings away, and the driver's own folder with them
-_ISOLATED = "import runpy, sys, pathlib; path = sys.argv[1]; sys.path.insert(0, str(pathlib.Path(path).parent)); runpy.run_path(path)"
+_ISOLATED = (
+    "import pathlib, runpy, sys; path = sys.argv[1];"
+    " sys.path.insert(0, str(pathlib.Path(path).parent)); runpy.run_path(path)"
+)
 
 
 def _environ(root: str, key: str, models: tuple[str, str], home: Path) -> dict[str, str]:
@@ -84,7 +87,9 @@ def _call(
         )
     except subprocess.TimeoutExpired as error:
         output = b"".join(part or b"" for part in (error.stdout, error.stderr))  # type: ignore[arg-type]
-        return subprocess.CompletedProcess(command, 124, output.decode(errors="replace"), f"not done in {seconds} s")
+        return subprocess.CompletedProcess(
+            command, 124, output.decode(errors="replace"), f"not done in {seconds} s"
+        )
 
 
 def _run_program(
@@ -96,7 +101,9 @@ def _run_program(
     subprocess.run(["git", "init", "-q"], cwd=work, check=True)
     (work / "mark.txt").write_text(f"{_MARK}\n")
 
-    def said(command: tuple[str, ...], prompt: str = "", *, key: str = key, model: str = models[0]) -> tuple[int, str]:
+    def said(
+        command: tuple[str, ...], prompt: str = "", *, key: str = key, model: str = models[0]
+    ) -> tuple[int, str]:
         values = {"url": f"{root}/v1", "root": root, "key": key, "model": model, "prompt": prompt}
         values |= {"file": str(work / "mark.txt"), "package": str(client.folder()), "home": str(home)}
         for name, text in program.files.items():
@@ -125,7 +132,9 @@ def _run_program(
     if "cut" in program.checks:
         code, text = said(program.command, "What is the capital of France?", model=models[1])
         # an error that every call meets is none of a cut
-        failed = answered and (code or re.search(r"(?i)error|interrupted|broke|failed|stopped|incomplete", text))
+        failed = answered and (
+            code or re.search(r"(?i)error|interrupted|broke|failed|stopped|incomplete", text)
+        )
         yield "cut", "" if failed and TEXT not in text else _short(code, text)
 
 

@@ -39,3 +39,10 @@ def test_nothing_else_is_in_the_matrix_and_all_jobs_are_waited_for() -> None:
     assert {one["python"] for one in MACHINES} == PYTHONS
     assert "make lint" in [step.get("run") for step in JOBS["lint"]["steps"]]
     assert set(JOBS["passed"]["needs"]) == set(JOBS) - {"passed"}
+
+
+@pytest.mark.parametrize("part", sorted(BY_NAME))
+def test_what_runs_only_by_name_has_a_workflow_of_its_own(part: str) -> None:
+    workflow = yaml.safe_load((ROOT / f".github/workflows/{part}.yml").read_text())
+    steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
+    assert f"make test ARGS={part}" in [step.get("run") for step in steps]

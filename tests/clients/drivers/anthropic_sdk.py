@@ -3,6 +3,7 @@
 import os
 
 import anthropic
+
 import checks
 
 client = anthropic.Anthropic(

@@ -1,9 +1,10 @@
 """Instructor, whose every answer is a typed object."""
 
-import checks
 import instructor
 import openai
 from pydantic import BaseModel
+
+import checks
 
 CITY = {"name": "Paris", "people": 7}
 MESSAGES = [{"role": "user", "content": checks.QUESTION}]
@@ -33,9 +34,11 @@ def schema():
 
 
 def stream():
-    parts = list(client().chat.completions.create_partial(
-        model=checks.MODEL, messages=MESSAGES, response_model=City, max_retries=0
-    ))
+    parts = list(
+        client().chat.completions.create_partial(
+            model=checks.MODEL, messages=MESSAGES, response_model=City, max_retries=0
+        )
+    )
     checks.expect(parts[-1].model_dump(), CITY)
 
 

@@ -1,10 +1,11 @@
 """LangChain with langchain-openai."""
 
-import checks
 from langchain_core.messages import HumanMessage, ToolMessage
 from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI, OpenAIEmbeddings
 from pydantic import BaseModel
+
+import checks
 
 
 def model(name=checks.MODEL, **options):

@@ -2,9 +2,10 @@
 
 import json
 
-import checks
 import litellm
 from pydantic import BaseModel
+
+import checks
 
 litellm.suppress_debug_info = True
 COMMON = {"api_base": checks.URL, "api_key": checks.KEY, "num_retries": 0, "max_retries": 0, "timeout": 30}
@@ -58,9 +59,7 @@ def tools():
 
 def schema():
     answer = litellm.completion(model=MODEL, messages=MESSAGES, response_format=City, **COMMON)
-    checks.expect(
-        City.model_validate_json(answer.choices[0].message.content), City(name="Paris", people=7)
-    )
+    checks.expect(City.model_validate_json(answer.choices[0].message.content), City(name="Paris", people=7))
 
 
 def embeddings():

@@ -1,11 +1,12 @@
 """LlamaIndex with its packages for OpenAI-compatible APIs."""
 
-import checks
 from llama_index.core.llms import ChatMessage, MessageRole
 from llama_index.core.tools import FunctionTool
 from llama_index.embeddings.openai_like import OpenAILikeEmbedding
 from llama_index.llms.openai_like import OpenAILike
 from pydantic import BaseModel
+
+import checks
 
 QUESTION = [ChatMessage(role="user", content=checks.QUESTION)]
 

@@ -3,9 +3,10 @@
 import asyncio
 
 import agents
-import checks
 import openai
 from pydantic import BaseModel
+
+import checks
 
 agents.set_tracing_disabled(True)
 

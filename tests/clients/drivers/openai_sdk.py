@@ -1,8 +1,9 @@
 """OpenAI's SDK for Python."""
 
-import checks
 import openai
 from pydantic import BaseModel
+
+import checks
 
 client = openai.OpenAI(max_retries=0, timeout=30)
 MESSAGES = [{"role": "user", "content": checks.QUESTION}]
@@ -11,7 +12,11 @@ TOOLS = [
         "type": "function",
         "function": {
             "name": "weather",
-            "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+            "parameters": {
+                "type": "object",
+                "properties": {"city": {"type": "string"}},
+                "required": ["city"],
+            },
         },
     }
 ]

@@ -2,11 +2,12 @@
 
 import asyncio
 
-import checks
 from pydantic import BaseModel
 from pydantic_ai import Agent, NativeOutput
 from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.providers.openai import OpenAIProvider
+
+import checks
 
 
 class City(BaseModel):
@@ -43,7 +44,9 @@ def tools():
 
 def schema():
     for output in (City, NativeOutput(City)):
-        checks.expect(agent(output_type=output).run_sync(checks.QUESTION).output, City(name="Paris", people=7))
+        checks.expect(
+            agent(output_type=output).run_sync(checks.QUESTION).output, City(name="Paris", people=7)
+        )
 
 
 def wrong_key():
