@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -44,7 +45,10 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             text=True,
         )
         try:
-            yield f"http://127.0.0.1:{_port(process)}"
+            address = f"http://127.0.0.1:{_port(process)}"
+            for lane in LANES:
+                _warm(address, lane)
+            yield address
         finally:
             process.terminate()
             try:
@@ -67,6 +71,15 @@ def _entry(lane: str, base_url: str, cut: bool) -> dict[str, object]:
         "litellm_params": params,
         "model_info": {"lane": lane},
     }
+
+
+def _warm(address: str, model: str) -> None:
+    """Ask once, so that no client waits for LiteLLM's import."""
+    body = {"model": model, "messages": [{"role": "user", "content": "Hello."}]}
+    headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
+    request = Request(f"{address}/v1/chat/completions", json.dumps(body).encode(), headers)
+    with urlopen(request, timeout=300) as answer:
+        answer.read()
 
 
 def _port(process: subprocess.Popen[str]) -> int:

@@ -188,31 +188,6 @@ CLIENTS = (
         ),
     ),
     Client(
-        "OpenCode",
-        "opencode-linux-x64",
-        "opencode",
-        program=Program(
-            ("{package}/bin/opencode", "run", "--model", "pennyworth/{model}", "{prompt}"),
-            env={"OPENCODE_DISABLE_AUTOUPDATE": "1", "OPENCODE_DISABLE_MODELS_FETCH": "1"},
-            files={
-                ".config/opencode/opencode.json": """\
-{
-  "$schema": "https://opencode.ai/config.json",
-  "provider": {
-    "pennyworth": {
-      "npm": "@ai-sdk/openai-compatible",
-      "options": {"baseURL": "{url}", "apiKey": "{key}"},
-      "models": {"{model}": {"name": "{model}"}}
-    }
-  }
-}
-"""
-            },
-            tool='CALL read {"filePath":"{file}"}',
-            list_models=("{package}/bin/opencode", "models"),
-        ),
-    ),
-    Client(
         "Continue",
         "@continuedev/cli",
         "continue",

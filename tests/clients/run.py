@@ -10,8 +10,10 @@ from pathlib import Path
 from tests.clients.matrix import HERE, Client, Program
 from tests.clients.upstream import TEXT
 
-SECONDS = 240
-"""How long a client may take."""
+SECONDS = 600
+"""How long a client's checks may take."""
+PROGRAM_SECONDS = 90
+"""How long a program may take for one answer. Some try for a minute again what was refused or cut."""
 _MARK = "mark-4711"
 _WRONG_KEY = "sk-not-a-key"
 _COLOUR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -112,7 +114,7 @@ def _run_program(
             path.write_text(_filled(text, values))
         env = _environ(root, key, models, home)
         env |= {name: _filled(value, values) for name, value in program.env.items()}
-        done = _call(client, [_filled(word, values) for word in command], env, work, 60)
+        done = _call(client, [_filled(word, values) for word in command], env, work, PROGRAM_SECONDS)
         return done.returncode, _COLOUR.sub("", done.stdout + done.stderr)
 
     if program.list_models:
