@@ -106,7 +106,7 @@ class ScriptedUpstream:
         """Set the answers to the next requests, one each. Then `answer` applies again."""
         self._next.extend(answers)
 
-    def take(self, received: Received) -> Answer:  # noqa: ARG002 what a subclass answers may depend on it
+    def take(self, received: Received) -> Answer:
         """Return the answer for a request."""
         try:
             return self._next.popleft()
