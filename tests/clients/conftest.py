@@ -12,6 +12,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from pennyworth.host.places import ROOT
+from tests.clients.matrix import LANES
 from tests.clients.upstream import CUT, ObedientUpstream
 
 KEY = "sk-key-of-a-client"
@@ -55,9 +56,6 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
                 process.wait(20)
             except subprocess.TimeoutExpired:
                 process.kill()
-
-
-LANES = ("direct", "litellm")
 
 
 def _entry(lane: str, base_url: str, cut: bool) -> dict[str, object]:

@@ -9,6 +9,7 @@ from pennyworth.host.environments import environment
 from tests import npm
 
 HERE = Path(__file__).parent
+LANES = ("direct", "litellm")
 OLDEST_NODE = 22
 CHECKS = {
     "models": "lists the models",

@@ -6,7 +6,7 @@ from typing import Any
 from tools.pages import rewritten as with_table
 
 from pennyworth.host.places import ROOT
-from tests.clients.matrix import CHECKS, CLIENTS, Client
+from tests.clients.matrix import CHECKS, CLIENTS, LANES, Client
 
 PAGE = ROOT / "docs" / "clients.md"
 HEADING = "What works"
@@ -35,8 +35,8 @@ def _row(client: Client, lanes: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 
 def _cell(check: str, lanes: Mapping[str, Mapping[str, str]]) -> str:
-    """✓ or ✗, for each lane where they differ; empty where the client has no such thing."""
+    """✓ or ✗, for each lane where they differ or one was not run; empty where the client has no such thing."""
     marks = {lane: "✗" if problems[check] else "✓" for lane, problems in lanes.items() if check in problems}
-    if len(set(marks.values())) < 2:
+    if not marks or (len(marks) == len(LANES) and len(set(marks.values())) == 1):
         return next(iter(marks.values()), "")
     return ", ".join(f"{mark} {lane}" for lane, mark in marks.items())

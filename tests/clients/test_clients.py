@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients.conftest import KEY, LANES
-from tests.clients.matrix import CLIENTS, Client
+from tests.clients.conftest import KEY
+from tests.clients.matrix import CLIENTS, LANES, Client
 from tests.clients.page import PAGE, rewritten
 from tests.clients.run import run
 
