@@ -83,9 +83,6 @@ def make_one_of_each(aws: LocalAws) -> None:
         FunctionName="some", Role=role, Runtime=RUNTIME, Handler="index.handler",
         Code={"ZipFile": zipped("some")},
     )  # fmt: skip
-    client(aws, "lambda").get_waiter("function_active_v2").wait(
-        FunctionName="some", WaiterConfig={"Delay": 1}
-    )
     client(aws, "apigateway").create_rest_api(name="some")
     client(aws, "cloudformation").create_stack(
         StackName="some",
@@ -135,8 +132,8 @@ def test_what_comes_with_an_account_is_there_after_a_reset_too(aws: LocalAws) ->
 
 def test_a_kept_moment_comes_back_whole_and_more_than_once(aws: LocalAws) -> None:
     make_one_of_each(aws)
+    aws.keep("made")  # which waits until nothing changes by itself
     before = there(aws)
-    aws.keep("made")
     for _ in range(2):
         client(aws, "ssm").put_parameter(Name="/some", Value="changed", Type="SecureString", Overwrite=True)
         client(aws, "s3").put_object(Bucket="some", Key="some", Body=b"changed")
@@ -150,6 +147,22 @@ def test_a_kept_moment_comes_back_whole_and_more_than_once(aws: LocalAws) -> Non
         assert parameter["Value"] == "some"
         (stack,) = client(aws, "cloudformation").describe_stacks(StackName="some")["Stacks"]
         assert [output["OutputValue"] for output in stack["Outputs"]] == ["one"]
+
+
+def test_a_function_is_kept_once_it_is_ready(aws: LocalAws) -> None:
+    """Nothing would make a function ready that comes back while it was being created."""
+    make_one_of_each(aws)
+    functions = client(aws, "lambda")
+
+    def state() -> tuple[str, str]:
+        found = functions.get_function_configuration(FunctionName="some")
+        return found["State"], found["LastUpdateStatus"]
+
+    functions.update_function_configuration(FunctionName="some", Description="changed")
+    assert state() == ("Pending", "InProgress")
+    aws.keep("made")
+    aws.restore("made")
+    assert state() == ("Active", "Successful")
 
 
 def test_a_deployed_endpoint_answers_after_it_was_brought_back(aws: LocalAws) -> None:

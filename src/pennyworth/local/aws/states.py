@@ -2,7 +2,7 @@
 
 `POST /_ministack/reset` deletes everything. `POST /_pennyworth/keep?name=NAME` saves the current state, and
 `POST /_pennyworth/restore?name=NAME` restores it, any number of times. Saving waits for CloudFormation's
-running operations; restoring cancels them.
+running operations, and until every function is ready; restoring cancels the operations.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from typing import Any
 
 from ministack import app
 from ministack.core.responses import AccountRegionScopedDict, AccountScopedDict
-from ministack.services import apigateway_v1, sts
+from ministack.services import apigateway_v1, lambda_svc, sts
 
 from pennyworth.local.aws.functions import Functions
 
@@ -28,7 +28,9 @@ _PACKAGES = ("ministack.", "pennyworth.local.aws.")
 _CLOUDFORMATION = "ministack.services.cloudformation"
 # what is state without being a store of an account's; MiniStack's reset leaves the second and the third alone
 _PLAIN = ((sts, "_sessions"), (apigateway_v1, "_throttle_state"), (apigateway_v1, "_quota_state"))
+_CHANGING = (("State", "Pending"), ("LastUpdateStatus", "InProgress"))
 _LIMIT_SECONDS = 60.0
+_POLL_SECONDS = 0.02
 
 
 class States:
@@ -65,6 +67,7 @@ class States:
     async def _keep(self, name: str) -> Answer:
         if running := _operations():
             await asyncio.wait(running, timeout=_LIMIT_SECONDS)
+        await _functions_ready()
         async with app._get_reset_lock():
             self._kept[name] = {place: copy.deepcopy(store) for place, store in _stores()}
         return _answer(200, f"kept as {name}")
@@ -102,6 +105,22 @@ def _stores() -> Iterator[tuple[tuple[str, str], Store]]:
                 yield (module, name), value._data
     for module, name in _PLAIN:
         yield (module.__name__, name), getattr(module, name)
+
+
+async def _functions_ready() -> None:
+    """Wait until no function is being created or updated. A thread changes its state, which nothing would restore."""
+    until = asyncio.get_running_loop().time() + _LIMIT_SECONDS
+    while _functions_change() and asyncio.get_running_loop().time() < until:
+        await asyncio.sleep(_POLL_SECONDS)
+
+
+def _functions_change() -> bool:
+    return any(
+        version.get("config", {}).get(name) == value
+        for function in list(lambda_svc._functions._data.values())
+        for version in (function, *list(function.get("versions", {}).values()))
+        for name, value in _CHANGING
+    )
 
 
 def _operations() -> list[asyncio.Task[Any]]:
