@@ -57,8 +57,6 @@ class Call:
     facts: Mapping[str, Any] = field(default_factory=dict)
     agreed: bool = False
     """Whether the resource is another account's, whose own policy agrees."""
-    first: bool = False
-    """Whether only a very first deployment makes it."""
 
     def __str__(self) -> str:
         return f"{self.by}: {self.action} on {self.resource} {dict(self.facts)}"
@@ -107,9 +105,7 @@ def recorded(calls: Recorded, role: str = "deploy") -> Iterator[Call]:
             if key not in seen:
                 seen.add(key)
                 facts = {**call["context"], "aws:RequestedRegion": call["region"]}
-                # the first deployment makes the stack with sam's bucket
-                first = what == "create" and ":stack/aws-sam-cli-managed-default/" in resource
-                yield Call(what, call["action"], resource, facts, first=first)
+                yield Call(what, call["action"], resource, facts)
 
 
 @cache

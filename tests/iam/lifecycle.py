@@ -15,6 +15,7 @@ from typing import Any
 import boto3
 from samtranslator.yaml_helper import yaml_parse
 
+from pennyworth.aws.packages import name_package_bucket
 from pennyworth.host.environments import clean_environ
 from pennyworth.host.places import ROOT
 from pennyworth.host.processes import Child
@@ -93,6 +94,10 @@ def local_account(**options: Any) -> Iterator[tuple[LocalAws, dict[str, str | Se
             PermissionsBoundary=policies["view"]["Policy"]["Arn"],
         )
         iam.attach_role_policy(RoleName=VIEW_ROLE, PolicyArn=policies["view"]["Policy"]["Arn"])
+        client(aws, "s3").create_bucket(
+            Bucket=name_package_bucket(ACCOUNT, REGION, STACK),
+            CreateBucketConfiguration={"LocationConstraint": REGION},
+        )
         yield aws, values
 
 

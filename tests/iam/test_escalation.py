@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from pennyworth.aws.packages import name_package_bucket
 from pennyworth.iam.policy.documents import DEPLOYMENT, fill_placeholders, render_document
 
 from .account import (
@@ -19,6 +20,7 @@ from .account import (
     LAMBDA,
     OWN_POLICY,
     OWN_ROLE,
+    REGION,
     ROLLOUT_ROLE,
     STACK,
     STACK_BOUNDARY,
@@ -50,6 +52,7 @@ WAYS: Mapping[str, Context] = {
 
 TO_LAMBDA, TO_CODEDEPLOY = ({"iam:PassedToService": service} for service in (LAMBDA, CODEDEPLOY))
 BOUNDED = {"iam:PermissionsBoundary": STACK_BOUNDARY}
+PACKAGES = f"arn:aws:s3:::{name_package_bucket(ACCOUNT, REGION, STACK)}"
 NEW_ROLE = iam(f"role/{STACK}-NewRole-1A2B3C")
 
 
@@ -126,6 +129,52 @@ def test_each_would_be_open_without_boundaries(evaluator: Evaluator, path: dict[
     assert all(
         decision.allowed for decision in decisions(unbound, fill_placeholders(path["calls"], VALUES), {})
     )
+
+
+@pytest.mark.parametrize("stack", [STACK, "pennyworth"])
+@pytest.mark.parametrize(
+    "bucket",
+    [
+        "aws-sam-cli-managed-default-samclisourcebucket-1a2b3c",
+        name_package_bucket(ACCOUNT, REGION, "payroll"),
+        name_package_bucket(ACCOUNT, "eu-west-1", STACK),
+        f"{name_package_bucket(ACCOUNT, REGION, STACK)}-2",
+        "payroll",
+    ],
+)
+def test_a_buckets_own_grant_to_the_session_opens_none_but_the_endpoints(
+    evaluator: Evaluator, bucket: str, stack: str
+) -> None:
+    """A boundary that just allows less does not bind what a bucket's policy grants to the role's session."""
+    session = arn("sts", "assumed-role/pennyworth-github-deploy-role/GitHubActions", region="")
+    values = {**VALUES, "STACK_NAME": stack}
+    role = replace(deploy_role(evaluator, values, identity=[EVERYTHING]), arn=session)
+    statements = [one for one in role.boundary["Statement"] if one["Effect"] == "Allow"]
+    unbound = replace(role, boundary={**role.boundary, "Statement": statements})
+    for action, resource in {
+        "s3:GetObject": f"arn:aws:s3:::{bucket}/{stack}/0123456789abcdef",
+        "s3:PutObject": f"arn:aws:s3:::{bucket}/{stack}/0123456789abcdef",
+        "s3:PutBucketPolicy": f"arn:aws:s3:::{bucket}",
+    }.items():
+        grant = {"Effect": "Allow", "Principal": {"AWS": session}, "Action": "s3:*", "Resource": resource}
+        policy = {"Version": "2012-10-17", "Statement": [grant]}
+        assert unbound.decide(action, resource, resource_policy=policy).allowed
+        assert not role.decide(action, resource, resource_policy=policy).allowed
+
+
+def test_the_endpoints_own_packages_can_be_uploaded_and_no_former_version_destroyed(
+    evaluator: Evaluator,
+) -> None:
+    roles = [deploy_role(evaluator), deploy_role(evaluator, identity=[EVERYTHING])]
+    package = f"{PACKAGES}/{STACK}/0123456789abcdef"
+    for role in roles:
+        for action in ("s3:PutObject", "s3:GetObject", "s3:DeleteObject"):
+            assert role.decide(action, package).allowed
+            assert not role.decide(action, f"{PACKAGES}/other/0123456789abcdef").allowed
+        assert role.decide("s3:ListBucket", PACKAGES).allowed
+        for action in ("s3:DeleteBucket", "s3:PutLifecycleConfiguration", "s3:PutBucketVersioning"):
+            assert not role.decide(action, PACKAGES).allowed
+        assert not role.decide("s3:DeleteObjectVersion", package).allowed
 
 
 @pytest.mark.parametrize("path", OPEN, ids=lambda path: path["name"])
@@ -253,8 +302,8 @@ def test_nobody_changes_or_hands_on_the_roles_of_githubs_runs(
         ("ssm:GetParametersByPath", arn("ssm", f"parameter/{STACK}/credentials"), {}),
         ("ssm:GetParameterHistory", arn("ssm", f"parameter/{STACK}/credentials/OPENAI_API_KEY"), {}),
         ("ssm:PutParameter", arn("ssm", f"parameter/{STACK}/credentials/OPENAI_API_KEY"), {}),
-        ("s3:GetObject", f"arn:aws:s3:::aws-sam-cli-managed-default-samclisourcebucket-1/{STACK}/a", {}),
-        ("s3:PutObject", f"arn:aws:s3:::aws-sam-cli-managed-default-samclisourcebucket-1/{STACK}/a", {}),
+        ("s3:GetObject", f"{PACKAGES}/{STACK}/a", {}),
+        ("s3:PutObject", f"{PACKAGES}/{STACK}/a", {}),
         ("lambda:InvokeFunction", arn("lambda", f"function:{STACK}-Function-1A2B3C"), {}),
         ("lambda:UpdateAlias", arn("lambda", f"function:{STACK}-Function-1A2B3C"), {}),
         ("lambda:UpdateFunctionCode", arn("lambda", f"function:{STACK}-Function-1A2B3C"), {}),

@@ -45,7 +45,7 @@ def test_every_recorded_call_is_allowed(
     evaluator: Evaluator, recorded_calls: Recorded, calls: list[Call]
 ) -> None:
     values = recorded_calls.values
-    assert denied(deploy_role(evaluator, values), [call for call in calls if not call.first]) == []
+    assert denied(deploy_role(evaluator, values), calls) == []
     assert denied(first_deployment(evaluator, values), calls) == []
 
 
@@ -71,13 +71,13 @@ def test_every_derived_call_is_allowed(evaluator: Evaluator) -> None:
         "iam:PassRole",
         "lambda:GetLayerVersion",
     }
-    assert denied(deploy_role(evaluator), [call for call in calls if not call.first]) == []
+    assert denied(deploy_role(evaluator), calls) == []
     assert denied(first_deployment(evaluator, VALUES), calls) == []
 
 
 def test_every_derived_call_is_allowed_after_tightening(evaluator: Evaluator) -> None:
     role = deploy_role(evaluator, identity=tightened(gradual=True))
-    assert denied(role, [call for call in derived(VALUES) if not call.first]) == []
+    assert denied(role, derived(VALUES)) == []
 
 
 def test_everything_that_looking_takes_is_allowed(evaluator: Evaluator) -> None:
@@ -95,7 +95,7 @@ def test_everything_that_looking_takes_is_allowed(evaluator: Evaluator) -> None:
 @pytest.mark.parametrize(("partition", "region"), [("aws-us-gov", "us-gov-west-1"), ("aws-cn", "cn-north-1")])
 def test_other_partitions_are_served_alike(evaluator: Evaluator, partition: str, region: str) -> None:
     values = {**VALUES, "PARTITION": partition, "REGION": region}
-    own = [call for call in derived(values) if not call.first and not call.agreed]
+    own = [call for call in derived(values) if not call.agreed]
     assert denied(deploy_role(evaluator, values), own) == []
     assert denied(view_role(evaluator, values), list(derived(values, "view"))) == []
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import dns.exception
 import dns.resolver
-from botocore.exceptions import ClientError
 
 from pennyworth.aws import certificates
 from pennyworth.aws.account import STACK, Account, Unprepared
 from pennyworth.aws.errors import AWS_FAILURES, get_or_none
 from pennyworth.aws.github_oidc import AUDIENCE
+from pennyworth.aws.packages import find_package_bucket, name_package_bucket
 from pennyworth.aws.snapshot import read_parameters
 from pennyworth.aws.stack import Stack, check_deployable
 from pennyworth.checks.finding import Finding, Findings, ok, unknown, warning, wrong
@@ -34,7 +34,6 @@ _DNS_PORT = 53
 _DAYS_LEFT = 30
 _FEW_AT_A_TIME = 10
 _STREAM_SECONDS = 900
-_ARTIFACTS = "aws-sam-cli-managed-default"
 _TIMEOUT_QUOTA = "Maximum integration timeout in milliseconds"
 
 
@@ -203,19 +202,11 @@ def _ask_name_servers(name: str, server: str) -> set[str]:
 
 
 def _check_artifacts(set_up: SetUp) -> Findings:
-    stack = set_up.account.describe_stack(_ARTIFACTS)
-    if stack is None:
-        yield ok("not created yet; the first deployment creates it")
-        return
-    bucket = stack.outputs.get("SourceBucket", "")
-    fix = f"delete the stack {_ARTIFACTS}; the next deployment creates it again"
-    if not stack.status.endswith("_COMPLETE") or "ROLLBACK" in stack.status:
-        yield wrong(f"the stack {_ARTIFACTS} is in {stack.status}", fix)
-        return
-    try:
-        set_up.account.client("s3").head_bucket(Bucket=bucket)
-    except ClientError as failure:
-        yield wrong(f"the bucket {bucket} of the stack {_ARTIFACTS} can't be reached: {failure}", fix)
+    stack = set_up.settings["StackName"]
+    bucket = find_package_bucket(set_up.account, stack)
+    if bucket is None:
+        name = name_package_bucket(set_up.account.id, set_up.account.region, stack)
+        yield wrong(f"this account has no bucket {name}", AGAIN)
         return
     yield ok(bucket)
 

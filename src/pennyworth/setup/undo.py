@@ -7,6 +7,7 @@ from typing import Any
 
 from pennyworth.aws import certificates
 from pennyworth.aws.account import STACK, Account, Unprepared
+from pennyworth.aws.packages import empty_bucket, find_package_bucket
 from pennyworth.aws.snapshot import read_parameters
 from pennyworth.github import gh_cli
 from pennyworth.host.progress import say, step
@@ -41,6 +42,8 @@ class SetUp:
     """The ARN of the domain's certificate; empty if there is none."""
     requested: bool
     """Whether bootstrap requested that certificate."""
+    bucket: str
+    """The endpoint's bucket for packages; empty if there is none."""
     secrets: Sequence[str]
     """The repository's secrets that bootstrap sets, as far as gh can list them."""
 
@@ -59,6 +62,7 @@ class SetUp:
         return [
             *(f"stack {STACK} in {region}" for region in self.regions),
             *([f"identity provider {self.provider}"] if self.provider and not self.others else []),
+            *([f"bucket {self.bucket}, with the packages of all deployments"] if self.bucket else []),
             *([f"certificate {self.certificate}"] if self.requested else []),
             *([f"secrets of {self.repository}: {', '.join(self.secrets)}"] if self.secrets else []),
         ]
@@ -73,6 +77,9 @@ class SetUp:
         """
         account = self.account
         remains = []
+        if self.bucket:
+            with step(f"emptying the bucket {self.bucket}"):
+                empty_bucket(account, self.bucket)
         for region in self.regions:
             delete_stack(account, STACK, region)
         if self.provider and not self.others:
@@ -132,6 +139,7 @@ def find_set_up(account: Account) -> SetUp | None:
         others=list(_list_other_roles(account)) if provider else [],
         certificate=certificate,
         requested=bool(certificate) and certificates.is_ours(account, certificate),
+        bucket=find_package_bucket(account, settings["StackName"]) or "",
         secrets=sorted(set(SECRETS) & present),
     )
 

@@ -41,6 +41,9 @@ PULL_REQUEST = "pull_request"
 SLOTS = ("", "Second", "Third")
 """Prefixes of the parameters Branch and Environment. CloudFormation can't iterate over a list parameter."""
 
+KEEP_DAYS = 30
+"""For how many days S3 keeps a package that was deleted or overwritten."""
+
 _PLACEHOLDER = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
 
 _VALUES = {
@@ -326,6 +329,7 @@ def _build_resources(subjects: list[dict[str, Any]]) -> dict[str, Any]:
             "Properties": {"Url": f"https://{ISSUER}", "ClientIdList": [AUDIENCE]},
         },
         **policies,
+        **_build_package_bucket(),
         "DeployRole": {
             "Type": "AWS::IAM::Role",
             "Condition": "MakesRole",
@@ -355,6 +359,59 @@ def _build_resources(subjects: list[dict[str, Any]]) -> dict[str, Any]:
                     lists | {"SUBJECTS": [*subjects, *_build_pull_request_subjects()]}
                 ),
                 "ManagedPolicyArns": [{"Ref": _name_policy_resource(VIEW)}],
+            },
+        },
+    }
+
+
+def _build_package_bucket() -> dict[str, Any]:
+    """Build the bucket of the endpoint's packages. Its name is that of the policy documents and of aws/packages.py."""
+    bucket = {"Fn::GetAtt": "PackageBucket.Arn"}
+    return {
+        "PackageBucket": {
+            "Type": "AWS::S3::Bucket",
+            "Condition": "MakesRole",
+            "DeletionPolicy": "Delete",
+            "UpdateReplacePolicy": "Retain",
+            "Properties": {
+                "BucketName": {"Fn::Sub": "${AWS::AccountId}-${Region}-${StackName}-packages"},
+                "PublicAccessBlockConfiguration": dict.fromkeys(
+                    ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"),
+                    True,
+                ),
+                "OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]},
+                "VersioningConfiguration": {"Status": "Enabled"},
+                "LifecycleConfiguration": {
+                    "Rules": [
+                        {
+                            "Id": "former-versions",
+                            "Status": "Enabled",
+                            "NoncurrentVersionExpiration": {"NoncurrentDays": KEEP_DAYS},
+                            "ExpiredObjectDeleteMarker": True,
+                            "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
+                        }
+                    ]
+                },
+            },
+        },
+        "PackageBucketPolicy": {
+            "Type": "AWS::S3::BucketPolicy",
+            "Condition": "MakesRole",
+            "Properties": {
+                "Bucket": {"Ref": "PackageBucket"},
+                "PolicyDocument": {
+                    "Version": "2012-10-17",
+                    "Statement": [
+                        {
+                            "Sid": "TlsOnly",
+                            "Effect": "Deny",
+                            "Principal": "*",
+                            "Action": "s3:*",
+                            "Resource": [bucket, {"Fn::Sub": "${PackageBucket.Arn}/*"}],
+                            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+                        }
+                    ],
+                },
             },
         },
     }

@@ -109,7 +109,6 @@ def find_stale_rules(rules: Rules) -> Iterator[str]:
             yield f"scopes.toml: {kind} has no property {name}"
     used = {
         *(call.scope for call in rules.calls),
-        *(scope for one in rules.tool_resources for scope in (one.scope, *one.actions.values())),
         *(scope for known in rules.types.values() for scope in (known.scope, *known.actions.values())),
         *(known.tags for known in rules.types.values()),
         *(scope for known in rules.scopes.values() for scope in known.view_scopes.values()),

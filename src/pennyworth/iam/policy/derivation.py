@@ -152,11 +152,6 @@ def _derive_tool_needs(types: Iterable[str], rules: Rules) -> Iterator[Need]:
         if call.type is None or call.type in types:
             for action in call.actions:
                 yield _build_stack_need(action, call.scope, call.by, call.why, rules, tuple(call.roles))
-    for made in rules.tool_resources:
-        actions = _list_actions(made.type, set(made.properties), made.scope, made.actions, None, rules)
-        for action, scope, handlers in actions:
-            if set(handlers) & set(made.handlers):
-                yield _build_stack_need(action, scope, made.by, made.why, rules)
 
 
 def _build_stack_need(

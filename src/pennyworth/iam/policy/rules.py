@@ -68,19 +68,6 @@ class Call:
 
 
 @dataclass(frozen=True)
-class ToolResource:
-    """A resource that a tool creates in its own stack. calls.toml explains the fields."""
-
-    by: str
-    type: str
-    handlers: list[str]
-    properties: list[str]
-    scope: str
-    why: str
-    actions: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class Rules:
     """All rules."""
 
@@ -92,7 +79,6 @@ class Rules:
     types: dict[str, Type]
     left_out: list[LeftOut]
     calls: list[Call]
-    tool_resources: list[ToolResource]
 
 
 @cache
@@ -112,7 +98,6 @@ def read_rules() -> Rules:
         types={name: Type(**given) for name, given in scopes["type"].items()},
         left_out=[LeftOut(**given) for given in left_out["left_out"]],
         calls=[Call(**given) for given in calls["call"]],
-        tool_resources=[ToolResource(**given) for given in calls["tool_resource"]],
     )
 
 

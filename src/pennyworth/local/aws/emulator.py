@@ -120,7 +120,7 @@ def _api_settings(original: Call, bound: inspect.BoundArguments) -> str:
 
 
 def _over_tls(original: Call, bound: inspect.BoundArguments) -> None:
-    """Treat loopback as TLS (aws:SecureTransport), because sam's bucket refuses plain HTTP."""
+    """Treat loopback as TLS (aws:SecureTransport), because buckets for packages refuse plain HTTP."""
     bound.arguments["secure_transport"] = True
     original(*bound.args, **bound.kwargs)
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from pennyworth.aws.account import Account
 from pennyworth.aws.function_versions import find_function
+from pennyworth.aws.packages import find_package_bucket
 from pennyworth.aws.snapshot import Snapshot
 from pennyworth.aws.source_template import SourceTemplate
 from pennyworth.aws.stack import Change, Event, Stack, check_deployable
@@ -123,10 +124,11 @@ def deploy(inputs: Inputs) -> Deployment:
     stack = Stack(inputs.stack, inputs.region)
     template = SourceTemplate.read(inputs.template)
     values = fill_parameters(template, inputs.parameters)
+    account = Account(inputs.region)
     if values.get(BOUNDARY) == "":
-        values[BOUNDARY] = fetch_stack_boundary(Account(inputs.region))
+        values[BOUNDARY] = fetch_stack_boundary(account)
     values = complete_parameters(template, values)
-    done = _deploy(stack, values, inputs)
+    done = _deploy(stack, values, find_package_bucket(account, inputs.stack), inputs)
     after = stack.describe()
     function = find_function(after)
     # an earlier rollback may have put another version there, of which CloudFormation knows nothing
@@ -153,7 +155,7 @@ class _Done(NamedTuple):
     previous_version: str
 
 
-def _deploy(stack: Stack, values: Mapping[str, str], inputs: Inputs) -> _Done:
+def _deploy(stack: Stack, values: Mapping[str, str], bucket: str | None, inputs: Inputs) -> _Done:
     until = time.monotonic() + inputs.wait_seconds
     attempts = 0
     while True:
@@ -165,7 +167,7 @@ def _deploy(stack: Stack, values: Mapping[str, str], inputs: Inputs) -> _Done:
         function = find_function(before)
         previous = (function.fetch_live_version() if function else None) or ""
         progress = Progress(stack, stack.fetch_last_event())
-        said = _run_sam_deploy(values, inputs, progress)
+        said = _run_sam_deploy(values, bucket, inputs, progress)
         if said is None:
             return _Done(progress.events, existed, recovered, previous)
         attempts += 1
@@ -213,7 +215,9 @@ def _keep_version(stack: Stack, version: str) -> str:
     return f"Callers reach version {version}, as before. "
 
 
-def _run_sam_deploy(values: Mapping[str, str], inputs: Inputs, progress: Progress) -> str | None:
+def _run_sam_deploy(
+    values: Mapping[str, str], bucket: str | None, inputs: Inputs, progress: Progress
+) -> str | None:
     """Run `sam deploy`; what it said last where it failed. Its own tables are folded away, below the events."""
     with (
         parameter_file(values, inputs.scratch) as file,
@@ -224,8 +228,9 @@ def _run_sam_deploy(values: Mapping[str, str], inputs: Inputs, progress: Progres
         command += ["--stack-name", inputs.stack]
         command += ["--parameter-overrides", file]
         command += ["--capabilities", "CAPABILITY_IAM"]
-        # the bucket serves every SAM project of the account: the role may write below this prefix alone
-        command += ["--resolve-s3", "--s3-prefix", inputs.stack]
+        # without bootstrap there is no bucket of the endpoint's own, and sam's serves all projects of the account
+        command += ["--s3-bucket", bucket] if bucket else ["--resolve-s3"]
+        command += ["--s3-prefix", inputs.stack]
         command += ["--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar"]
         with Child(command, log=Path(private, "log"), env=dict(inputs.environ)) as sam:
             looked = time.monotonic()
