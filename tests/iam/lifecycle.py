@@ -188,16 +188,20 @@ def credentials(aws: LocalAws, web_identity: str, role: str = DEPLOY_ROLE) -> di
     }
 
 
-def token(subject: str | None = SUBJECT, audience: str | None = AUDIENCE, issuer: str = ISSUER) -> str:
+def token(
+    subject: str | None = SUBJECT, audience: str | None = AUDIENCE, issuer: str = ISSUER, **more: Any
+) -> str:
     """An unsigned token as GitHub's: the emulator reads its claims and takes its word.
 
     Args:
         subject: `sub`; None leaves it out.
         audience: `aud`; None leaves it out.
         issuer: `iss` without its scheme.
+        more: other claims, or these.
     """
     now = int(time.time())
     claims = {"iss": f"https://{issuer}", "sub": subject, "aud": audience, "iat": now, "exp": now + 300}
+    claims |= more
     parts = ({"alg": "none", "typ": "JWT"}, {name: value for name, value in claims.items() if value})
     coded = [base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts]
     return ".".join([*coded, "c2lnbmF0dXJl"])

@@ -1,5 +1,7 @@
 """Whose token opens which role, as the evaluator judges it, and the local AWS's STS independently of it."""
 
+import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -139,6 +141,144 @@ def test_nobody_comes_in_by_another_call(evaluator: Evaluator) -> None:
             assert not evaluator.decide(principal, action, OWN_ROLE, resource_policy=trust).allowed
 
 
+CALLED = "elsewhere/endpoint/.github/workflows/deploy.yml@0123456789abcdef0123456789abcdef01234567"
+HERE = f"{REPOSITORY}/.github/workflows"
+MAIN, OTHER = "refs/heads/main", "refs/heads/other"
+
+RUN = {
+    "sub": CLASSIC,
+    "aud": AUDIENCE,
+    "repository": REPOSITORY,
+    "repository_id": "5678",
+    "repository_owner_id": "1234",
+    "ref": MAIN,
+    "event_name": "push",
+    "workflow_ref": f"{HERE}/pennyworth.yml@{MAIN}",
+    "job_workflow_ref": CALLED,
+}
+"""A run of main that calls the workflow that deploys."""
+
+BOUND = {
+    "SUBJECTS": [CLASSIC, IMMUTABLE, ENVIRONMENT],
+    "REPOSITORY_ID": "5678",
+    "REPOSITORY_OWNER_ID": "1234",
+    "WORKFLOWS": [CALLED],
+}
+"""What a role trusts once the set-up knows the repository's IDs and the workflow."""
+
+OTHER_WORKFLOW = {"workflow_ref": f"{HERE}/other.yml@{MAIN}", "job_workflow_ref": f"{HERE}/other.yml@{MAIN}"}
+
+FORGED: dict[str, dict[str, str | None]] = {
+    "another workflow on main": OTHER_WORKFLOW,
+    "a comment on an issue": OTHER_WORKFLOW | {"event_name": "issue_comment"},
+    "an opened issue": OTHER_WORKFLOW | {"event_name": "issues"},
+    "a pull request's target": OTHER_WORKFLOW | {"event_name": "pull_request_target"},
+    "a review": OTHER_WORKFLOW | {"event_name": "pull_request_review"},
+    "a schedule": OTHER_WORKFLOW | {"event_name": "schedule"},
+    "a dispatch": OTHER_WORKFLOW | {"event_name": "workflow_dispatch"},
+    "a dispatch by the API": OTHER_WORKFLOW | {"event_name": "repository_dispatch"},
+    "the end of another workflow's run": OTHER_WORKFLOW | {"event_name": "workflow_run"},
+    "a star": OTHER_WORKFLOW | {"event_name": "watch"},
+    "a release": OTHER_WORKFLOW | {"event_name": "release"},
+    "another workflow in the environment": OTHER_WORKFLOW | {"sub": ENVIRONMENT, "environment": "production"},
+    "another workflow, in the immutable form": OTHER_WORKFLOW | {"sub": IMMUTABLE},
+    "the caller's own job beside the call": {"job_workflow_ref": f"{HERE}/pennyworth.yml@{MAIN}"},
+    "a workflow of the called one's name": {"job_workflow_ref": f"{HERE}/deploy.yml@{MAIN}"},
+    "a dispatch from a branch": {"sub": CLASSIC.replace("main", "other"), "ref": OTHER},
+    "a dispatch from a branch, in the environment": OTHER_WORKFLOW
+    | {"sub": ENVIRONMENT, "ref": OTHER, "job_workflow_ref": f"{HERE}/pennyworth.yml@{OTHER}"},
+    "a dispatch from a tag": {"sub": CLASSIC.replace("heads", "tags"), "ref": "refs/tags/main"},
+    "a called workflow of somebody else": {
+        "job_workflow_ref": CALLED.replace("elsewhere/endpoint", "somebody/endpoint")
+    },
+    "a called workflow of another repository": {"job_workflow_ref": CALLED.replace("/endpoint/", "/other/")},
+    "another called workflow of the same repository": {
+        "job_workflow_ref": CALLED.replace("deploy.yml", "preview.yml")
+    },
+    "the called workflow at another commit": {"job_workflow_ref": CALLED.replace("@01", "@10")},
+    "the called workflow at a branch": {"job_workflow_ref": CALLED.partition("@")[0] + f"@{MAIN}"},
+    "the called workflow at a tag": {"job_workflow_ref": CALLED.partition("@")[0] + "@refs/tags/v1"},
+    "the called workflow at a short commit": {"job_workflow_ref": CALLED[:-33]},
+    "the called workflow in another folder": {"job_workflow_ref": CALLED.replace("/.github", "/x/.github")},
+    "the called workflow in another case": {"job_workflow_ref": CALLED.upper()},
+    "a workflow whose name begins with the called one's": {"job_workflow_ref": f"{CALLED}-2"},
+    "a workflow whose name ends with the called one's": {"job_workflow_ref": f"a-{CALLED}"},
+    "an asterisk for the workflow": {"job_workflow_ref": "*"},
+    "an empty workflow": {"job_workflow_ref": ""},
+    "no workflow": {"job_workflow_ref": None},
+    "a repository that was made anew under the name": {"repository_id": "8765"},
+    "an owner who took over the name": {"repository_owner_id": "4321", "repository_id": "8765"},
+    "another owner's id": {"repository_owner_id": "4321"},
+    "no repository id": {"repository_id": None},
+    "no owner id": {"repository_owner_id": None},
+    "a pull request of the calling workflow": {"sub": PULL_REQUEST, "event_name": "pull_request"},
+}
+"""What of a run of the same repository differs from RUN."""
+
+GENUINE: dict[str, dict[str, str | None]] = {
+    "the branch": {},
+    "the branch, in the immutable form": {"sub": IMMUTABLE},
+    "the environment": {"sub": ENVIRONMENT, "environment": "production"},
+    "a dispatch of the caller": {"event_name": "workflow_dispatch"},
+}
+
+TIMES = {
+    "expired an hour ago": {"exp": -3600},
+    "expired just now": {"exp": -1},
+    "not valid yet": {"nbf": 3600},
+}
+
+
+COMPARED = {"sub", "aud", "repository_id", "repository_owner_id", "job_workflow_ref"}
+
+
+def claims(differing: dict[str, str | None]) -> dict[str, str]:
+    return {name: value for name, value in {**RUN, **differing}.items() if value is not None}
+
+
+@pytest.mark.parametrize("name", {**GENUINE, **FORGED})
+def test_one_workflow_of_the_repository_is_let_in_and_no_other(evaluator: Evaluator, name: str) -> None:
+    given = claims({**GENUINE, **FORGED}[name])
+    told = {f"{ISSUER}:{claim}": value for claim, value in given.items() if claim in COMPARED}
+    provider, trust = iam(f"oidc-provider/{ISSUER}"), render_document("trust", {**VALUES, **BOUND})
+    judged = evaluator.decide(
+        provider, "sts:AssumeRoleWithWebIdentity", OWN_ROLE, told, resource_policy=trust
+    )
+    assert judged.allowed is (name in GENUINE)
+
+
+def test_what_the_set_up_does_not_know_is_left_out() -> None:
+    (known,) = render_document("trust", {**VALUES, **BOUND})["Statement"]
+    (unknown,) = render_document("trust", {**VALUES, "REPOSITORY_ID": "", "WORKFLOWS": []})["Statement"]
+    assert set(known["Condition"]["StringEquals"]) - set(unknown["Condition"]["StringEquals"]) == {
+        f"{ISSUER}:{claim}" for claim in ("repository_id", "repository_owner_id", "job_workflow_ref")
+    }
+    assert unknown["Condition"]["StringEquals"].keys() == {f"{ISSUER}:aud", f"{ISSUER}:sub"}
+
+
+@pytest.fixture(scope="module")
+def bound(aws: LocalAws) -> str:
+    """A role that trusts one workflow."""
+    lifecycle.client(aws, "iam").create_role(
+        RoleName="bound", AssumeRolePolicyDocument=json.dumps(render_document("trust", {**VALUES, **BOUND}))
+    )
+    return "bound"
+
+
+@pytest.mark.parametrize("name", {**GENUINE, **FORGED})
+def test_the_local_sts_agrees_about_workflows(aws: LocalAws, bound: str, name: str) -> None:
+    given = claims({**GENUINE, **FORGED}[name])
+    token = lifecycle.token(given.pop("sub"), given.pop("aud"), **given)
+    assert opened(aws, token, bound) is (name in GENUINE)
+
+
+@pytest.mark.parametrize("name", TIMES)
+def test_the_local_sts_takes_no_token_out_of_its_time(aws: LocalAws, bound: str, name: str) -> None:
+    times = {claim: int(time.time()) + seconds for claim, seconds in TIMES[name].items()}
+    given = claims({})
+    assert not opened(aws, lifecycle.token(**{**given, "subject": given["sub"], **times}), bound)
+
+
 @pytest.fixture(scope="module")
 def aws() -> Iterator[LocalAws]:
     with lifecycle.local_account() as (aws, _):
@@ -154,11 +294,15 @@ def test_the_local_sts_agrees(aws: LocalAws, name: str) -> None:
 
 def assumed(aws: LocalAws, token: Token, role: str = DEPLOY_ROLE) -> bool:
     """Whether the local STS lets a token in."""
+    return opened(aws, lifecycle.token(token.subject, token.audience, token.issuer), role)
+
+
+def opened(aws: LocalAws, token: str, role: str) -> bool:
+    """Whether the local STS lets a token in, as it is sent."""
     try:
-        given: dict[str, Any] = lifecycle.credentials(
-            aws, lifecycle.token(token.subject, token.audience, token.issuer), role
-        )
+        given: dict[str, Any] = lifecycle.credentials(aws, token, role)
     except ClientError as refused:
-        assert refused.response["Error"]["Code"] in {"AccessDenied", "InvalidIdentityToken"}, refused
+        known = {"AccessDenied", "InvalidIdentityToken", "ExpiredTokenException"}
+        assert refused.response["Error"]["Code"] in known, refused
         return False
     return bool(given)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import dns.exception
@@ -17,8 +18,9 @@ from pennyworth.aws.snapshot import read_parameters
 from pennyworth.aws.stack import Stack, check_deployable
 from pennyworth.checks.finding import Finding, Findings, ok, unknown, warning, wrong
 from pennyworth.github import gh_cli
+from pennyworth.github.deploying_workflows import find_deploying_workflows
 from pennyworth.host.errors import OperationFailed
-from pennyworth.iam.bootstrap_template.template import FIRST, TEMPLATE
+from pennyworth.iam.bootstrap_template.template import FIRST, SLOTS, TEMPLATE
 from pennyworth.iam.drift import find_drifts
 from pennyworth.iam.policy.documents import DEPLOY_ROLE, MANAGED_POLICIES
 from pennyworth.iam.settings import Settings
@@ -121,6 +123,46 @@ def _check_rights(set_up: SetUp) -> Findings:
             yield ok(
                 "no view role, so no previews and no health checks (`pennyworth bootstrap --view-role yes` creates it)"
             )
+
+
+def _check_trust(set_up: SetUp) -> Findings:
+    """Compare the repository and the workflow that the deploy role trusts with what GitHub and this checkout say."""
+    settings = set_up.settings
+    repository = settings["Repository"]
+    found = gh_cli.find_repository(repository) if gh_cli.is_logged_in() else None
+    trusted = (settings["RepositoryOwnerId"], settings["RepositoryId"])
+    if found is None or not found.id:
+        yield unknown(f"gh can't look up {repository}. Log in with `gh auth login` to compare its IDs")
+    elif not all(trusted):
+        yield warning(
+            f"the roles trust {repository} by its name only. Somebody who gets that name later could deploy",
+            AGAIN,
+        )
+    elif trusted != (found.owner_id, found.id):
+        yield wrong(
+            f"the roles trust the owner and repository {' and '.join(trusted)}, but {repository} has"
+            f" {found.owner_id} and {found.id} on GitHub",
+            f"{AGAIN} with --repository {repository}, if it is still yours",
+        )
+    elif found.name != repository:
+        yield wrong(f"the roles trust {repository}, which is {found.name} on GitHub", AGAIN)
+    else:
+        yield ok(f"{repository} has the IDs that the roles trust")
+    workflows = settings.list_workflows()
+    branches = [settings[f"{slot}Branch"] for slot in SLOTS if settings[f"{slot}Branch"]]
+    here = find_deploying_workflows(repository, branches, Path.cwd())
+    if not workflows:
+        yield warning(
+            "every workflow of the trusted branches may deploy, not only the one that does",
+            f"{AGAIN} in a checkout of {repository}, or with --workflow",
+        )
+    elif here and not set(here) <= set(workflows):
+        yield wrong(
+            f"this checkout deploys with {', '.join(here)}, but the deploy role trusts {', '.join(workflows)}",
+            AGAIN,
+        )
+    else:
+        yield ok(f"only jobs of {', '.join(workflows)} may deploy")
 
 
 def _check_certificate(set_up: SetUp) -> Findings:
@@ -334,6 +376,7 @@ CHECKS: dict[str, Callable[[SetUp], Findings]] = {
     "set-up": _check_set_up,
     "identity provider": _check_provider,
     "rights": _check_rights,
+    "trust": _check_trust,
     "certificate": _check_certificate,
     "hosted zone": _check_zone,
     "artifact bucket": _check_artifacts,

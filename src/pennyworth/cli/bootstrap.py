@@ -40,6 +40,9 @@ _SINGLE = {
     "view_role": "ViewRole",
     "alert_email": "AlertEmail",
 }
+_JOINED = {"workflow": "Workflows"}
+"""Options whose values become one list."""
+
 _LISTS = {"branch": "Branch", "environment": "Environment"}
 
 
@@ -66,6 +69,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         metavar="NAME",
         help="a GitHub environment that may deploy; repeat for up to three (default: none)",
+    )
+    add(
+        "--workflow",
+        action="append",
+        metavar="OWNER/NAME/.github/workflows/FILE@REF",
+        help="a workflow file whose jobs may deploy, REF being a commit, refs/tags/NAME or refs/heads/NAME; repeat for"
+        ' several, "" for every workflow (default: the deploy.yml that this checkout of the repository calls or has)',
     )
     add(
         "--stack-name",
@@ -174,6 +184,9 @@ def given(options: argparse.Namespace) -> dict[str, str]:
         if (named := getattr(options, option)) is not None:
             padded = [*named, *[""] * len(SLOTS)]
             values |= {f"{slot}{parameter}": name for slot, name in zip(SLOTS, padded, strict=False)}
+    for option, parameter in _JOINED.items():
+        if (named := getattr(options, option)) is not None:
+            values[parameter] = ",".join(named)
     return values
 
 

@@ -42,15 +42,19 @@ class _ExpectedRole:
 
     name: str
     subjects: list[str]
+    workflows: list[str]
+    """The `job_workflow_ref` claims to trust. Empty: all."""
     boundary: str
     documents: list[str]
 
 
 def _list_roles(settings: Settings) -> Iterator[_ExpectedRole]:
     attached = [document for document in _list_present(settings) if document in ATTACHED]
-    yield _ExpectedRole(DEPLOY_ROLE, settings.list_subjects(), "deploy-boundary", attached)
+    yield _ExpectedRole(
+        DEPLOY_ROLE, settings.list_subjects(), settings.list_workflows(), "deploy-boundary", attached
+    )
     if settings.views:
-        yield _ExpectedRole(VIEW_ROLE, settings.list_view_subjects(), VIEW, [VIEW])
+        yield _ExpectedRole(VIEW_ROLE, settings.list_view_subjects(), [], VIEW, [VIEW])
 
 
 def find_drifts(account: Account, settings: Settings) -> Iterator[Drift]:
@@ -74,18 +78,20 @@ def find_drifts(account: Account, settings: Settings) -> Iterator[Drift]:
         yield from _find_policy_drifts(account, settings, document)
 
 
-def make_trust_policy(account: Account, settings: Settings, subjects: list[str] | None = None) -> Document:
+def make_trust_policy(account: Account, settings: Settings, role: _ExpectedRole | None = None) -> Document:
     """Make the trust policy that a role should have.
 
     Args:
         account: the account.
         settings: the account's settings.
-        subjects: the `sub` claims to trust; by default those of the deploy role.
+        role: the role; by default the deploy role.
     Returns:
         the trust policy.
     """
     values = settings.list_values(account.id, account.partition)
-    return render_document("trust", values | ({"SUBJECTS": subjects} if subjects else {}))
+    if role:
+        values |= {"SUBJECTS": role.subjects} | ({} if role.workflows else {"WORKFLOWS": []})
+    return render_document("trust", values)
 
 
 def find_tightened_statements(document: Mapping[str, Any], stack: str) -> list[dict[str, Any]]:
@@ -138,7 +144,7 @@ def _find_role_drifts(
 ) -> Iterator[Drift]:
     iam = account.client("iam")
     which = "" if made.name == DEPLOY_ROLE else f" of {made.name}"
-    expected = make_trust_policy(account, settings, made.subjects)
+    expected = make_trust_policy(account, settings, made)
     if not is_equivalent(role["AssumeRolePolicyDocument"], expected):
         yield Drift(
             f"trust policy{which}",

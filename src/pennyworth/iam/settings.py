@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pennyworth.iam.bootstrap_template.template import PARAMETERS, PULL_REQUEST, SLOTS
+from pennyworth.iam.bootstrap_template.template import BINDS_IN, LIST, PARAMETERS, PULL_REQUEST, SLOTS
 
 
 class WrongSetting(ValueError):
@@ -31,7 +31,8 @@ class Settings:
         values = {}
         for name, declared in PARAMETERS.items():
             value = given.get(name, str(declared.get("Default", "")))
-            if not re.fullmatch(declared.get("AllowedPattern", ".*"), value):
+            items = value.split(",") if declared["Type"] == LIST else [value]
+            if not all(re.fullmatch(declared.get("AllowedPattern", ".*"), item) for item in items):
                 raise WrongSetting(f"{name} {declared['ConstraintDescription']}, not {value or 'empty'}")
             values[name] = value
         if not any(values[name] for name in _CONTEXTS):
@@ -67,6 +68,10 @@ class Settings:
         own = [f"repo:{repository}:{PULL_REQUEST}" for repository in self._list_repositories()]
         return [*self.list_subjects(), *own]
 
+    def list_workflows(self) -> list[str]:
+        """List the `job_workflow_ref` claims that the deploy role trusts; empty if any workflow may deploy."""
+        return [workflow for workflow in self["Workflows"].split(",") if workflow]
+
     @property
     def views(self) -> bool:
         """Whether there is a read-only role."""
@@ -97,7 +102,14 @@ class Settings:
             "BASE_DOMAIN": self["BaseDomain"],
             "HOSTED_ZONE_ID": self["HostedZoneId"],
             "SUBJECTS": self.list_subjects(),
+            **(self._list_bound_claims() if partition == BINDS_IN else {}),
         }
+
+    def _list_bound_claims(self) -> dict[str, str | Sequence[str]]:
+        """List the other claims that the deploy role compares."""
+        named = self["RepositoryOwnerId"] and self["RepositoryId"]
+        ids = {"REPOSITORY_ID": self["RepositoryId"], "REPOSITORY_OWNER_ID": self["RepositoryOwnerId"]}
+        return {"WORKFLOWS": self.list_workflows(), **(ids if named else {})}
 
 
 _CONTEXTS = {f"{slot}Branch": "ref:refs/heads/" for slot in SLOTS} | {

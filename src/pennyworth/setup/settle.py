@@ -1,11 +1,13 @@
 """Collects the settings of the setup: from options, from the last run, from look-ups, and from answers."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from pennyworth.aws.account import Account, Unprepared
 from pennyworth.aws.snapshot import read_parameters
 from pennyworth.github import gh_cli
-from pennyworth.iam.bootstrap_template.template import PARAMETERS
+from pennyworth.github.deploying_workflows import find_deploying_workflows
+from pennyworth.iam.bootstrap_template.template import PARAMETERS, SLOTS
 from pennyworth.iam.settings import Settings, WrongSetting
 from pennyworth.setup.domain import WrongDomain, read_domain
 
@@ -29,6 +31,7 @@ def settle(account: Account, given: Mapping[str, str], ask: Ask | None) -> Setti
     given = _read_domain(given)
     known = {**before, **given, "Region": account.region}
     _repository(known, given, ask)
+    _workflows(known, given)
     _domain(account, known, ask if not before else None)
     if not account.makes_provider():
         known["ExistingOidcProviderArn"] = account.provider if account.fetch_client_ids() is not None else ""
@@ -54,6 +57,16 @@ def _repository(known: dict[str, str], given: Mapping[str, str], ask: Ask | None
         known["Repository"] = found.name
         if found.id and not given.get("RepositoryId"):
             known |= {"RepositoryOwnerId": found.owner_id, "RepositoryId": found.id}
+
+
+def _workflows(known: dict[str, str], given: Mapping[str, str]) -> None:
+    """Find the workflow file that deploys, if this folder is a checkout of the repository."""
+    if "Workflows" in given:
+        return
+    branches = [known.get(f"{slot}Branch", "" if slot else "main") for slot in SLOTS]
+    found = find_deploying_workflows(known["Repository"], list(filter(None, branches)), Path.cwd())
+    if found:
+        known["Workflows"] = ",".join(found)
 
 
 def _read_domain(given: Mapping[str, str]) -> dict[str, str]:

@@ -26,7 +26,9 @@ ALLOWED = "Allowed"
 _GLOBAL_REGION = "us-east-1"
 """Where services without regions are asked."""
 
-_CLAIM = re.compile(r'"([\w-]+(?:\.[\w-]+)+(?:/[\w-]+)*):(aud|sub)"')
+_CLAIM = re.compile(
+    r'"([\w-]+(?:\.[\w-]+)+(?:/[\w-]+)*):(aud|sub|repository_id|repository_owner_id|job_workflow_ref)"'
+)
 _STAND_IN = r'"aws:RequestTag/\1/\2"'
 """The evaluator does not know the keys that identity providers' claims have; these are strings as well."""
 

@@ -44,6 +44,11 @@ SLOTS = ("", "Second", "Third")
 KEEP_DAYS = 30
 """For how many days S3 keeps a package that was deleted or overwritten."""
 
+LIST = "CommaDelimitedList"
+
+BINDS_IN = "aws"
+"""The partition whose STS is known to compare claims other than `aud` and `sub`."""
+
 _PLACEHOLDER = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
 
 _VALUES = {
@@ -117,6 +122,16 @@ PARAMETERS: dict[str, dict[str, Any]] = {
             "ConstraintDescription": "must be the name of an environment, without wildcards",
         }
         for slot in SLOTS
+    },
+    "Workflows": {
+        "Type": LIST,
+        "Default": "",
+        "Description": (
+            "The workflow files whose jobs may deploy, as tokens name them in job_workflow_ref:"
+            " OWNER/NAME/.github/workflows/FILE@REF. Empty for every workflow of the branches above."
+        ),
+        "AllowedPattern": r"^$|^[\w.-]+/[\w.-]+/\.github/workflows/[\w.-]+\.ya?ml@[^*?$,\s]+$",
+        "ConstraintDescription": "must be OWNER/NAME/.github/workflows/FILE@REF",
     },
     "StackName": {
         "Type": "String",
@@ -199,7 +214,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
 _SUBJECTS = [f"{slot}{kind}" for kind in ("Branch", "Environment") for slot in SLOTS]
 
 _GROUPS = {
-    "GitHub": ["Repository", "RepositoryOwnerId", "RepositoryId", *_SUBJECTS],
+    "GitHub": ["Repository", "RepositoryOwnerId", "RepositoryId", *_SUBJECTS, "Workflows"],
     "Endpoint": ["StackName", "Region", "BaseDomain", "HostedZoneId"],
     "Role": ["MaxSessionSeconds", "ExistingOidcProviderArn", "FirstDeployment", "ViewRole"],
     "Alerts": ["AlertEmail", "Part"],
@@ -273,6 +288,9 @@ def _build_conditions() -> dict[str, Any]:
         "Views": _and("MakesRole", _equals({"Ref": "ViewRole"}, "yes")),
         "Alerts": _given("AlertEmail"),
         "Numbered": {"Fn::And": [_given("RepositoryOwnerId"), _given("RepositoryId")]},
+        "Binds": _equals({"Ref": "AWS::Partition"}, BINDS_IN),
+        "BindsIds": _and("Binds", {"Condition": "Numbered"}),
+        "BindsWorkflows": _and("Binds", _not(_equals({"Fn::Join": ["", {"Ref": "Workflows"}]}, ""))),
         **{f"Has{name}": _given(name) for name in _SUBJECTS},
         **{f"Numbered{name}": _and("Numbered", {"Condition": f"Has{name}"}) for name in _SUBJECTS},
     }
@@ -307,7 +325,12 @@ def _build_subject(context: str) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _build_resources(subjects: list[dict[str, Any]]) -> dict[str, Any]:
-    lists = {"SUBJECTS": subjects}
+    lists = {
+        "SUBJECTS": subjects,
+        "REPOSITORY_ID": _if("BindsIds", {"Ref": "RepositoryId"}),
+        "REPOSITORY_OWNER_ID": _if("BindsIds", {"Ref": "RepositoryOwnerId"}),
+        "WORKFLOWS": _if("BindsWorkflows", {"Ref": "Workflows"}),
+    }
     policies = {
         _name_policy_resource(document): {
             "Type": "AWS::IAM::ManagedPolicy",
@@ -355,8 +378,13 @@ def _build_resources(subjects: list[dict[str, Any]]) -> dict[str, Any]:
                 "Description": "Assumed by previews of pull requests and health checks. Read-only",
                 # caps other policies that may be attached to the role
                 "PermissionsBoundary": {"Ref": _name_policy_resource(VIEW)},
+                # a pull request may change its own workflows, so naming them would keep nobody out
                 "AssumeRolePolicyDocument": _build_trust_policy(
-                    lists | {"SUBJECTS": [*subjects, *_build_pull_request_subjects()]}
+                    lists
+                    | {
+                        "SUBJECTS": [*subjects, *_build_pull_request_subjects()],
+                        "WORKFLOWS": {"Ref": "AWS::NoValue"},
+                    }
                 ),
                 "ManagedPolicyArns": [{"Ref": _name_policy_resource(VIEW)}],
             },
@@ -530,7 +558,9 @@ def render_template() -> str:
     Returns:
         the text of policies/bootstrap.yaml.
     """
-    written = yaml.dump(build_template(), Dumper=_Dumper, sort_keys=False, width=110, default_flow_style=None)
+    written = yaml.dump(
+        build_template(), Dumper=_Dumper, sort_keys=False, width=10_000, default_flow_style=None
+    )
     return _HEAD + re.sub(r"^(?=[A-Z]\w+:)", "\n", written, flags=re.MULTILINE).lstrip()
 
 

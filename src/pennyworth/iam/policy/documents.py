@@ -41,7 +41,13 @@ PLACEHOLDERS = {
     "PARTITION": "aws, aws-us-gov or aws-cn",
     "PASS_ROLE_ARNS": "the roles that may be passed to services, as a list",
     "SUBJECTS": "the `sub` claims of the runs that may assume a role, as a list",
+    "REPOSITORY_ID": "the numeric ID of their repository; optional",
+    "REPOSITORY_OWNER_ID": "the numeric ID of its owner; optional",
+    "WORKFLOWS": "the `job_workflow_ref` claims of the workflow files that may assume a role, as a list; optional",
 }
+
+OPTIONAL = frozenset({"REPOSITORY_ID", "REPOSITORY_OWNER_ID", "WORKFLOWS"})
+"""Placeholders of conditions that are left out if there is no value."""
 
 DEFAULTS: Mapping[str, str | Sequence[str]] = {
     "PARTITION": "aws",
@@ -94,7 +100,11 @@ def fill_placeholders(part: Any, values: Mapping[str, str | Sequence[str]]) -> A
         ValueError: a list is given for a placeholder inside a string.
     """
     if isinstance(part, dict):
-        return {key: fill_placeholders(value, values) for key, value in part.items()}
+        return {
+            key: fill_placeholders(value, values)
+            for key, value in part.items()
+            if not _is_left_out(value, values)
+        }
     if isinstance(part, list):
         entries: list[Any] = []
         for item in part:
@@ -120,6 +130,11 @@ def fill_placeholders(part: Any, values: Mapping[str, str | Sequence[str]]) -> A
 def count_characters(document: Mapping[str, Any]) -> int:
     """Count a document's characters as IAM does, without white space."""
     return len(re.sub(r"\s", "", json.dumps(document)))
+
+
+def _is_left_out(value: Any, values: Mapping[str, str | Sequence[str]]) -> bool:
+    whole = _PLACEHOLDER.fullmatch(value) if isinstance(value, str) else None
+    return whole is not None and whole[1] in OPTIONAL and not values.get(whole[1])
 
 
 def _find_value(name: str, values: Mapping[str, str | Sequence[str]]) -> str | Sequence[str]:

@@ -26,6 +26,7 @@ from ministack.services import (
     cloudwatch_logs,
     iam,
     lambda_svc,
+    sts,
 )
 from ministack.services.cloudformation import changesets as cloudformation_changesets
 from ministack.services.cloudformation import provisioners, stacks
@@ -83,6 +84,8 @@ def places(
         (iam_actions, "extract_resource_arn", identity.resource),
         (iam_actions, "request_tag_context", identity.context),
         (iam_actions, "_lambda_action", identity.lambda_action),
+        (sts, "_web_identity_principal", identity.web_identity),
+        (sts, "_web_identity_trust_denied", identity.web_identity_denied),
         (stacks, "_property_recreation", changesets.recreation),
         (cloudformation_changesets, "_resolve_props_for_diff", changesets.made),
         *([(iam_evaluator, "enforce", Recorder(record).judged)] if record else []),

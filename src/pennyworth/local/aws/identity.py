@@ -4,20 +4,40 @@ https://docs.aws.amazon.com/IAM/latest/APIReference/API_SetDefaultPolicyVersion.
 https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html
 """
 
+import base64
 import inspect
 import json
 import re
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
 from ministack.core import iam_evaluator, responses
-from ministack.services import iam
+from ministack.services import iam, sts
+
+from pennyworth.aws.github_oidc import ISSUER
 
 Fields = dict[str, str]
 Call = Callable[..., Any]
 
+GITHUB_CLAIMS = (
+    "actor",
+    "actor_id",
+    "enterprise_id",
+    "environment",
+    "job_workflow_ref",
+    "ref",
+    "repository",
+    "repository_id",
+    "repository_owner_id",
+    "runner_environment",
+    "workflow",
+)
+"""https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html#condition-keys-wif"""
+
+_SKEW_SECONDS = 60
 _DECISIONS = {"Allow": "allowed", "Deny": "explicitDeny"}
 
 
@@ -62,6 +82,45 @@ def lambda_action(original: Call, bound: inspect.BoundArguments) -> str | None:
         return of_alias.get(bound.arguments["method"])
     action: str | None = original(*bound.args, **bound.kwargs)
     return action
+
+
+def web_identity(original: Call, bound: inspect.BoundArguments) -> tuple[str, dict[str, Any]]:
+    """Add GitHub's claims that STS compares since January 2026: MiniStack compares `aud`, `sub` and `amr` only."""
+    principal, found = original(*bound.args, **bound.kwargs)
+    claims = _read_claims(bound.arguments["token"])
+    host = str(claims.get("iss", "")).partition("://")[2].rstrip("/")
+    named = {f"{host}:{name}": str(claims[name]) for name in GITHUB_CLAIMS if name in claims}
+    return principal, found | (named if host == ISSUER else {})
+
+
+def web_identity_denied(original: Call, bound: inspect.BoundArguments) -> Any:
+    """Refuse tokens that have expired or are not valid yet, as STS does."""
+    params = bound.arguments["params"]
+    given = params.get("WebIdentityToken", "")
+    claims = _read_claims(given[0] if isinstance(given, list) else given)
+    now = time.time()
+    try:
+        expired, early = (
+            float(claims.get("exp", now + 1)) <= now,
+            float(claims.get("nbf", now)) > now + _SKEW_SECONDS,
+        )
+    except (TypeError, ValueError):
+        return sts._error(400, "InvalidIdentityToken", "The token's times are no numbers", ns="sts")
+    if expired:
+        return sts._error(400, "ExpiredTokenException", "Token expired", ns="sts")
+    if early:
+        return sts._error(400, "InvalidIdentityToken", "The token is not valid yet", ns="sts")
+    return original(*bound.args, **bound.kwargs)
+
+
+def _read_claims(token: str) -> dict[str, Any]:
+    """Read a JSON Web Token's claims, without judging its signature; empty if it is none."""
+    try:
+        content = token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(content + "=" * (-len(content) % 4)))
+    except (IndexError, ValueError):
+        return {}
+    return claims if isinstance(claims, dict) else {}
 
 
 async def _answered(operation: Callable[[Fields], Any], fields: Fields) -> Any:

@@ -1,0 +1,64 @@
+"""Finds the workflow file that deploys, as GitHub's tokens name it in `job_workflow_ref`.
+
+A job's claim names the called workflow's file if its workflow calls one, else the workflow's own file:
+https://docs.github.com/actions/how-tos/secure-your-work/security-harden-deployments/oidc-with-reusable-workflows.
+"""
+
+import re
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+FILE = ".github/workflows/deploy.yml"
+
+_CALL = re.compile(
+    r"""^\s*uses:\s*['"]?(?P<file>[\w.-]+/[\w.-]+/\.github/workflows/deploy\.ya?ml)@(?P<ref>[^\s'"#]+)""",
+    re.MULTILINE,
+)
+_REMOTE = re.compile(r"[:/](?P<name>[\w.-]+/[\w.-]+?)(?:\.git)?/?$")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_RELEASE = re.compile(r"v\d[\w.-]*")
+
+
+def find_deploying_workflows(repository: str, branches: Sequence[str], folder: Path) -> list[str]:
+    """Find the `job_workflow_ref` claims of the jobs that deploy, in a checkout of the repository.
+
+    Args:
+        repository: OWNER/NAME.
+        branches: the branches that deploy.
+        folder: a folder in the checkout.
+    Returns:
+        the called deploy.yml, at what its callers pin; else the repository's own one, on these branches. Empty if the
+        folder is no checkout of this repository, or nothing in it deploys.
+    """
+    root = _git(folder, "rev-parse", "--show-toplevel")
+    remote = _REMOTE.search(_git(folder, "remote", "get-url", "origin"))
+    if not root or not remote or remote["name"].lower() != repository.lower():
+        return []
+    files = sorted(Path(root, ".github/workflows").glob("*.y*ml"))
+    called = [
+        f"{call['file']}@{_expand(call['ref'])}"
+        for file in files
+        for call in _CALL.finditer(file.read_text(errors="replace"))
+    ]
+    if not called and Path(root, FILE).is_file():
+        called = [f"{repository}/{FILE}@refs/heads/{branch}" for branch in branches]
+    return list(dict.fromkeys(called))
+
+
+def _expand(ref: str) -> str:
+    """Return a pinned commit, or the full name of a release's tag or a branch."""
+    if _COMMIT.fullmatch(ref) or ref.startswith("refs/"):
+        return ref
+    return f"refs/tags/{ref}" if _RELEASE.fullmatch(ref) else f"refs/heads/{ref}"
+
+
+def _git(folder: Path, *words: str) -> str:
+    done = subprocess.run(
+        ["git", "-C", str(folder), *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    return done.stdout.strip() if done.returncode == 0 else ""
