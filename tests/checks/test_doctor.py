@@ -20,6 +20,7 @@ SOUND = {
     "set-up": "ok",
     "identity provider": "ok",
     "rights": "ok",
+    "trust": "ok",
     "certificate": "ok",
     "hosted zone": "ok",
     "artifact bucket": "ok",
@@ -29,6 +30,8 @@ SOUND = {
     "secrets": "ok",
     "alerts": "ok",
 }
+
+WORKFLOW = "Octo/pennyworth/.github/workflows/deploy.yml@refs/heads/main"
 
 # answers each question for name servers with those in its arguments, on a port that it prints first
 NAME_SERVER = """
@@ -65,7 +68,7 @@ def set_up(shared_aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Gh
     """A set-up without fault, kept for every test that begins with one."""
     shared_aws.reset()
     shell = Shell(shared_aws, tmp_path_factory.mktemp("shell"))
-    shell.bootstrap("--new-api-key")
+    shell.bootstrap("--new-api-key", "--workflow", WORKFLOW)
     set_by_hand(shell, "PROVIDER_CREDENTIALS")
     shared_aws.keep("set up")
     return shell.gh
@@ -166,6 +169,21 @@ def test_the_view_role_is_looked_at_and_fixed_too(sound: Shell) -> None:
     found = examined(sound)
     assert verdicts(found) == SOUND
     assert "no view role" in found["rights"][-1]["detail"]
+
+
+def test_the_trusted_workflow_and_repository_are_compared(sound: Shell) -> None:
+    told = [finding["detail"] for finding in examined(sound)["trust"]]
+    assert told == [
+        "Octo/pennyworth has the IDs that the roles trust",
+        f"only jobs of {WORKFLOW} may deploy",
+    ]
+    sound.bootstrap("--workflow", "", "--repository-id", "33")
+    stranger, anything = examined(sound, status=1)["trust"]
+    assert (
+        stranger["verdict"] == "wrong"
+        and "11 and 33, but Octo/pennyworth has 11 and 22" in stranger["detail"]
+    )
+    assert anything["verdict"] == "warning" and "--workflow" in anything["fix"]
 
 
 def test_tokens_for_nobody_are_found(sound: Shell) -> None:

@@ -44,6 +44,14 @@ def test_good_settings_pass_and_each_secret_is_masked(
     assert settings.run({**GOOD, "PROVIDER_CREDENTIALS": ""}) == ""
 
 
+@pytest.mark.parametrize("name", ["aws", "aws-llm", "ssm-x", "AWS-LLM"])
+def test_a_name_that_the_parameter_store_refuses_is_told_first(
+    capfd: pytest.CaptureFixture[str], name: str
+) -> None:
+    (line,) = refused(capfd, STACK_NAME=name)
+    assert line.startswith("STACK_NAME begins with aws or ssm. ")
+
+
 def test_everything_that_is_wrong_is_told_at_once(capfd: pytest.CaptureFixture[str]) -> None:
     assert refused(
         capfd,

@@ -32,7 +32,9 @@ class Settings:
         for name, declared in PARAMETERS.items():
             value = given.get(name, str(declared.get("Default", "")))
             items = value.split(",") if declared["Type"] == LIST else [value]
-            if not all(re.fullmatch(declared.get("AllowedPattern", ".*"), item) for item in items):
+            if len(value) > declared.get("MaxLength", len(value)) or not all(
+                re.fullmatch(declared.get("AllowedPattern", ".*"), item) for item in items
+            ):
                 raise WrongSetting(f"{name} {declared['ConstraintDescription']}, not {value or 'empty'}")
             values[name] = value
         if not any(values[name] for name in _CONTEXTS):

@@ -17,6 +17,7 @@ from pennyworth.host.places import ROOT
 from pennyworth.local.aws import bootstrap
 from pennyworth.local.aws.adapter import STAND_IN
 from pennyworth.local.aws.server import ACCOUNT, LocalAws
+from tests.iam import test_trust
 
 from . import test_changesets, test_states
 from .conftest import DOMAIN, REGION, Deployed, client, ends
@@ -367,6 +368,14 @@ PLACES = {
         "_resolve_props_for_diff",
     ): test_changesets.test_a_condition_that_comes_to_hold_adds,
     ("ministack.core.iam_actions", "_lambda_action"): test_a_call_on_one_alias_is_judged_as_such,
+    (
+        "ministack.services.sts",
+        "_web_identity_principal",
+    ): test_trust.test_the_local_sts_agrees_about_workflows,
+    (
+        "ministack.services.sts",
+        "_web_identity_trust_denied",
+    ): test_trust.test_the_local_sts_takes_no_token_out_of_its_time,
     ("ministack.core.iam_evaluator", "enforce"): test_calls_are_recorded_as_iam_sees_them,
 }
 

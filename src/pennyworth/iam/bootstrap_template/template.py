@@ -46,6 +46,9 @@ KEEP_DAYS = 30
 
 LIST = "CommaDelimitedList"
 
+LONGEST_DOMAIN = 63
+"""The most characters of BaseDomain. With more, the deploy role's boundary would leave too little room."""
+
 BINDS_IN = "aws"
 """The partition whose STS is known to compare claims other than `aud` and `sub`."""
 
@@ -79,7 +82,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "Repository": {
         "Type": "String",
         "Description": "The GitHub repository whose workflow deploys: OWNER/NAME, spelled as on GitHub.",
-        "AllowedPattern": r"^[A-Za-z0-9-]{1,39}/[A-Za-z0-9._-]{1,100}$",
+        "AllowedPattern": r"^[A-Za-z0-9_-]{1,39}/[A-Za-z0-9._-]{1,100}$",
         "ConstraintDescription": "must be OWNER/NAME",
     },
     "RepositoryOwnerId": {
@@ -138,8 +141,11 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "Default": "endpoint",
         "Description": "The name of the endpoint's stack. It is the prefix of the names of all resources.",
         # CloudFormation would shorten a longer name in the names of roles
-        "AllowedPattern": "^[a-z][a-z0-9-]{0,23}$",
-        "ConstraintDescription": "must be at most 24 lower-case letters, digits and hyphens, starting with a letter",
+        # and the Parameter Store takes no paths that begin with aws or ssm
+        "AllowedPattern": "^(?!aws|ssm)[a-z][a-z0-9-]{0,23}$",
+        "ConstraintDescription": (
+            "must be at most 24 lower-case letters, digits and hyphens, starting with a letter, but not with aws or ssm"
+        ),
     },
     "Region": {
         "Type": "String",
@@ -151,8 +157,12 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "Type": "String",
         "Default": "",
         "Description": "The parent domain of the endpoint, api.BaseDomain. Empty for no custom domain.",
+        # the deploy role's boundary has to contain it several times
+        "MaxLength": LONGEST_DOMAIN,
         "AllowedPattern": r"^$|^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])$",
-        "ConstraintDescription": 'must be a domain name in lower case without "api.", such as example.com',
+        "ConstraintDescription": (
+            'must be a domain name of at most 63 characters, in lower case, without "api.", such as example.com'
+        ),
     },
     "HostedZoneId": {
         "Type": "String",

@@ -17,8 +17,8 @@ _LONGEST = {
     "ACCOUNT_ID": "123456789012",
     "REGION": "ap-southeast-2",
     "STACK_NAME": "a-name-of-24-characters-",
-    "BASE_DOMAIN": "a-rather-long.subdomain.example.co.uk",
-    "HOSTED_ZONE_ID": "Z0123456789ABCDEFGHIJ",
+    "BASE_DOMAIN": "a-name-of-63-characters.that-is-the-longes.subdomain.example.uk",
+    "HOSTED_ZONE_ID": "Z0123456789ABCDEFGHIJKLMNOPQRSTU",
     "PARTITION": "aws-us-gov",
     "SUBJECTS": ["repo:owner@123456789/repository@1234567890:ref:refs/heads/main"],
 }

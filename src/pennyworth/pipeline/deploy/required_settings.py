@@ -26,6 +26,9 @@ _CHOICES = {
     "DRY_RUN": _YES_OR_NO,
     "STRICT": _YES_OR_NO,
 }
+_RESERVED = ("aws", "ssm")
+"""https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-su-create.html"""
+
 _NUMBERS = ("KEEP_VERSIONS", "WAIT_MINUTES")
 
 
@@ -78,6 +81,11 @@ def _find_unusable(given: Mapping[str, str]) -> Iterator[str]:
 
 
 def _find_wrong(given: Mapping[str, str]) -> Iterator[str]:
+    if given.get("STACK_NAME", "").strip().lower().startswith(_RESERVED):
+        yield (
+            f"STACK_NAME begins with {' or '.join(_RESERVED)}. The Parameter Store holds the credentials below the"
+            " stack's name, and refuses such names"
+        )
     for name, choices in _CHOICES.items():
         if (value := given.get(name, "")) not in choices:
             yield f"{_option(name)} is {value!r}, but must be one of {', '.join(filter(None, choices))}"
