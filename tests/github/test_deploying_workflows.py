@@ -32,7 +32,8 @@ def checkout(tmp_path: Path) -> Path:
     ],
 )
 def test_it_is_the_called_one_at_what_its_caller_pins(checkout: Path, pinned: str, named: str) -> None:
-    caller = f"jobs:\n  deploy:\n    uses: {CALLED}@{pinned}\n  other:\n    uses: elsewhere/x/.github/workflows/x.yml@v1\n"
+    jobs = {"deploy": f"{CALLED}@{pinned}", "other": "elsewhere/x/.github/workflows/x.yml@v1"}
+    caller = "jobs:\n" + "".join(f"  {name}:\n    uses: {called}\n" for name, called in jobs.items())
     (checkout / ".github/workflows/anything.yaml").write_text(caller)
     assert find_deploying_workflows(REPOSITORY, ["main"], checkout) == [f"{CALLED}@{named}"]
     assert find_deploying_workflows("Owner/Repository", ["main"], checkout / ".github") == [

@@ -274,3 +274,28 @@ def test_an_interrupted_run_is_taken_up(shell: Shell) -> None:
     assert f"into the hosted zone {shell.zone}" in told
     assert proofs(shell) and shell.secrets["ACM_CERTIFICATE_ARN"] == arn
     assert time.monotonic() - began < 60
+
+
+@pytest.mark.parametrize("options", [("--stack-name", "staging"), ("--stack-name", "staging", "--dry-run")])
+def test_a_second_endpoint_takes_nothing_from_the_first(set_up: Shell, options: tuple[str, ...]) -> None:
+    body = json.dumps({"Resources": {"Handle": {"Type": "AWS::CloudFormation::WaitConditionHandle"}}})
+    stacks = set_up.client("cloudformation")
+    stacks.create_stack(StackName="endpoint", TemplateBody=body)
+    stacks.get_waiter("stack_create_complete").wait(StackName="endpoint", WaiterConfig={"Delay": 1})
+    before = set_up.policy("pennyworth-stack-boundary")
+    done = set_up.pennyworth("bootstrap", "--yes", *options)
+    assert done.returncode == 1
+    assert "The roles of this account deploy the stack endpoint, which exists." in done.stderr
+    assert set_up.policy("pennyworth-stack-boundary") == before
+    stacks.delete_stack(StackName="endpoint")
+    stacks.get_waiter("stack_delete_complete").wait(StackName="endpoint", WaiterConfig={"Delay": 1})
+    assert not set_up.pennyworth("bootstrap", "--yes", "--dry-run", *options[:2]).returncode
+
+
+def test_an_endpoint_in_a_second_region_takes_nothing_from_the_first(set_up: Shell) -> None:
+    before = set_up.policy("pennyworth-stack-boundary")
+    done = set_up.pennyworth("bootstrap", "--yes", "--region", "ap-southeast-2")
+    assert done.returncode == 1
+    assert "has a role pennyworth-github-deploy-role already, but no stack" in done.stderr
+    assert set_up.policy("pennyworth-stack-boundary") == before
+    assert STACK not in set_up.stacks("ap-southeast-2")

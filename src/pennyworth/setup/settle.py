@@ -3,11 +3,13 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from pennyworth.aws.account import Account, Unprepared
+from pennyworth.aws.account import STACK, Account, Unprepared
+from pennyworth.aws.errors import get_or_none
 from pennyworth.aws.snapshot import read_parameters
 from pennyworth.github import gh_cli
 from pennyworth.github.deploying_workflows import find_deploying_workflows
 from pennyworth.iam.bootstrap_template.template import PARAMETERS, SLOTS
+from pennyworth.iam.policy.documents import DEPLOY_ROLE
 from pennyworth.iam.settings import Settings, WrongSetting
 from pennyworth.setup.domain import WrongDomain, read_domain
 
@@ -36,9 +38,34 @@ def settle(account: Account, given: Mapping[str, str], ask: Ask | None) -> Setti
     if not account.makes_provider():
         known["ExistingOidcProviderArn"] = account.provider if account.fetch_client_ids() is not None else ""
     try:
-        return Settings.of(known)
+        settings = Settings.of(known)
     except WrongSetting as wrong:
         raise Unprepared(f"{wrong}.") from wrong
+    _keep_other_endpoints(account, before, settings["StackName"])
+    return settings
+
+
+def _keep_other_endpoints(account: Account, before: Mapping[str, str], wanted: str) -> None:
+    """Refuse a set-up that would take the permissions of an endpoint away: an account's roles serve one.
+
+    Raises:
+        Unprepared: there is another endpoint. The message says what to do.
+    """
+    served = before.get("StackName", "")
+    roles = served and before.get("Part") != "alerts"
+    if roles and wanted != served and account.describe_stack(served) is not None:
+        raise Unprepared(
+            f"The roles of this account deploy the stack {served}, which exists. If they were for {wanted} instead, its"
+            " function would lose its credentials and its log at once, and its pipeline could not deploy it any more. Set"
+            f" {wanted} up in another account, or delete {served} first: docs/runbooks.md says how to move."
+        )
+    if roles or get_or_none(account.client("iam").get_role, RoleName=DEPLOY_ROLE) is None:
+        return
+    raise Unprepared(
+        f"This account has a role {DEPLOY_ROLE} already, but no stack {STACK} in {account.region}. Roles belong to all"
+        " regions, so it probably serves an endpoint in another one. Use --region with that region, or another account;"
+        " to move the endpoint here, delete the old one first: docs/runbooks.md says how."
+    )
 
 
 def _repository(known: dict[str, str], given: Mapping[str, str], ask: Ask | None) -> None:
