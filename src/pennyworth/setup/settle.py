@@ -56,8 +56,8 @@ def _keep_other_endpoints(account: Account, before: Mapping[str, str], wanted: s
     if roles and wanted != served and account.describe_stack(served) is not None:
         raise Unprepared(
             f"The roles of this account deploy the stack {served}, which exists. If they were for {wanted} instead, its"
-            " function would lose its credentials and its log at once, and its pipeline could not deploy it any more. Set"
-            f" {wanted} up in another account, or delete {served} first: docs/runbooks.md says how to move."
+            " function would lose its credentials and its log at once, and its pipeline could not deploy it any more."
+            f" Set {wanted} up in another account, or delete {served} first: docs/runbooks.md says how to move."
         )
     if roles or get_or_none(account.client("iam").get_role, RoleName=DEPLOY_ROLE) is None:
         return
