@@ -244,7 +244,7 @@ def test_missing_secrets_are_named(sound: Shell) -> None:
     (finding,) = examined(sound, status=1)["secrets"]
     assert finding["detail"] == "Octo/pennyworth lacks AWS_REGION"
     sound.log_out()
-    assert verdicts(examined(sound)) == {**SOUND, "secrets": "unknown"}
+    assert verdicts(examined(sound)) == {**SOUND, "secrets": "unknown", "trust": "unknown"}
 
 
 def test_the_endpoint_and_its_roles_are_looked_at(sound: Shell) -> None:
