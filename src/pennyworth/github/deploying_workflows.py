@@ -37,7 +37,7 @@ def find_deploying_workflows(repository: str, branches: Sequence[str], folder: P
         return []
     files = sorted(Path(root, ".github/workflows").glob("*.y*ml"))
     called = [
-        f"{call['file']}@{_expand(call['ref'])}"
+        f"{call['file']}@{expand_ref(call['ref'])}"
         for file in files
         for call in _CALL.finditer(file.read_text(errors="replace"))
     ]
@@ -46,8 +46,11 @@ def find_deploying_workflows(repository: str, branches: Sequence[str], folder: P
     return list(dict.fromkeys(called))
 
 
-def _expand(ref: str) -> str:
-    """Return a pinned commit, or the full name of a release's tag or a branch."""
+def expand_ref(ref: str) -> str:
+    """Return what a `uses:` pins as GitHub's tokens name it: the commit, or the full name of a tag or a branch.
+
+    A tag is told from a branch by its name: `v` and a digit.
+    """
     if _COMMIT.fullmatch(ref) or ref.startswith("refs/"):
         return ref
     return f"refs/tags/{ref}" if _RELEASE.fullmatch(ref) else f"refs/heads/{ref}"

@@ -20,6 +20,8 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from pennyworth.github.deploying_workflows import expand_ref
+
 ISSUER = "https://token.actions.githubusercontent.com"
 
 _LIFETIME_SECONDS = 300
@@ -99,6 +101,7 @@ class Run:
         owner = self.repository.split("/")[0]
         now = int(time.time())
         workflow_ref = f"{self.repository}/{self.workflow}@{self.ref}"
+        called, _, pinned = self.called.partition("@")
         return {
             "jti": str(uuid.uuid4()),
             "iss": ISSUER,
@@ -121,7 +124,7 @@ class Run:
             "workflow": PurePosixPath(self.workflow).stem,
             "workflow_ref": workflow_ref,
             "workflow_sha": self.sha,
-            "job_workflow_ref": self.called or workflow_ref,
+            "job_workflow_ref": f"{called}@{expand_ref(pinned)}" if called else workflow_ref,
             "job_workflow_sha": self.sha,
             "run_id": "1",
             "run_number": "1",
