@@ -25,7 +25,8 @@ from pennyworth.github.deploying_workflows import expand_ref
 ISSUER = "https://token.actions.githubusercontent.com"
 
 _LIFETIME_SECONDS = 300
-_IDS = {"repository_id": "100200300", "repository_owner_id": "400500600", "actor_id": "400500600"}
+_IDS = {"repository_id": "22", "repository_owner_id": "11", "actor_id": "11"}
+"""The repository's numbers, which the roles trust. A stand-in for `gh` looks up the same."""
 
 
 @dataclass(frozen=True, slots=True)
