@@ -10,6 +10,7 @@ from typing import Any
 from pennyworth.aws.account import STACK, Account, Unprepared
 from pennyworth.aws.credential_store import Credentials
 from pennyworth.aws.deployed_template import fetch_deployed_template
+from pennyworth.aws.packages import find_package_bucket
 from pennyworth.host.progress import step
 from pennyworth.setup.stacks import delete_stack
 from pennyworth.setup.undo import SetUp, find_set_up
@@ -187,7 +188,7 @@ def find_removal(
     stack = account.describe_stack(name)
     resources = list(_list_resources(account, name)) if stack else []
     retained = _find_retained(account, name) if stack else frozenset()
-    bucket = _find_bucket(account)
+    bucket = _find_bucket(account, name)
     return Removal(
         account=account,
         name=name,
@@ -217,8 +218,10 @@ def _find_retained(account: Account, name: str) -> frozenset[str]:
     return frozenset(id for id, one in declared.items() if one.get("DeletionPolicy") in _KEEPING)
 
 
-def _find_bucket(account: Account) -> str:
-    """Find the bucket that sam uploads packages to; empty if there is none."""
+def _find_bucket(account: Account, name: str) -> str:
+    """Find the bucket of the endpoint's packages, its own or sam's; empty if there is none."""
+    if own := find_package_bucket(account, name):
+        return own
     sam = account.describe_stack(_SAM_STACK)
     return sam.outputs.get("SourceBucket", "") if sam else ""
 
