@@ -25,7 +25,7 @@ model_list:
       api_base: os.environ/AZURE_API_BASE
       api_key: "os.environ/AZURE_API_KEY"
       api_version: "2024-10-21"
-      rpm: 6
+      max_retries: 6
   - model_name: gpt-4o
     litellm_params: {model: gpt-4o, api_key: os.environ/OPENAI_API_KEY, weight: 3}
   - model_name: claude
@@ -100,7 +100,7 @@ def test_each_model_is_told_its_lane_why_and_what_it_needs(tmp_path: Path) -> No
 def test_what_has_no_effect_is_said_with_its_line(tmp_path: Path) -> None:
     report = checked(tmp_path, CONFIG, COMPLETE)
     assert {(s.line, s.place) for s in report.settings if not s.honoured} == {
-        (8, "model_list[0].litellm_params.rpm"),
+        (8, "model_list[0].litellm_params.max_retries"),
         (14, "model_list[2].model_info.mode"),
         (17, "litellm_settings.success_callback"),
         (18, "router_settings.routing_strategy"),
@@ -112,7 +112,7 @@ def test_what_has_no_effect_is_said_with_its_line(tmp_path: Path) -> None:
         (19, "general_settings.master_key"),
     }
     assert [(line, place) for line, place, _ in said(report, Severity.WARNING)] == [
-        (8, "model_list[0].litellm_params.rpm"),
+        (8, "model_list[0].litellm_params.max_retries"),
         (17, "litellm_settings.success_callback"),
         (18, "router_settings.routing_strategy"),
     ]
@@ -466,7 +466,7 @@ def test_the_command(tmp_path: Path) -> None:
     done = run(path, "--credentials", credentials)
     assert done.returncode == 0, done.stderr
     assert f"{path}: 3 models, with LiteLLM" in done.stdout
-    assert "warning: line 8, model_list[0].litellm_params.rpm: has no effect" in done.stdout
+    assert "warning: line 8, model_list[0].litellm_params.max_retries: has no effect" in done.stdout
     assert "not set" not in done.stdout
     assert run(path, "--credentials", credentials, "--strict").returncode == 1
     document = json.loads(run(path, "--json", OPENAI_API_KEY="x").stdout)

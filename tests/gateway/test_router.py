@@ -86,6 +86,60 @@ def test_what_was_never_sent_is_sent_elsewhere(start_gateway: Start, upstream: S
     assert max(tried) > 1
 
 
+def test_the_lowest_order_comes_first() -> None:
+    entries = [
+        {"model_name": "m", "litellm_params": {"model": f"openai/{n}", "order": n, "api_key": "sk-123456"}}
+        for n in (2, 1, 3, None)
+    ]
+    made = Settings.of({"model_list": entries}, {})
+    assert [each.deployment.model for each in Router(made).attempts(CALL)] == ["1", "2", "3", "None"]
+
+
+@pytest.mark.parametrize("share", ["rpm", "tpm"])
+def test_limits_are_shares(share: str) -> None:
+    entries = [
+        {"model_name": "m", "litellm_params": {"model": f"openai/{n}", share: n, "api_key": "sk-123456"}}
+        for n in (9, 1)
+    ]
+    router = Router(Settings.of({"model_list": entries}, {}))
+    assert 320 < [next(router.attempts(CALL)).deployment.model for _ in range(400)].count("9") < 395
+
+
+def test_one_of_three_alive_answers_every_call(start_gateway: Start, upstream: ScriptedUpstream) -> None:
+    with ScriptedUpstream() as dead:
+        nowhere = dead.base_url
+    with ScriptedUpstream(Answer(status=500, message="broken")) as failing:
+        entries = [
+            {
+                "model_name": "smart",
+                "litellm_params": {"model": "openai/m", "api_base": base, "api_key": UPSTREAM_KEY},
+            }
+            for base in (nowhere, failing.base_url, upstream.base_url)
+        ]
+        client = start_gateway({"model_list": entries}).client()
+        for stream in [False, True] * 15:
+            answer = client.chat.completions.create(model="smart", messages=QUESTION, stream=stream)
+            assert list(answer) if stream else answer.choices
+        assert failing.requests
+    assert len(upstream.requests) == 30
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [Answer(status=400), Answer(status=504), Answer(status=500, headers=(("x-should-retry", "false"),))],
+)
+def test_what_another_would_refuse_or_be_paid_for_is_not_sent_there(
+    start_gateway: Start, upstream: ScriptedUpstream, answer: Answer
+) -> None:
+    params = {"model": "openai/m", "api_base": upstream.base_url, "api_key": UPSTREAM_KEY}
+    entry = {"model_name": "smart", "litellm_params": params}
+    gateway = start_gateway({"model_list": [entry, entry]})
+    upstream.answer = answer
+    with pytest.raises(openai.APIStatusError):
+        gateway.client().chat.completions.create(model="smart", messages=QUESTION)
+    assert len(upstream.requests) == 1
+
+
 def test_what_an_upstream_may_have_worked_on_is_not_sent_elsewhere(
     start_gateway: Start, upstream: ScriptedUpstream
 ) -> None:

@@ -41,6 +41,16 @@ _HONOURED = {
     "general_settings": {"master_key"},
 }
 
+# Parameters that are numbers, and whether they may be 0.
+_NUMBERS = (
+    ("timeout", False),
+    ("stream_timeout", False),
+    ("order", True),
+    ("weight", True),
+    ("rpm", True),
+    ("tpm", True),
+)
+
 _NEEDED = frozenset(["", "api_base", "base_url"])
 """Without what these refer to, a request would go elsewhere. The empty name is a value's by itself."""
 
@@ -360,7 +370,7 @@ def _deployment(index: int, entry: Any, environ: Mapping[str, str]) -> Deploymen
             values[key] = value.strip()  # a pasted value often ends in a line break
     written = _resolve(params["model"], environ, missing, "api_key")  # no model without its name
     provider, model = _split(written, values.get("custom_llm_provider"), place, path) if written else ("", "")
-    for key, zero in (("timeout", False), ("stream_timeout", False), ("weight", True)):
+    for key, zero in _NUMBERS:
         if values.get(key) is not None:
             where = (*path, "litellm_params", key)
             values[key] = _number(values[key], f"{place}: litellm_params.{key}", where, zero=zero)

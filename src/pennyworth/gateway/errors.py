@@ -51,6 +51,8 @@ class UpstreamFailure(ApiError):
 
     sent = True
     """Whether the request may have reached the upstream, which may then have worked on it."""
+    refused = False
+    """Whether the upstream itself said that it does not do it now, so that nothing is paid if another one does."""
 
 
 class ClientDisconnected(Exception):

@@ -37,7 +37,7 @@ def forward(request: Request, endpoint: Endpoint, settings: Settings, outcome: O
             return lanes.choose(attempt.deployment.lane).send(call, attempt)
         except UpstreamFailure as failed:
             another = next(attempts, None)
-            if failed.sent or another is None:
+            if another is None or (failed.sent and not failed.refused):
                 raise
             attempt = another
 

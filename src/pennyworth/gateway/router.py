@@ -12,6 +12,10 @@ _LAMBDA_MARGIN_SECONDS = 2.0
 """What is kept of a function's time to tell the client that the rest is missing."""
 
 
+_SHARES = ("weight", "rpm", "tpm")
+"""Parameters by which deployments share the calls, the first that any of them has."""
+
+
 class Router:
     """Chooses among the deployments of a model's name."""
 
@@ -21,8 +25,9 @@ class Router:
     def attempts(self, call: Call) -> Iterator[Attempt]:
         """The deployments for a call, one by one, each once.
 
-        They share the calls at random, by their `weight` where one is given. Whoever sends goes on to the next only
-        where nothing of the call has reached an upstream.
+        Those of the lowest `order` come first. Within an order they share the calls at random, by `weight`, else by
+        `rpm`, else by `tpm`, as with LiteLLM. Whoever sends goes on to the next only where nothing has reached the
+        client, and where the upstream was not reached or refused: no call is paid twice.
 
         Raises:
             ApiError: 404 `model_not_found`.
@@ -31,7 +36,8 @@ class Router:
         # a weight of nothing is for a deployment that rests, unless all do
         waiting = [deployment for deployment in found if _weight(deployment)] or list(found)
         while waiting:
-            chosen = _choose(waiting)
+            first = min(map(_order, waiting))
+            chosen = _choose([deployment for deployment in waiting if _order(deployment) == first])
             waiting.remove(chosen)
             yield Attempt(chosen, self._settings.upstream(chosen), self._deadline(call, chosen))
 
@@ -57,10 +63,17 @@ def _choose(deployments: list[Deployment]) -> Deployment:
         return deployments[0]
     import random  # only where there is a choice: it costs start-up time
 
-    weights = [_weight(deployment) for deployment in deployments]
-    return random.choices(deployments, weights if any(weights) else None)[0]  # noqa: S311  # guards nothing
+    named = (name for name in _SHARES if any(deployment.params.get(name) for deployment in deployments))
+    share = next(named, None)
+    weights = [deployment.params.get(share) or 0 for deployment in deployments] if share else None
+    return random.choices(deployments, weights)[0]  # noqa: S311  # guards nothing
 
 
 def _weight(deployment: Deployment) -> float:
     weight = deployment.params.get("weight")
     return 1.0 if weight is None else float(weight)
+
+
+def _order(deployment: Deployment) -> float:
+    order = deployment.params.get("order")
+    return float("inf") if order is None else float(order)

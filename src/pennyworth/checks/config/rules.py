@@ -17,9 +17,7 @@ from pennyworth.gateway.lanes.direct import PARAMETERS
 from pennyworth.gateway.upstreams import find_unsendable
 
 # Only LiteLLM's router and proxy read these. The LiteLLM lane uses the SDK, which ignores them.
-_ROUTERS_OWN = frozenset(
-    ["cooldown_time", "max_parallel_requests", "max_retries", "num_retries", "order", "rpm", "tags", "tpm"]
-)
+_ROUTERS_OWN = frozenset(["cooldown_time", "max_parallel_requests", "max_retries", "num_retries", "tags"])
 _ENTRY = frozenset(["model_name", "litellm_params", "model_info"])
 
 # Common formats of secrets. For many more, see https://docs.github.com/code-security/secret-scanning.

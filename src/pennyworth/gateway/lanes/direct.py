@@ -75,9 +75,12 @@ PARAMETERS = PRESETS | {
     "extra_body",
     "extra_headers",
     "model",
+    "order",
     "organization",
+    "rpm",
     "stream_timeout",
     "timeout",
+    "tpm",
     "weight",
 }
 """What has an effect on this lane of all that may stand in litellm_params."""

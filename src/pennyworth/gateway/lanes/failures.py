@@ -14,6 +14,9 @@ _LONGEST_MESSAGE = 1000
 _ARN = re.compile(r"arn:aws[\w-]*:[^\s\"'<>,;]+")
 """AWS names whom it refuses: the operator's account and role."""
 
+# Refusals that another deployment may not share. Without 408, 504 and 524: whoever says those may have worked on it.
+_ELSEWHERE = frozenset([401, 402, 403, 409, 429, 500, 502, 503, 529])
+
 # How an upstream's headers begin that help a client to do better next time, or its provider to find the request.
 _KEPT_HEADERS = (
     "anthropic-ratelimit-",
@@ -145,7 +148,7 @@ def upstream_error(
         short = _ARN.sub("arn:***", upstream.scrubbed(text or ""))[:_LONGEST_MESSAGE]
         return "".join(c for c in short if c.isprintable() or c == "\n") or None
 
-    return UpstreamFailure(
+    failure = UpstreamFailure(
         status,
         cleaned(message)
         or f"The upstream provider '{upstream.deployment.provider}' answered with status {status}.",
@@ -154,6 +157,9 @@ def upstream_error(
         type=cleaned(type_),
         headers=kept_headers(upstream, headers),
     )
+    advice = (value for name, value in failure.headers if name.lower() == "x-should-retry")
+    failure.refused = status in _ELSEWHERE and next(advice, "").strip().lower() != "false"
+    return failure
 
 
 _ANSWER_FIELDS = frozenset(["choices", "data", "candidates", "content", "message", "output", "embeddings"])
