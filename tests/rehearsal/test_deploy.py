@@ -54,9 +54,8 @@ DONE = [(name, True) for name in STEPS]
 
 
 @pytest.fixture
-def aws() -> Iterator[LocalAws]:
-    with LocalAws(auth=True) as aws:
-        yield aws
+def aws(judging_aws: LocalAws) -> LocalAws:
+    return judging_aws
 
 
 @contextmanager

@@ -24,9 +24,8 @@ TWICE = """
 
 
 @pytest.fixture
-def aws() -> Iterator[LocalAws]:
-    with LocalAws(auth=True) as aws:
-        yield aws
+def aws(judging_aws: LocalAws) -> LocalAws:
+    return judging_aws
 
 
 @pytest.fixture

@@ -23,9 +23,9 @@ STEPS = [
 
 
 @pytest.fixture(scope="module")
-def aws() -> Iterator[LocalAws]:
-    with LocalAws(auth=True) as aws:
-        yield aws
+def aws(shared_judging_aws: LocalAws) -> LocalAws:
+    shared_judging_aws.reset()
+    return shared_judging_aws
 
 
 @pytest.fixture(scope="module")

@@ -29,9 +29,12 @@ def steps() -> list[str]:
     return found
 
 
-def test_three_steps_deploy_from_a_repository_that_holds_a_configuration_alone(tmp_path: Path) -> None:
+def test_three_steps_deploy_from_a_repository_that_holds_a_configuration_alone(
+    judging_aws: LocalAws, tmp_path: Path
+) -> None:
     first, second, third = steps()
-    with LocalAws(auth=True) as aws, Repository(aws, called=True, ready=False) as repository:
+    aws = judging_aws
+    with Repository(aws, called=True, ready=False) as repository:
         hub = Gh(tmp_path, REPOSITORY)
         environ = {
             **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},

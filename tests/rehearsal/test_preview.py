@@ -25,9 +25,9 @@ NUMBER = 7
 
 
 @pytest.fixture(scope="module")
-def aws() -> Iterator[LocalAws]:
-    with LocalAws(auth=True) as aws:
-        yield aws
+def aws(shared_judging_aws: LocalAws) -> LocalAws:
+    shared_judging_aws.reset()
+    return shared_judging_aws
 
 
 @pytest.fixture(scope="module")
@@ -139,8 +139,8 @@ def test_the_deploy_role_takes_no_pull_request(repository: Repository) -> None:
     assert any(":pull_request`" in error for error in found.job.errors)  # what the role would have to trust
 
 
-def test_another_repository_calls_it_as_its_page_says() -> None:
-    with LocalAws(auth=True) as other, Repository(other, called=True) as repository:
+def test_another_repository_calls_it_as_its_page_says(judging_aws: LocalAws) -> None:
+    with Repository(judging_aws, called=True) as repository:
         page = (ROOT / ".github/workflows/preview.md").read_text()
         (usage,) = re.findall(r"^```yaml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
         called, _, ref = CALLED.partition("@")

@@ -10,9 +10,10 @@ from pennyworth.local.rehearsal.repository import STACK, Repository
 SIZES = ("512", "768")
 
 
-def test_neither_is_lost() -> None:
+def test_neither_is_lost(judging_aws: LocalAws) -> None:
     """Whether they meet on the stack is left to chance here; tests/pipeline/test_deploy.py lets them."""
-    with LocalAws(auth=True) as aws, Repository(aws) as one, Repository(aws, ready=False) as other:
+    aws = judging_aws
+    with Repository(aws) as one, Repository(aws, ready=False) as other:
         other.secrets = one.secrets
         other.write("config.yaml", (one.tree / "config.yaml").read_text())
         for repository, size in zip((one, other), SIZES, strict=True):

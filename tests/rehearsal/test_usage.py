@@ -30,8 +30,8 @@ THEIR_OWN = {"preview": "test_preview.py", "health-check": "test_health_check.py
 
 
 @pytest.fixture
-def repository() -> Iterator[Repository]:
-    with LocalAws(auth=True) as aws, Repository(aws, called=True) as repository:
+def repository(judging_aws: LocalAws) -> Iterator[Repository]:
+    with Repository(judging_aws, called=True) as repository:
         yield repository
 
 
