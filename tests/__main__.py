@@ -45,7 +45,7 @@ ENVIRONMENTS = {
     "local": ("test", "localaws", "tools"),
     "template": ("test", "tools"),
     "aws": ("test", "tools", "localaws"),
-    "cli": ("test", "tools", "localaws", "rehearsal", "gateway"),
+    "cli": ("test", "tools", "localaws", "rehearsal", "gateway", "completion"),
     "tools": ("test", "tools"),
     "clients": ("test",),
 }
