@@ -31,6 +31,7 @@ _PLAIN = ((sts, "_sessions"), (apigateway_v1, "_throttle_state"), (apigateway_v1
 _CHANGING = (("State", "Pending"), ("LastUpdateStatus", "InProgress"))
 _LIMIT_SECONDS = 60.0
 _POLL_SECONDS = 0.02
+_ENDING_SECONDS = 0.2
 
 
 class States:
@@ -109,8 +110,8 @@ def _stores() -> Iterator[tuple[tuple[str, str], Store]]:
 
 async def _functions_ready() -> None:
     """Wait until no function is being created or updated. A thread changes its state, which nothing would restore."""
-    until = asyncio.get_running_loop().time() + _LIMIT_SECONDS
-    while _functions_change() and asyncio.get_running_loop().time() < until:
+    until = _now() + _LIMIT_SECONDS
+    while _functions_change() and _now() < until:
         await asyncio.sleep(_POLL_SECONDS)
 
 
@@ -140,9 +141,15 @@ async def _dropped_operations() -> AsyncIterator[None]:
     for task in running:
         task.cancel()
     yield
-    if running:
-        await asyncio.wait(running, timeout=_LIMIT_SECONDS)
+    ending, until = set(running), _now() + _LIMIT_SECONDS
+    while ending and _now() < until:
+        _, ending = await asyncio.wait(ending, timeout=_ENDING_SECONDS)
+        # also wakes what began to wait for a signal only after the reset before
         await asyncio.to_thread(app._reset_all_state)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _answer(status: int, said: str) -> Answer:
