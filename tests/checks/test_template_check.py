@@ -1,4 +1,4 @@
-"""The check of a template: sam reads it once, and again when anything changes that decides what it says."""
+"""The check of a template: what was found good is not looked at again until anything changes that decides it."""
 
 import json
 import os
@@ -10,24 +10,36 @@ from pennyworth.host.places import ROOT, made
 
 GOOD = "Resources:\n  Topic:\n    Type: AWS::SNS::Topic\n"
 CHECK = """
-import json, os, sys
+import json, os, sys, types
 from pathlib import Path
 from pennyworth.checks import template_check
 from pennyworth.checks.template_check import check_template
 sys.prefix = sys.argv[1]
-path, runs, told = Path("template.yaml"), Path("runs"), []
+path, runs, told, compared = Path("template.yaml"), Path("runs"), [], []
+
+def find_lacking(path):
+    compared.append(path.read_text())
+    return ["sns:CreateTopic"] * ("Nothing" in compared[-1])
+
+sys.modules["pennyworth.checks.permission_check"] = types.SimpleNamespace(find_lacking=find_lacking)
 for text in json.loads(sys.argv[2]):
     path.write_text(text)
     report = check_template(path, dict(os.environ))
-    told.append([report.accepted, bool(report.sam.strip()), runs.read_text().count("run")])
+    assert report.sam.strip()
+    told.append([report.accepted, len(report.lacking), runs.read_text().count("run"), len(compared)])
 hashes = [template_check._hash_inputs(path, region) for region in ("us-west-2", "us-west-2", "eu-west-1")]
 Path(".cfnlintrc").write_text("ignore_checks: [W]")
 hashes.append(template_check._hash_inputs(path, "us-west-2"))
+hashes.append(template_check._hash_comparison(path))
+template_check.ROOT = Path()
+Path("policies").mkdir()
+Path("policies", "deployment.json").write_text("{}")
+hashes.append(template_check._hash_comparison(path))
 print(json.dumps([told, hashes]))
 """
 
 
-def test_sam_reads_an_accepted_template_once(tmp_path: Path) -> None:
+def test_what_is_good_is_looked_at_once(tmp_path: Path) -> None:
     program = tmp_path / "prefix" / "bin" / "sam"
     program.parent.mkdir(parents=True)
     program.write_text(f'#!/bin/sh\necho run >> "{tmp_path}/runs"\nexec "{environment("tools")}/sam" "$@"\n')
@@ -52,7 +64,8 @@ def test_sam_reads_an_accepted_template_once(tmp_path: Path) -> None:
         text=True,
         check=True,
     )
-    told, (here, again, elsewhere, configured) = json.loads(done.stdout)
-    assert told == [[True, True, 1], [True, True, 1], [False, True, 2], [False, True, 3]]
+    told, (here, again, elsewhere, configured, permitted, changed) = json.loads(done.stdout)
+    assert told == [[True, 0, 1, 1], [True, 0, 1, 1], [False, 1, 2, 2], [False, 1, 3, 3]]
+    assert permitted != changed
     assert here == again != elsewhere
     assert configured not in (here, elsewhere)

@@ -16,7 +16,7 @@ from pennyworth.aws.stack_parameters import HIDDEN, PARAMETER, PARAMETERS, input
 from pennyworth.host.environments import environment
 from pennyworth.host.places import ROOT
 from pennyworth.local.rehearsal import rewritten_tree
-from pennyworth.pipeline.deploy.parameters import SECRETS
+from pennyworth.pipeline.deploy.secret_parameters import SECRETS
 
 ACTIONS = sorted(path.parent for path in ROOT.glob("actions/*/action.yml"))
 WORKFLOWS = ROOT / ".github" / "workflows"

@@ -23,9 +23,9 @@ from pennyworth.local.aws.server import LocalAws
 from pennyworth.pipeline.deploy.parameters import (
     BESIDE_THE_FUNCTION,
     CONFIG_HASH,
-    find_secrets,
     hash_parameters,
 )
+from pennyworth.pipeline.deploy.secret_parameters import find_secrets
 from pennyworth.pipeline.steps import deploy
 
 REGION = "us-west-2"

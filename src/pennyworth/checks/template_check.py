@@ -4,21 +4,15 @@ import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pennyworth.aws.source_template import SourceTemplate, TemplateRefused
+from pennyworth.aws.source_template import TemplateRefused
 from pennyworth.host.errors import OperationFailed
-from pennyworth.host.places import made
-from pennyworth.iam.policy import check as policy_check
-from pennyworth.iam.policy.derivation import derive_needs
-from pennyworth.iam.policy.documents import DEPLOYMENT
-from pennyworth.iam.policy.rules import read_rules
-from pennyworth.iam.policy.statements import derive_documents
-from pennyworth.iam.policy.template import Template
+from pennyworth.host.places import PACKAGE, ROOT, made
 
-_OF_A_DEPLOYMENT = {*DEPLOYMENT, "first-deployment"}  # the deploy role's documents; the others are read-only
+_BYTECODE = ".pyc"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +57,8 @@ class TemplateReport:
 def check_template(path: Path, environ: Mapping[str, str]) -> TemplateReport:
     """Check a template with `sam validate --lint`, which runs cfn-lint, and against the policies.
 
-    A template that sam has accepted is not checked with sam again, because that takes ten seconds of processor time.
+    A template that sam has accepted is not checked with sam again, because that takes ten seconds of processor time. A
+    template that the policies suffice for is not compared with them again, because that takes three.
 
     Args:
         path: the template.
@@ -90,29 +85,38 @@ def check_template(path: Path, environ: Mapping[str, str]) -> TemplateReport:
     return TemplateReport(said, not sam.returncode, lacking, refusal)
 
 
+def _compare_policies(path: Path) -> tuple[tuple[str, ...], TemplateRefused | None]:
+    """What the policies lack, or why that can't be told."""
+    known = made("cache", "permitted") / _hash_comparison(path)
+    if known.exists():
+        return (), None
+    from pennyworth.checks.permission_check import find_lacking  # imports for two seconds
+
+    try:
+        lacking = tuple(dict.fromkeys(find_lacking(path)))
+    except TemplateRefused as failure:
+        return (), failure
+    if not lacking:
+        known.touch()
+    return lacking, None
+
+
 def _hash_inputs(path: Path, region: str) -> str:
     """A digest of everything that decides what sam and cfn-lint say."""
-    digest = hashlib.sha256(f"{sys.prefix} {region}".encode())
-    for file in (path, *sorted(path.parent.glob("samconfig.*")), *sorted(Path().glob(".cfnlintrc*"))):
+    configuration = (*sorted(path.parent.glob("samconfig.*")), *sorted(Path().glob(".cfnlintrc*")))
+    return _hash(f"{sys.prefix} {region}", (path, *configuration))
+
+
+def _hash_comparison(path: Path) -> str:
+    """A digest of everything that decides what the policies lack: the template, the policies, code and libraries."""
+    folders = (ROOT / "policies", PACKAGE / "iam", PACKAGE / "aws", PACKAGE / "checks")
+    code = (file for folder in folders for file in sorted(folder.rglob("*")) if file.suffix != _BYTECODE)
+    return _hash(sys.prefix, (path, *code))
+
+
+def _hash(text: str, files: Iterable[Path]) -> str:
+    digest = hashlib.sha256(text.encode())
+    for file in files:
         digest.update(file.read_bytes() if file.is_file() else b"")
         digest.update(b"\0")
     return digest.hexdigest()
-
-
-def _compare_policies(path: Path) -> tuple[tuple[str, ...], TemplateRefused | None]:
-    """What the policies lack, or why that can't be told."""
-    try:
-        return tuple(dict.fromkeys(_find_lacking(path))), None
-    except TemplateRefused as failure:
-        return (), failure
-
-
-def _find_lacking(path: Path) -> Iterator[str]:
-    """Yield the permissions that the template needs and the deploy role's policies lack."""
-    known = read_rules()
-    template = Template(SourceTemplate.read(path), known)
-    found = derive_needs(template, known)
-    lacking = policy_check.find_differences(derive_documents(found, known), found, known)
-    yield from (str(one) for one in lacking if one.missing and one.document in _OF_A_DEPLOYMENT)
-    yield from policy_check.find_needs_outside_boundary(found)
-    yield from policy_check.find_roles_outside_boundary(template)

@@ -7,7 +7,7 @@ from pennyworth.aws.credential_store import Credentials, CredentialsFailed, Outc
 from pennyworth.gateway.credentials import API_KEYS, PROVIDER_CREDENTIALS
 from pennyworth.github import actions
 from pennyworth.host.errors import OperationFailed
-from pennyworth.pipeline.deploy.parameters import find_secrets
+from pennyworth.pipeline.deploy.secret_parameters import find_secrets
 
 _TOLD: Mapping[Outcome, str] = {
     "written": "written",

@@ -27,8 +27,8 @@ from pennyworth.pipeline.deploy.parameters import (
     complete_parameters,
     fetch_stack_boundary,
     fill_parameters,
-    find_secrets,
 )
+from pennyworth.pipeline.deploy.secret_parameters import find_secrets
 
 _NOTHING_BEGUN = "Nothing was changed. What sam says:"
 _UPDATE_FAILED = "CloudFormation puts the stack back to what it was before. What failed first:"

@@ -1,8 +1,8 @@
-"""The values of a stack's parameters, and which of them are secrets."""
+"""The values of a stack's parameters."""
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 
 from botocore.exceptions import ClientError
 
@@ -10,8 +10,6 @@ from pennyworth.aws.account import Account
 from pennyworth.aws.errors import get_or_none
 from pennyworth.aws.source_template import SourceTemplate
 from pennyworth.aws.stack_parameters import check_parameters
-from pennyworth.gateway.credentials import read_api_keys
-from pennyworth.gateway.dotenv import read_dotenv
 from pennyworth.host.errors import OperationFailed
 from pennyworth.iam.policy.documents import MANAGED_POLICIES
 
@@ -26,15 +24,7 @@ BESIDE_THE_FUNCTION = frozenset(
 )
 """Stack parameters that the function knows nothing of: a change of theirs makes no new version."""
 
-SECRETS: Mapping[str, Callable[[str], Iterable[str]]] = {
-    "ApiKeys": lambda text: read_api_keys(text).keys,
-    "ProviderCredentials": lambda text: [variable.value for variable in read_dotenv(text).variables],
-    "AlarmEmail": lambda address: [address],
-}
-"""The stack parameters that hold secrets, and how each is taken apart."""
-
 _HASH_DIGITS = 12
-_SHORTEST_SECRET = 8  # a shorter value is a setting: masking it would blank half the log
 
 
 def fill_parameters(template: SourceTemplate, given: Mapping[str, str]) -> dict[str, str]:
@@ -88,16 +78,3 @@ def fetch_stack_boundary(account: Account) -> str:
             str(failure),
         ) from failure
     return arn if found else ""
-
-
-def find_secrets(parameters: Mapping[str, str]) -> list[str]:
-    """Each secret in some parameters' values: GitHub knows, and masks, only the whole. A secret of several lines, such
-    as a PEM, is found line by line, because logs are masked so.
-    """
-    found = [
-        line.strip()
-        for name, taken_apart in SECRETS.items()
-        for secret in taken_apart(parameters.get(name, ""))
-        for line in secret.splitlines()
-    ]
-    return [line for line in dict.fromkeys(found) if len(line) >= _SHORTEST_SECRET]

@@ -15,7 +15,7 @@ from pennyworth.gateway.credentials import (
 from pennyworth.github import actions
 from pennyworth.host.errors import OperationFailed
 from pennyworth.pipeline.build.target import TEMPLATE
-from pennyworth.pipeline.deploy.parameters import find_secrets
+from pennyworth.pipeline.deploy.secret_parameters import find_secrets
 
 _REQUIRED = ("AWS_REGION", "STACK_NAME", API_KEYS)
 _ROLE = "AWS_DEPLOY_ROLE_ARN"

@@ -16,6 +16,10 @@ _REFUSED = (
     "Where it says AccessDenied, `pennyworth bootstrap` brings the role what policies/ has; else run this again.",
 )
 
+_UNUSED = ("awscrt", "urllib3.contrib.pyopenssl")
+"""What botocore imports where sam has brought it, which takes a third of a second. No step uses it: AWS's signatures
+for several regions at once, checksums in C, `aws login`, and TLS in the place of Python's own."""
+
 
 def run_step(package: str, name: str) -> int:
     """Run a step.
@@ -31,6 +35,8 @@ def run_step(package: str, name: str) -> int:
         python = tools / "python"
         # the same program again, where its libraries are
         os.execv(python, [str(python), "-m", package, name])  # noqa: S606
+    for unused in _UNUSED:
+        sys.modules.setdefault(unused, None)  # type: ignore[arg-type]  # makes an import raise ImportError
     from botocore.exceptions import BotoCoreError, ClientError  # a library of that environment
 
     step = importlib.import_module(f"{package}.{name.replace('-', '_')}")
