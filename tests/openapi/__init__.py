@@ -58,7 +58,7 @@ class Description:
 
     def _operation(self, method: str, path: str) -> tuple[str, Json] | str:
         """The path as the description has it, and what is described; or what is wrong."""
-        matching = [known for known in self._document["paths"] if _matches(known, path)]
+        matching = [known for known in self._document["paths"] if _pattern(known).fullmatch(path)]
         if not matching:
             return f"{method} {_REPOSITORY.sub('/repos/{owner}/{repo}', path)}: GitHub knows no such path"
         # /releases/latest before /releases/{release_id}
@@ -166,14 +166,16 @@ def _keep_one(folder: Path) -> None:
     kept.rename(generated)
 
 
-def _matches(known: str, path: str) -> bool:
-    """Whether a path is one of those that the description's path stands for. A path's or a ref's part holds slashes."""
+@cache
+def _pattern(known: str) -> re.Pattern[str]:
+    """The paths that the description's path stands for. A path's or a ref's part holds slashes."""
     parts = re.split(r"({\w+})", known)
-    pattern = "".join(
-        (".+" if part in ("{path}", "{ref}") else "[^/]+") if part.startswith("{") else re.escape(part)
-        for part in parts
+    return re.compile(
+        "".join(
+            (".+" if part in ("{path}", "{ref}") else "[^/]+") if part.startswith("{") else re.escape(part)
+            for part in parts
+        )
     )
-    return re.fullmatch(pattern, path) is not None
 
 
 def _place(root: str, error: ValidationError) -> str:
