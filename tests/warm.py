@@ -5,6 +5,8 @@ folder like `environment("tools")`: its `sam` and its `python` take the same wor
 own with the caller's environment, folder, input and outputs, that ends with its caller and in whose exit status its
 caller ends. What is called is forked from a process that has imported sam, or this project's commands, and has done
 nothing else. Where Python can not be forked safely (macOS), they are the programs themselves.
+
+`step_python()` is for rehearsals, whose repositories have sources of their own: none of this project's are imported.
 """
 
 import atexit
@@ -25,6 +27,7 @@ import time
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 # by program: sam's modules set up logging as they are imported, which is not for this project's commands
@@ -59,9 +62,21 @@ MODULES = {
         "pennyworth.iam.policy.template",
         "samtranslator.translator.translator",
     ),
+    "step-python": (
+        "boto3",
+        "botocore.paginate",
+        "botocore.waiter",
+        "jsonschema",
+        "samtranslator.translator.transform",
+        "samtranslator.yaml_helper",
+    ),
 }
-PROGRAMS = {"policy-python": "python"}
-"""Those that have another name in the environment: a python that few tests need, with modules that take seconds."""
+STEPS = "pennyworth.pipeline.steps"
+RUNS_SAM = {"build": "pennyworth.pipeline.build.sam", "deploy": "pennyworth.pipeline.deploy.deployment"}
+"""The steps that run sam, and the modules that look it up."""
+PROGRAMS = {"policy-python": "python", "step-python": "python"}
+"""Those that have another name in the environment: a python that few tests need, with modules that take seconds, and
+one with libraries alone."""
 SERVICES = ("cloudformation", "cloudwatch", "iam", "lambda", "s3", "ssm", "sts")
 SOURCES = str(Path(__file__).resolve().parents[1] / "src")
 _READY_SECONDS = 30.0
@@ -113,6 +128,18 @@ def tools() -> Path:
     return folder
 
 
+@cache
+def step_python() -> Path:
+    """A python3 for the jobs of a rehearsal: the running one, in which the steps of this project's actions are warm."""
+    real, warm = Path(sys.executable).resolve(), tools() / "step-python"
+    if not warm.exists():
+        return real
+    program = warm.with_name("python3")
+    program.write_text(f'#!/bin/sh\n[ "$1 $2" = "-m {STEPS}" ] && exec "{warm}" "$@"\nexec "{real}" "$@"\n')
+    program.chmod(0o755)
+    return program
+
+
 def environment(name: str, python: str | None = None) -> Path:
     """As pennyworth.host.environments has it, with `tools` warm."""
     from pennyworth.host import environments
@@ -148,16 +175,22 @@ def _prepare(program: str, folder: Path) -> None:
     if program != "policy-python":
         _read_service_models()
     if program == "python":
-        from pennyworth.host import environments
         from pennyworth.pipeline.deploy import deployment
 
-        def warm(name: str, python: str | None = None) -> Path:
-            return folder if name == "tools" else environments.environment(name, python)
-
-        deployment.__dict__["environment"] = warm
+        _have_warm_sam(deployment, folder)
     assert threading.active_count() == 1, "what has threads can not be forked"
     gc.collect()
     gc.freeze()  # or each call's first collection copies all that it shares
+
+
+def _have_warm_sam(module: ModuleType, folder: Path) -> None:
+    """Have a module that runs sam find the warm one."""
+    environment = module.__dict__["environment"]
+
+    def warm(name: str, python: str | None = None) -> Path:
+        return folder if name == "tools" else Path(environment(name, python))
+
+    module.__dict__["environment"] = warm
 
 
 def _serve(program: str, address: Path) -> tuple[str, list[str]]:
@@ -232,12 +265,19 @@ def _watched(child: int, caller: socket.socket, over: int) -> None:
     os._exit(0)
 
 
-def _run(program: str, words: list[str]) -> Any:
+def _run(name: str, folder: Path, program: str, words: list[str]) -> Any:
     """Be the program; its exit status, where it does not exit by itself."""
     found = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
     if Path(program).name == "sam":
         sys.argv = [program, *words]
         status = importlib.import_module("samcli.cli.main").cli()
+    elif name == "step-python":
+        sys.argv = words[1:]
+        sys.path.remove(SOURCES)
+        sys.path[:0] = [str(Path.cwd()), *found]
+        if module := RUNS_SAM.get(words[2]):
+            _have_warm_sam(importlib.import_module(module), folder)
+        status = runpy.run_module(words[1], run_name="__main__", alter_sys=True) and 0
     elif words[:1] == ["-m"] and found[:1] == [SOURCES]:
         sys.argv = words[1:]
         sys.path[:0] = [str(Path.cwd()), *found[1:]]
@@ -249,4 +289,5 @@ def _run(program: str, words: list[str]) -> Any:
 
 if __name__ == "__main__":
     sys.path.pop(0)  # this folder
-    sys.exit(_run(*_serve(sys.argv[1], Path(sys.argv[2]))))
+    own_name, own_address = sys.argv[1], Path(sys.argv[2])
+    sys.exit(_run(own_name, own_address.parent, *_serve(own_name, own_address)))

@@ -2,18 +2,16 @@
 
 import json
 import re
-import subprocess
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from tests import warm
 from tests.rehearsal.account import client
+from tests.rehearsal.conftest import FirstDeployment
 
 from pennyworth.local.aws.server import ACCOUNT, LocalAws
 from pennyworth.local.rehearsal.act import Job
-from pennyworth.local.rehearsal.rehearse import DOMAIN, STACK, Rehearsal, rehearse
+from pennyworth.local.rehearsal.repository import DOMAIN, STACK, Rehearsal, Repository
 
 CHECKOUT = "Check out the configuration"
 ALL_OF_IT = "Deploy the endpoint"
@@ -53,33 +51,6 @@ def until(last: str, *, failed: bool = False) -> list[tuple[str, bool]]:
 DONE = [(name, True) for name in STEPS]
 
 
-@pytest.fixture
-def aws(judging_aws: LocalAws) -> LocalAws:
-    return judging_aws
-
-
-@contextmanager
-def watched_arguments() -> Iterator[set[str]]:
-    """The arguments of every process on this machine, as any user of it sees them, looked at again and again."""
-    seen: set[str] = set()
-    over = threading.Event()
-
-    def watch() -> None:
-        while not over.wait(0.3):
-            listed = subprocess.run(
-                ["ps", "-axww", "-o", "args="], capture_output=True, text=True, check=True
-            )
-            seen.update(listed.stdout.splitlines())
-
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
-        yield seen
-    finally:
-        over.set()
-        thread.join()
-
-
 def hidden(rehearsal: Rehearsal) -> list[str]:
     """The values that nobody may ever see, each by itself."""
     values = rehearsal.secrets["LITELLM_API_KEYS"].split(",")
@@ -105,16 +76,16 @@ def deployed(aws: LocalAws, stack: str) -> str:
     return repr([found, settings, stages])
 
 
-def test_a_push_deploys_and_shows_no_key_even_unmasked(aws: LocalAws) -> None:
-    with watched_arguments() as arguments:
-        rehearsal = rehearse(aws, masked=False)
-    job = rehearsal.job
+def test_a_push_deploys_and_shows_no_key_even_unmasked(
+    first_deployment: FirstDeployment, deployed_aws: LocalAws
+) -> None:
+    aws, rehearsal, job = deployed_aws, first_deployment.rehearsal, first_deployment.rehearsal.job
     assert job.succeeded, job.output
     assert [step.name for step in job.steps if step.succeeded] == [CHECKOUT, ALL_OF_IT]
     assert went(job) == DONE
     log = shown(rehearsal)
     assert f"api.{DOMAIN}" in log  # it is the unmasked one
-    everything = "\n".join(arguments)
+    everything = "\n".join(first_deployment.arguments)
     role = client(aws, "cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]["Outputs"]
     (function_role,) = (one["OutputValue"] for one in role if one["OutputKey"] == "FunctionRoleArn")
     assert passed(aws) == {"Resource": function_role, "Services": "lambda.amazonaws.com"}
@@ -141,8 +112,12 @@ def passed(aws: LocalAws) -> dict[str, Any]:
     }
 
 
-def test_a_users_static_keys_deploy_with_a_warning_and_are_shown_nowhere(aws: LocalAws) -> None:
-    rehearsal = rehearse(aws, credentials="keys")
+def test_a_users_static_keys_deploy_with_a_warning_and_are_shown_nowhere(
+    judging_aws: LocalAws,
+) -> None:
+    with Repository(judging_aws, credentials="keys") as repository:
+        repository.python = warm.step_python()
+        rehearsal = repository.run()
     job = rehearsal.job
     assert job.succeeded, job.output
     assert went(job) == [step for step in DONE if step[0] not in OF_THE_ROLE]
@@ -152,9 +127,13 @@ def test_a_users_static_keys_deploy_with_a_warning_and_are_shown_nowhere(aws: Lo
     assert rehearsal.secrets["AWS_SECRET_ACCESS_KEY"] not in log
 
 
-def test_a_dispatch_deploys_with_the_newer_subject_and_masks_every_secret(aws: LocalAws) -> None:
+def test_a_dispatch_deploys_with_the_newer_subject_and_masks_every_secret(
+    judging_aws: LocalAws,
+) -> None:
     # with a user's keys, too: the role comes first
-    rehearsal = rehearse(aws, event="workflow_dispatch", immutable=True, credentials="both")
+    with Repository(judging_aws, immutable=True, credentials="both") as repository:
+        repository.python = warm.step_python()
+        rehearsal = repository.run(event="workflow_dispatch")
     assert "@" in rehearsal.presented
     assert rehearsal.job.succeeded, rehearsal.job.output
     assert went(rehearsal.job) == DONE
@@ -187,9 +166,9 @@ def test_a_dispatch_deploys_with_the_newer_subject_and_masks_every_secret(aws: L
     ids=["branch", "repository", "owner"],
 )
 def test_a_token_for_anything_else_is_refused_at_the_credentials(
-    aws: LocalAws, other: dict[str, str]
+    prepared_repository: Repository, other: dict[str, str]
 ) -> None:
-    rehearsal = rehearse(aws, **other)
+    rehearsal = prepared_repository.run(**other)
     assert not rehearsal.job.succeeded
     assert rehearsal.presented != rehearsal.trusted
     assert went(rehearsal.job) == until(CREDENTIALS, failed=True)
@@ -199,7 +178,7 @@ def test_a_token_for_anything_else_is_refused_at_the_credentials(
     assert f"must name this run's subject: `{rehearsal.presented}`" in rehearsal.summary
 
 
-def test_a_bad_configuration_fails_the_job_at_its_file_and_line(aws: LocalAws) -> None:
+def test_a_bad_configuration_fails_the_job_at_its_file_and_line(prepared_repository: Repository) -> None:
     config = """\
 model_list:
   - model_name: good
@@ -207,7 +186,8 @@ model_list:
   - model_name: bad
     litellm_params: {model: opnai/x}
 """
-    rehearsal = rehearse(aws, config=config)
+    prepared_repository.write("config.yaml", config)
+    rehearsal = prepared_repository.run()
     assert not rehearsal.job.succeeded
     assert went(rehearsal.job) == until(VALIDATION, failed=True)
     entries = [json.loads(line) for line in rehearsal.log.read_text().splitlines() if line.startswith("{")]
@@ -225,23 +205,29 @@ model_list:
     )
 
 
-def test_a_dry_run_checks_and_builds_and_changes_nothing(aws: LocalAws) -> None:
-    job = rehearse(aws, event="workflow_dispatch", inputs={"dry-run": "true"}).job
+def test_a_dry_run_checks_and_builds_and_changes_nothing(
+    prepared_aws: LocalAws, prepared_repository: Repository
+) -> None:
+    job = prepared_repository.run(event="workflow_dispatch", inputs={"dry-run": "true"}).job
     assert job.succeeded, job.output
     assert went(job) == until("Build the function")
-    stacks = client(aws, "cloudformation").list_stacks()["StackSummaries"]
+    stacks = client(prepared_aws, "cloudformation").list_stacks()["StackSummaries"]
     assert STACK not in {stack["StackName"] for stack in stacks}
 
 
-def test_a_smoke_level_that_there_is_not_fails_before_anything_is_done(aws: LocalAws) -> None:
-    job = rehearse(aws, event="workflow_dispatch", inputs={"smoke": "some"}).job
+def test_a_smoke_level_that_there_is_not_fails_before_anything_is_done(
+    prepared_repository: Repository,
+) -> None:
+    job = prepared_repository.run(event="workflow_dispatch", inputs={"smoke": "some"}).job
     assert not job.succeeded
     assert went(job) == until(STEPS[0], failed=True)
     assert any("smoke is 'some', but must be one of full, light, none" in error for error in job.errors)
 
 
-def test_secrets_that_are_missing_are_named(aws: LocalAws) -> None:
-    rehearsal = rehearse(aws, without=["STACK_NAME", "LITELLM_API_KEYS"])
+def test_secrets_that_are_missing_are_named(prepared_repository: Repository) -> None:
+    for name in ("STACK_NAME", "LITELLM_API_KEYS"):
+        del prepared_repository.secrets[name]
+    rehearsal = prepared_repository.run()
     assert not rehearsal.job.succeeded
     assert went(rehearsal.job) == until(STEPS[0], failed=True)
     log = shown(rehearsal)

@@ -2,10 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
 from tests.rehearsal.account import client
 from tests.rehearsal.test_deploy import AT_THE_END, DONE, TRIAL, VALIDATION, until, went
 
@@ -21,17 +19,6 @@ TWICE = """
     DependsOn: Api
     Properties: {FunctionName: !Ref Function, FunctionVersion: $LATEST, Name: live}
 """
-
-
-@pytest.fixture
-def aws(judging_aws: LocalAws) -> LocalAws:
-    return judging_aws
-
-
-@pytest.fixture
-def repository(aws: LocalAws) -> Iterator[Repository]:
-    with Repository(aws) as repository:
-        yield repository
 
 
 def stack(aws: LocalAws) -> dict[str, Any]:
@@ -59,10 +46,10 @@ def nothing_secret_in(rehearsal: Rehearsal) -> None:
 
 
 def test_a_version_that_fails_is_taken_back_and_the_next_goes_forward(
-    aws: LocalAws, repository: Repository
+    deployed_aws: LocalAws, deployed_repository: Repository
 ) -> None:
+    aws, repository = deployed_aws, deployed_repository
     good = (repository.tree / "config.yaml").read_text()
-    assert repository.run().job.succeeded
     repository.write("config.yaml", broken(good))
     failed = repository.run()
     assert not failed.job.succeeded
@@ -96,8 +83,9 @@ def test_a_version_that_fails_is_taken_back_and_the_next_goes_forward(
 
 
 def test_a_template_that_is_wrong_fails_where_it_is_first_seen_and_leaves_nothing_in_the_way(
-    aws: LocalAws, repository: Repository
+    prepared_aws: LocalAws, prepared_repository: Repository
 ) -> None:
+    aws, repository = prepared_aws, prepared_repository
     repository.write(
         "template.yaml", TEMPLATE.replace("      MemorySize: !Ref MemorySize\n", "      Memory: 1\n", 1)
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from tests.rehearsal.account import client
+from tests.rehearsal.conftest import DEPLOYED, FirstDeployment, like
 
 from pennyworth.checks.health import issue
 from pennyworth.local.aws.server import LocalAws
@@ -23,17 +24,16 @@ STEPS = [
 
 
 @pytest.fixture(scope="module")
-def aws(shared_judging_aws: LocalAws) -> LocalAws:
-    shared_judging_aws.reset()
+def aws(shared_judging_aws: LocalAws, first_deployment: FirstDeployment) -> LocalAws:
+    del first_deployment  # has kept the moment
+    shared_judging_aws.restore(DEPLOYED)
     return shared_judging_aws
 
 
 @pytest.fixture(scope="module")
-def repository(aws: LocalAws) -> Iterator[Repository]:
-    """A repository that has deployed."""
-    with Repository(aws) as repository:
-        deployed = repository.run()
-        assert deployed.job.succeeded, deployed.job.output
+def repository(aws: LocalAws, origin: Repository) -> Iterator[Repository]:
+    """A repository whose endpoint is deployed."""
+    with like(origin, aws) as repository:
         yield repository
 
 

@@ -6,6 +6,7 @@ import shlex
 import subprocess
 from pathlib import Path
 
+from tests import warm
 from tests.gh import Gh
 from tests.rehearsal.account import client
 from tests.rehearsal.test_deploy import DONE, went
@@ -82,6 +83,7 @@ def test_three_steps_deploy_from_a_repository_that_holds_a_configuration_alone(
 
         # 3. push
         assert third.startswith("**Push.**")
+        repository.python = warm.step_python()
         repository.secrets = hub.secrets
         repository.variables["SMOKE_MODELS"] = f"openai/{repository.upstream.name}"
         rehearsal = repository.run()

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from tests.rehearsal.account import client
+from tests.rehearsal.conftest import DEPLOYED, PREPARED, FirstDeployment, like
 
 from pennyworth.host.places import ROOT
 from pennyworth.local.aws.server import ACCOUNT, LocalAws
@@ -25,15 +26,16 @@ NUMBER = 7
 
 
 @pytest.fixture(scope="module")
-def aws(shared_judging_aws: LocalAws) -> LocalAws:
-    shared_judging_aws.reset()
+def aws(shared_judging_aws: LocalAws, origin: Repository, first_deployment: FirstDeployment) -> LocalAws:
+    del origin, first_deployment  # have kept the moments
+    shared_judging_aws.restore(PREPARED)
     return shared_judging_aws
 
 
 @pytest.fixture(scope="module")
-def repository(aws: LocalAws) -> Iterator[Repository]:
-    """A repository whose endpoint is deployed once a preview of that first deployment has been seen."""
-    with Repository(aws) as repository:
+def repository(aws: LocalAws, origin: Repository) -> Iterator[Repository]:
+    """A repository that has deployed nothing."""
+    with like(origin, aws) as repository:
         yield repository
 
 
@@ -65,7 +67,7 @@ def untouched(aws: LocalAws) -> Any:
     return stack
 
 
-@pytest.mark.timeout(900)  # six runs of workflows
+@pytest.mark.timeout(900)  # four runs of a workflow, after a deployment
 def test_a_pull_requests_life(aws: LocalAws, repository: Repository) -> None:
     first = previewed(repository)
     assert done(first) == STEPS
@@ -73,8 +75,7 @@ def test_a_pull_requests_life(aws: LocalAws, repository: Repository) -> None:
     with pytest.raises(Exception, match="does not exist"):
         untouched(aws)
 
-    deployed = repository.run()
-    assert deployed.job.succeeded, deployed.job.output
+    aws.restore(DEPLOYED)
     before = untouched(aws)
 
     previewed(repository)
@@ -139,8 +140,8 @@ def test_the_deploy_role_takes_no_pull_request(repository: Repository) -> None:
     assert any(":pull_request`" in error for error in found.job.errors)  # what the role would have to trust
 
 
-def test_another_repository_calls_it_as_its_page_says(judging_aws: LocalAws) -> None:
-    with Repository(judging_aws, called=True) as repository:
+def test_another_repository_calls_it_as_its_page_says(prepared_aws: LocalAws, origin: Repository) -> None:
+    with like(origin, prepared_aws, called=True) as repository:
         page = (ROOT / ".github/workflows/preview.md").read_text()
         (usage,) = re.findall(r"^```yaml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
         called, _, ref = CALLED.partition("@")

@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 from tests.rehearsal.account import client
+from tests.rehearsal.conftest import like
 
 from pennyworth.local.aws.server import LocalAws
 from pennyworth.local.rehearsal.repository import STACK, Repository
@@ -10,12 +11,10 @@ from pennyworth.local.rehearsal.repository import STACK, Repository
 SIZES = ("512", "768")
 
 
-def test_neither_is_lost(judging_aws: LocalAws) -> None:
+def test_neither_is_lost(prepared_aws: LocalAws, origin: Repository) -> None:
     """Whether they meet on the stack is left to chance here; tests/pipeline/test_deploy.py lets them."""
-    aws = judging_aws
-    with Repository(aws) as one, Repository(aws, ready=False) as other:
-        other.secrets = one.secrets
-        other.write("config.yaml", (one.tree / "config.yaml").read_text())
+    aws = prepared_aws
+    with like(origin, aws) as one, like(origin, aws) as other:
         for repository, size in zip((one, other), SIZES, strict=True):
             repository.parameters["MemorySize"] = size
         with ThreadPoolExecutor(2) as both:

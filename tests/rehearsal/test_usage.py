@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
+from tests.rehearsal.conftest import like
 from tests.usage import in_a_workflow, steps_in_a_workflow, steps_of, usage, usages
 
 from pennyworth.local.aws.server import LocalAws
@@ -30,8 +31,8 @@ THEIR_OWN = {"preview": "test_preview.py", "health-check": "test_health_check.py
 
 
 @pytest.fixture
-def repository(judging_aws: LocalAws) -> Iterator[Repository]:
-    with Repository(judging_aws, called=True) as repository:
+def repository(prepared_aws: LocalAws, origin: Repository) -> Iterator[Repository]:
+    with like(origin, prepared_aws, called=True) as repository:
         yield repository
 
 

@@ -107,3 +107,22 @@ def test_a_deployment_in_it_is_warm_too() -> None:
         env={"PYTHONPATH": str(ROOT / "src"), VARIABLE: str(work_dir())}, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert cold.stdout.strip() == str(environment("tools"))
+
+
+def test_a_rehearsals_steps_have_their_own_sources_and_everything_else_is_cold(tmp_path: Path) -> None:
+    steps = tmp_path / "pennyworth" / "pipeline" / "steps.py"
+    steps.parent.mkdir(parents=True)
+    steps.write_text("import sys; print(__file__, sys.prefix, sys.argv[1:], 'boto3' in sys.modules)")
+    (tmp_path / "other.py").write_text("import sys; print('boto3' in sys.modules)")
+    environ = {"PYTHONPATH": str(tmp_path), "PATH": os.defpath}
+
+    def called(*words: str) -> str:
+        program = warm.step_python()
+        return subprocess.run(
+            [program, *words], env=environ, capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    warmth = sys.platform == "linux"
+    prefix = environment("tools").parent if warmth else sys.base_prefix
+    assert called("-m", warm.STEPS, "some-step") == f"{steps} {prefix} ['some-step'] {warmth}"
+    assert called("-m", "other") == "False"

@@ -30,6 +30,10 @@ _USES = re.compile(r"^\s*(?:-\s+)?uses:\s*['\"]?([\w.-]+/[\w.-]+)(?:/[\w./-]+)?@
 _CALLED = re.compile(r"uses:\s*[\w.-]+/[\w.-]+/(\.github/workflows/[\w.-]+)@")
 _NATIVE = frozenset({"actions/checkout"})  # act implements it itself
 _BEGUN = re.compile(r"\S* ?Run Main (.*)")
+_QUICK = {
+    "core.compression": "0",
+    "pack.window": "0",
+}  # git's options for a repository that lasts for minutes
 _TOLD_DEPTH = 2  # report the job's steps, and the steps of the actions that they use
 _LIMIT_SECONDS = 1200.0
 _POLL_SECONDS = 0.1
@@ -85,6 +89,7 @@ def run(
     repositories: Mapping[str, Path] = MappingProxyType({}),
     online: bool = False,
     masked: bool = True,
+    python: Path | None = None,
     report: Callable[[Step], None] = lambda _: None,
 ) -> Job:
     """Run a workflow.
@@ -101,6 +106,7 @@ def run(
         repositories: folders to use for other repositories, by OWNER/NAME@REF.
         online: whether to fetch other projects' actions instead of using stand-ins.
         masked: whether to replace secrets with *** in the log, as GitHub does.
+        python: the program that steps find as python3. None: the current interpreter.
         report: called with each step when it ends, including those of the job's actions.
     Raises:
         ActFailed: act could not run the workflow.
@@ -135,7 +141,7 @@ def run(
         "HOME": str(home),
         "TMPDIR": str(temporary),
         "NO_PROXY": ",".join(filter(None, (os.environ.get("NO_PROXY"), "127.0.0.1", "localhost"))),
-        "PATH": f"{_python(folder)}{os.pathsep}{os.environ['PATH']}",
+        "PATH": f"{_python(folder, python or Path(sys.executable).resolve())}{os.pathsep}{os.environ['PATH']}",
     }
     job = Job()
     try:
@@ -241,7 +247,10 @@ def commit(tree: Path, repository: str, branch: str) -> str:
     Returns:
         the commit's hash.
     """
-    _git(tree, "init", "--quiet")
+    if not (tree / ".git").exists():
+        _git(tree, "init", "--quiet")
+        for name, value in _QUICK.items():
+            _git(tree, "config", name, value)
     _git(tree, "checkout", "--quiet", "-B", branch)
     _git(tree, "config", "remote.origin.url", f"https://github.com/{repository}.git")
     _git(tree, "add", "--all")
@@ -265,12 +274,12 @@ def _git(tree: Path, *words: str) -> str:
     return done.stdout.strip()
 
 
-def _python(folder: Path) -> Path:
-    """Return a folder for PATH whose python3 is the current interpreter."""
+def _python(folder: Path, python: Path) -> Path:
+    """Return a folder for PATH with a program as python3."""
     link = folder / "bin" / "python3"
     link.parent.mkdir(parents=True, exist_ok=True)
     link.unlink(missing_ok=True)
-    link.symlink_to(Path(sys.executable).resolve())
+    link.symlink_to(python)
     return link.parent
 
 

@@ -160,6 +160,8 @@ class Repository:
             """The stack parameters that the repository sets in its variable PARAMETERS; change them between runs."""
             self.variables: dict[str, str] = {}
             """The repository's other variables; change them between runs."""
+            self.python: Path | None = None
+            """The program that steps find as python3. None: the current interpreter."""
             self.secrets = self._prepare(self._aws) if self._aws and self._ready else {}
             """The repository's secrets. Change or remove them between runs."""
             self._within = within.pop_all()
@@ -255,6 +257,7 @@ class Repository:
                 repositories=self._repositories,
                 online=online,
                 masked=masked,
+                python=self.python,
                 report=report,
             )
         self.github.revoke(token)
