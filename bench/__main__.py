@@ -9,6 +9,7 @@ import sys
 import time
 
 from pennyworth.host.environments import clean_environ, environment
+from pennyworth.host.pipes import end_with_reader
 from pennyworth.host.places import ROOT, made
 from pennyworth.host.processes import Child, raise_on_signals
 from pennyworth.host.progress import say, show_anything
@@ -49,4 +50,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(end_with_reader(main))

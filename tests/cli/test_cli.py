@@ -132,12 +132,17 @@ def test_every_command_about_a_stack_takes_a_profile_and_a_region() -> None:
             assert {"--profile", "--region"} <= options, name
 
 
-def test_a_reader_that_has_enough_ends_it_quietly() -> None:
+@pytest.mark.parametrize(
+    "words",
+    [("pennyworth.cli", "completion", "fish"), ("bench", "--help")],
+    ids=" ".join,
+)
+def test_a_reader_that_has_enough_ends_it_quietly(words: tuple[str, ...]) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     done = subprocess.run(
-        [sys.executable, "-m", "pennyworth.cli", "completion", "fish"],
-        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+        [sys.executable, "-m", *words],
+        env={**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"},
         stdout=writer,
         stderr=subprocess.PIPE,
         text=True,

@@ -9,14 +9,15 @@ exit status is 2 for wrong usage, else the module's FAILED, or 1.
 
 import argparse
 import importlib
-import os
 import sys
 from collections.abc import Sequence, Set
+from functools import partial
 from types import ModuleType
 
 from pennyworth import __version__
 from pennyworth.cli import stack
 from pennyworth.cli.output import Parser, report_failure, results_only
+from pennyworth.host.pipes import end_with_reader
 from pennyworth.host.places import VARIABLE, work_dir
 from pennyworth.host.progress import show_anything
 
@@ -57,6 +58,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     show_anything()
     words = list(sys.argv[1:] if argv is None else argv)
+    return end_with_reader(partial(_run, words))
+
+
+def _run(words: list[str]) -> int:
     Parser.words = tuple(words)
     asked = next((word for word in words if not word.startswith("-")), None)
     options = build_parser({asked} if asked else set()).parse_args(words)
@@ -67,8 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         except KeyboardInterrupt:
             return 130
         except BrokenPipeError:  # the reader has enough, as in `pennyworth logs | head`
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python would complain at its end
-            return 1
+            raise
         except Exception as failure:
             return report_failure(options.command, failure, options)
 
