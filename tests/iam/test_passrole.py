@@ -734,9 +734,12 @@ def test_the_command_does_it_with_the_environments_credentials(account: SetUpAcc
     shown = call("--dry-run")
     assert shown.returncode == 0, shown.stderr
     assert f'+      "Resource": "{arn}"' in shown.stdout and account.applies() == "v1"
-    assert call().returncode == 0 and account.passed() == {arn: LAMBDA}
+    told = json.loads(call("--json").stdout)
+    assert told["changed"] and told["roles"] == [{"arn": arn, "services": [LAMBDA]}]
+    assert told["version"] == account.applies() and account.passed() == {arn: LAMBDA}
     assert call("--restore").returncode == 0 and account.applies() == "v1"
-    refused = call("--restore")
+    refused = call("--restore", "--json")
     assert refused.returncode == 1
+    assert json.loads(refused.stdout)["error"]["command"] == "tighten-passrole"
     assert "There is no previous version. v1 is the oldest" in refused.stderr
     assert "Traceback" not in refused.stderr

@@ -88,8 +88,13 @@ def test_the_region_may_be_a_variable(shell: Shell) -> None:
     given = dict.fromkeys(("AWS_REGION", "AWS_DEFAULT_REGION"), "")
     missing = shell.pennyworth("bootstrap", "--dry-run", **given)
     assert missing.stderr == "pennyworth bootstrap: --region is missing: give it, or set AWS_REGION\n"
-    done = shell.pennyworth("bootstrap", "--dry-run", **{**given, "AWS_REGION": "eu-west-1"})
-    assert "region eu-west-1" in done.stdout, done.stderr
+    done = shell.pennyworth("bootstrap", "--dry-run", "--json", **{**given, "AWS_REGION": "eu-west-1"})
+    assert "region eu-west-1" in done.stderr
+    told = json.loads(done.stdout)
+    assert told["region"] == "eu-west-1" and told["account"] == ACCOUNT
+    assert told["plan"][0]["what"] == f"stack {STACK} in eu-west-1"
+    assert f"Repository = {REPOSITORY}" in told["plan"][0]["changes"]
+    assert (told["changed"], told["unset_secrets"], told["api_key"]) == (False, {}, None)
 
 
 def test_it_makes_everything_and_a_second_run_changes_nothing(shell: Shell) -> None:
@@ -117,8 +122,11 @@ def test_it_makes_everything_and_a_second_run_changes_nothing(shell: Shell) -> N
 
 
 def test_values_reach_gh_by_standard_input_alone(shell: Shell) -> None:
-    shown = shell.bootstrap("--new-api-key")
+    shown = shell.bootstrap("--new-api-key", "--json")
     key = shell.secrets["LITELLM_API_KEYS"]
+    told = json.loads(shown)
+    assert told["changed"] and told["api_key"] == key
+    assert told["unset_secrets"] == {"PROVIDER_CREDENTIALS": None}
     assert key.startswith("sk-") and len(key) > 40
     assert shown.count(key) == 1
     words = {word for call in shell.calls for word in call}
@@ -229,9 +237,11 @@ def test_what_others_use_stays(shell: Shell) -> None:
     assert shell.secrets["ACM_CERTIFICATE_ARN"] == arn
     trust = json.dumps(shell.role()["AssumeRolePolicyDocument"])
     shell.iam.create_role(RoleName="others", AssumeRolePolicyDocument=trust)
-    done = shell.pennyworth("bootstrap", "--delete", "--yes")
+    done = shell.pennyworth("bootstrap", "--delete", "--yes", "--json")
     assert not done.returncode, done.stderr
     assert "other roles also trust: others" in done.stderr
+    told = json.loads(done.stdout)
+    assert told["deleted"] and any("other roles also trust: others" in line for line in told["remains"])
     assert [one["CertificateArn"] for one in certificates(shell)] == [arn]
     assert shell.iam.list_open_id_connect_providers()["OpenIDConnectProviderList"] == [{"Arn": PROVIDER}]
 

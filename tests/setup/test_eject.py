@@ -50,9 +50,14 @@ def ejected(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     provider = {"direct": "groq", "litellm": "bedrock"}[request.param]
     config = {"model_list": [{"model_name": "m", "litellm_params": {"model": f"{provider}/m"}}]}
     (tmp_path / "config.yaml").write_text(json.dumps(config))
-    done = written(tmp_path, "--to", "out")
+    done = written(tmp_path, "--to", "out", "--json")
     assert done.returncode == 0, done.stderr
-    return tmp_path / "out"
+    told, folder = json.loads(done.stdout), tmp_path / "out"
+    assert told["folder"] == "out"
+    assert {file["path"]: file["bytes"] for file in told["files"]} == {
+        str(path.relative_to(folder)): path.stat().st_size for path in folder.rglob("*") if path.is_file()
+    }
+    return folder
 
 
 def steps(folder: Path) -> list[dict[str, Any]]:
@@ -69,9 +74,10 @@ def test_what_is_shown_is_not_written(tmp_path: Path) -> None:
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("x")
-    done = written(tmp_path, "--to", ".")
+    done = written(tmp_path, "--to", ".", "--json")
     assert done.returncode == 1
     assert "is not empty" in done.stderr
+    assert "is not empty" in json.loads(done.stdout)["error"]["message"]
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
 
 

@@ -156,17 +156,26 @@ def test_a_configuration_that_stays_says_what_the_workflow_needs(repository: Pat
 
 def test_with_force_files_are_replaced(repository: Path) -> None:
     (repository / CONFIG).write_text("model_list: []\n")
-    done = init(repository, *FROM, "--force", "--provider", "groq")
+    done = init(repository, *FROM, "--force", "--provider", "groq", "--json")
     assert done.returncode == 0, done.stderr
     assert "✓ config.yaml replaced" in done.stderr
+    told = json.loads(done.stdout)
+    assert told["repository"] == str(repository)
+    assert told["files"] == [
+        {"path": str(CONFIG), "state": "replaced"},
+        {"path": str(WORKFLOW), "state": "written"},
+    ]
+    assert told["next_steps"][1].endswith("\n  GROQ_API_KEY=...")
     assert "groq/*" in (repository / CONFIG).read_text()
 
 
 def test_what_a_person_wrote_is_checked(repository: Path) -> None:
     (repository / CONFIG).write_text("model_list: [{model_name: m, litellm_params: {model: opnai/m}}]\n")
-    done = init(repository, *FROM)
+    done = init(repository, *FROM, "--json")
     assert done.returncode == 1
     assert "LiteLLM knows no provider 'opnai'" in done.stderr
+    error = json.loads(done.stdout)["error"]
+    assert error["command"] == "init" and "LiteLLM knows no provider 'opnai'" in error["message"]
 
 
 def test_it_works_from_a_folder_below(repository: Path) -> None:

@@ -20,12 +20,13 @@ from typing import TYPE_CHECKING
 
 from pennyworth.cli import stack
 from pennyworth.cli.environment import go_on_in
-from pennyworth.cli.output import Misused
+from pennyworth.cli.output import Misused, json_option, print_json
 from pennyworth.host.processes import raise_on_signals
 from pennyworth.host.progress import say
 
 if TYPE_CHECKING:
     from pennyworth.aws.account import Account
+    from pennyworth.setup.plan import Plan
 
 _SINGLE = {
     # option: parameter of policies/bootstrap.yaml
@@ -121,10 +122,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--dry-run", action="store_true", help="show the plan and stop")
     what.add_argument("--delete", action="store_true", help="remove everything that bootstrap created")
     add("--yes", action="store_true", help="don't ask for confirmation")
+    json_option(parser, "the plan, what was done and what is left to do")
 
 
 def run(options: argparse.Namespace) -> int:
     """Set up the account, or remove the setup. Returns the exit status."""
+    if options.json and not (options.yes or options.dry_run):
+        raise Misused("--json can't ask for confirmation: add --yes or --dry-run")
     go_on_in("tools")
     from pennyworth.aws.account import Account
     from pennyworth.iam.bootstrap_template.template import SLOTS
@@ -146,14 +150,30 @@ def _set_up(options: argparse.Namespace, account: "Account") -> int:
     plan = Plan(account, settings, new_key=options.new_api_key, wait_seconds=options.wait * 60)
     print(f"Account {account.id} ({account.caller}), region {account.region}\n{plan.text()}", flush=True)
     if options.dry_run:
-        return 0
+        return _report(account, plan, options, done=False)
     if plan.changes:
         if not options.yes and not _confirmed("Apply this plan?"):
             say("Nothing was changed.")
             return 1
         plan.carry_out()
-    if leftover := plan.leftover():
+    if not options.json and (leftover := plan.leftover()):
         print(leftover)
+    return _report(account, plan, options, done=True)
+
+
+def _report(account: "Account", plan: "Plan", options: argparse.Namespace, *, done: bool) -> int:
+    """Print as JSON, if that is wanted, what was planned and what is left to do. Returns the exit status."""
+    if options.json:
+        print_json(
+            {
+                "account": account.id,
+                "region": account.region,
+                "changed": done and plan.changes,
+                "plan": [{"what": step.what, "changes": step.changes} for step in plan.steps],
+                "unset_secrets": plan.list_unset() if done else {},
+                "api_key": plan.new_key or None if done else None,
+            }
+        )
     return 0
 
 
@@ -167,7 +187,10 @@ def _delete(options: argparse.Namespace, account: "Account") -> int:
         )
         return bool(options.yes) or _confirmed("Delete it?")
 
-    tell(take_back(account, confirmed))
+    remains = take_back(account, confirmed)
+    tell(remains)
+    if options.json:
+        print_json({"account": account.id, "region": account.region, "deleted": True, "remains": remains})
     return 0
 
 

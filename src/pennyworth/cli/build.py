@@ -13,7 +13,7 @@ from pathlib import Path
 from pennyworth.cli.output import json_option, print_json
 from pennyworth.host.errors import OperationFailed
 from pennyworth.host.places import made
-from pennyworth.pipeline.build import LITELLM, Inputs, Target, build_package
+from pennyworth.pipeline.build import FUNCTION, LITELLM, Inputs, Target, build_package
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,7 +59,14 @@ def run(options: argparse.Namespace) -> int:
     except ValueError as error:
         raise OperationFailed(str(error)) from error
     if options.json:
-        print_json({"template": package.template, "parameters": target.parameters()})
+        print_json(
+            {
+                "template": package.template,
+                "package": package.template.parent / FUNCTION,
+                "bytes": package.bytes,
+                "parameters": target.parameters(),
+            }
+        )
         return 0
     print(package.template)
     print(" ".join(f"{name}={value}" for name, value in target.parameters().items()))

@@ -16,7 +16,7 @@ import argparse
 import time
 from pathlib import Path
 
-from pennyworth.host.errors import OperationFailed
+from pennyworth.cli.output import Misused, json_option, print_json
 from pennyworth.host.processes import raise_on_signals
 from pennyworth.host.progress import say
 from pennyworth.local import demo
@@ -60,10 +60,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="run the smoke tests, then stop. The exit status is 1 if one fails",
     )
+    json_option(parser, "what --check has tested")
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the demo until Ctrl-C or, with --check, until the smoke tests are done."""
+    if options.json and not options.check:
+        raise Misused("--json goes with --check: without it, the demo serves until Ctrl-C")
     raise_on_signals("  stopping ...")
     began = time.monotonic()
     port = choose_port(options)
@@ -75,15 +78,15 @@ def run(options: argparse.Namespace) -> int:
         with demo.running(options.provider, options.model, port, options.config, strict=strict) as running:
             say(f"  ✓ up and answering after {time.monotonic() - began:.1f} s in total")
             if options.check:
+                if options.json:
+                    models = [name for name, _ in running.models]
+                    print_json({"ok": True, "models": models})
                 return 0
             with running.show_requests():
                 print(f"\n{announcement(running)}\n", flush=True)
                 say("  Serving until you press Ctrl-C. Each request is shown below.")
                 serving = True
                 running.wait()
-    except OperationFailed as error:
-        say(str(error))
-        return 1
     except KeyboardInterrupt:
         say("  stopped; nothing is left running")
         if not serving:

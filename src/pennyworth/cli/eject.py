@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pennyworth.cli.environment import go_on_in
+from pennyworth.cli.output import json_option, print_json
+from pennyworth.host.errors import OperationFailed
 from pennyworth.host.progress import say
 from pennyworth.pipeline.build import Target
 
@@ -51,6 +53,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         choices=["arm64", "x86_64"],
         help="the function's architecture (default: the template's)",
     )
+    json_option(parser, "the files")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -64,8 +67,7 @@ def run(options: argparse.Namespace) -> int:
     config = options.config or (default if default.exists() else None)
     report = check(config, os.environ, StackSettings({"ModelProvider": options.model_provider}))
     if report.failed():
-        say(f"pennyworth eject: fix {config or 'the provider'} first:\n{render.render_findings(report)}")
-        return 1
+        raise OperationFailed(f"fix {config or 'the provider'} first:\n{render.render_findings(report)}")
     base = Target.from_environ({})
     try:
         target = Target(options.python or base.python, options.architecture or base.architecture)
@@ -73,9 +75,12 @@ def run(options: argparse.Namespace) -> int:
         if options.to:
             eject.write(listed, options.to)
     except (FileExistsError, NotADirectoryError, ValueError) as error:
-        say(f"pennyworth eject: {error}")
-        return 1
-    print(_shown(listed))
+        raise OperationFailed(str(error)) from error
+    if options.json:
+        files = [{"path": file.path, "bytes": len(file.content)} for file in listed]
+        print_json({"folder": options.to, "files": files})
+    else:
+        print(_shown(listed))
     say(
         f"Written to {options.to}. Its README.md describes the next steps."
         if options.to

@@ -2,8 +2,9 @@
 
     pennyworth init --provider openai --domain example.com --with preview
 
-Run it in any git repository. It asks for what the options don't set; without a terminal, or with --yes, it uses
-the defaults. A file that exists stays as it is, unless you give --force. At the end it lists the next steps.
+Run it in any git repository. It asks for what the options don't set; without a terminal, or with --yes or
+--json, it uses the defaults. A file that exists stays as it is, unless you give --force. At the end it lists the next
+steps.
 
 --with preview adds a workflow that comments on pull requests what deploying them would change. --with
 health-check adds one that checks every few hours whether the endpoint is healthy.
@@ -21,6 +22,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pennyworth.cli.environment import go_on_in
+from pennyworth.cli.output import json_option, print_json
+from pennyworth.host.errors import OperationFailed
 from pennyworth.host.installation import find_command, find_origin
 from pennyworth.host.lists import split_list
 from pennyworth.host.places import ROOT, is_checkout
@@ -76,6 +79,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--force", action="store_true", help="replace files that exist")
     add("--yes", action="store_true", help="don't ask; use the defaults")
+    json_option(parser, "the files and the next steps")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -88,8 +92,7 @@ def run(options: argparse.Namespace) -> int:
 
     top = git(Path.cwd(), "rev-parse", "--show-toplevel")
     if not top:
-        say("pennyworth init: this is not a git repository. Run it in yours, or create one with `git init`.")
-        return 1
+        raise OperationFailed("this is not a git repository. Run it in yours, or create one with `git init`.")
     repository = Path(top)
     stays = (repository / init.CONFIG).exists() and not options.force
     try:
@@ -102,33 +105,44 @@ def run(options: argparse.Namespace) -> int:
             options, git(repository, "branch", "--show-current"), repository if stays else None
         )
     except (init.SourceUnknown, WrongDomain) as error:
-        say(f"pennyworth init: {error}")
-        return 1
+        raise OperationFailed(str(error)) from error
     for provider in answers.providers if options.provider or not stays else ():
         if not is_known(provider):
             meant = find_nearest_provider(provider)
-            say(
-                f"pennyworth init: LiteLLM knows no provider '{provider}'."
+            raise OperationFailed(
+                f"LiteLLM knows no provider '{provider}'."
                 + (f" Did you mean '{meant}'?" if meant else " See https://docs.litellm.ai/docs/providers.")
             )
-            return 1
     config = init.config(answers)
+    states: dict[Path, str] = {}
     if stays and not options.provider and (repository / init.CONFIG).read_bytes() != config.encode():
         say(f"  · {init.CONFIG} exists and stays as it is; --force would replace it")
+        states[init.CONFIG] = "kept"
     else:
-        _write(repository / init.CONFIG, config, repository, replace=options.force)
+        states[init.CONFIG] = _write(repository / init.CONFIG, config, repository, replace=options.force)
     callers = []
     if source:
         first, *further = init.CALLERS
         callers = [first, *(caller for caller in further if caller.name in options.further)]
         for caller in callers:
             text = init.workflow(answers, source, caller)
-            _write(repository / caller.file, text, repository, replace=options.force)
+            states[caller.file] = _write(repository / caller.file, text, repository, replace=options.force)
     else:
         say("  · this is the project's own repository, which already has the workflows")
-    if not _checked(repository, callers):
-        return 1
-    print(_left(answers, source, repository, callers))
+    _check(repository, callers)
+    steps = _list_steps(answers, source, repository, callers)
+    if options.json:
+        files = [{"path": path, "state": state} for path, state in states.items()]
+        print_json({"repository": repository, "files": files, "next_steps": steps})
+        return 0
+    print("Next steps:")
+    for number, step in enumerate(steps, 1):
+        print(f"  {number}. " + step.replace("\n", "\n     "))
+    if source:
+        print(
+            f"{source.repository} must be public, or allow your repository to use its workflows"
+            " (Settings → Actions → General → Access)."
+        )
     return 0
 
 
@@ -144,7 +158,7 @@ def _answers(options: argparse.Namespace, branch: str, configured: Path | None) 
     """
     from pennyworth.setup.init import Answers
 
-    asking = sys.stdin.isatty() and not options.yes
+    asking = sys.stdin.isatty() and not (options.yes or options.json)
     domain = None if options.domain is None else _told(read_domain(options.domain), options.domain)
     if options.provider:
         providers = split_list(",".join(options.provider))
@@ -199,54 +213,64 @@ def _told(domain: str, typed: str) -> str:
     return domain
 
 
-def _write(path: Path, text: str, repository: Path, *, replace: bool) -> None:
-    """Write a file. If it exists and is not to be replaced, show how it differs."""
+def _write(path: Path, text: str, repository: Path, *, replace: bool) -> str:
+    """Write a file. If it exists and is not to be replaced, show how it differs.
+
+    Returns:
+        what became of it: `written`, `replaced`, `unchanged`, or `kept` although it differs.
+    """
     name = str(path.relative_to(repository))
     path.parent.mkdir(parents=True, exist_ok=True)
     present = path.read_text(encoding="utf-8", errors="replace") if path.exists() else None
     if present == text:
         say(f"  ✓ {name} is up to date")
-    elif present is None or replace:
+        return "unchanged"
+    if present is None or replace:
         path.write_text(text, encoding="utf-8")
-        say(f"  ✓ {name} {'written' if present is None else 'replaced'}")
-    else:
-        say(f"  · {name} already exists and was not changed. With your answers it would differ like this:")
-        lines = difflib.unified_diff(
-            present.splitlines(), text.splitlines(), f"{name} (yours)", f"{name} (new)", lineterm=""
-        )
-        say("\n".join(f"    {line}" for line in lines))
+        state = "written" if present is None else "replaced"
+        say(f"  ✓ {name} {state}")
+        return state
+    say(f"  · {name} already exists and was not changed. With your answers it would differ like this:")
+    lines = difflib.unified_diff(
+        present.splitlines(), text.splitlines(), f"{name} (yours)", f"{name} (new)", lineterm=""
+    )
+    say("\n".join(f"    {line}" for line in lines))
+    return "kept"
 
 
-def _checked(repository: Path, callers: "Sequence[Caller]") -> bool:
-    """Check the files as they are now. Missing credentials are not an error: they are set later."""
+def _check(repository: Path, callers: "Sequence[Caller]") -> None:
+    """Check the files as they are now. Missing credentials are not an error: they are set later.
+
+    Raises:
+        OperationFailed: something is wrong with them.
+    """
     from pennyworth.checks.config import check, render
     from pennyworth.setup import init
 
     os.chdir(repository)
     report = check(init.CONFIG, os.environ)
     if report.failed():
-        say(f"  ✗ {init.CONFIG}\n{render.render_findings(report)}")
-        return False
+        raise OperationFailed(f"fix {init.CONFIG}:\n{render.render_findings(report)}")
     say(f"  ✓ {init.CONFIG} checked: {report.describe_package()}")
     program = shutil.which("actionlint")
-    well = True
+    wrong = []
     for caller in callers:
         problems = init.workflow_problems(caller.file.read_text(encoding="utf-8"), caller)
         if program:
             done = subprocess.run([program, str(caller.file)], capture_output=True, text=True, check=False)
             problems += [done.stdout.strip() or done.stderr.strip()] if done.returncode else []
         if problems:
-            well = False
-            say(f"  ✗ {caller.file}\n" + "\n".join(f"    {problem}" for problem in problems))
+            wrong.append("\n".join((f"fix {caller.file}:", *(f"    {problem}" for problem in problems))))
         else:
             say(f"  ✓ {caller.file} checked{', also by actionlint' if program else ''}")
-    return well
+    if wrong:
+        raise OperationFailed("\n".join(wrong))
 
 
-def _left(
+def _list_steps(
     answers: "Answers", source: "WorkflowSource | None", repository: Path, callers: "Sequence[Caller]"
-) -> str:
-    """List the next steps."""
+) -> list[str]:
+    """List the next steps. A step's first line says what to do; the others are commands or lines to copy."""
     from pennyworth.checks.config import check
     from pennyworth.setup import init
     from pennyworth.setup.init.source import git, read_remote
@@ -265,23 +289,14 @@ def _left(
     variables = dict.fromkeys(
         need.variables[0] for model in check(init.CONFIG, {}).models for need in model.needs if not need.met
     )
-    credentials = (
-        "".join(f"\n       {name}=..." for name in variables) or "\n     nothing, so you can skip it"
-    )
+    credentials = "".join(f"\n  {name}=..." for name in variables) or "\nnothing, so you can skip it"
     files = " ".join(str(file) for file in (init.CONFIG, *(caller.file for caller in callers)))
     steps = [
         "Set up AWS once, with your own AWS credentials. This also sets your repository's secrets:\n"
-        f"     {' '.join(bootstrap)} --new-api-key",
+        f"{' '.join(bootstrap)} --new-api-key",
         f"Set the secret PROVIDER_CREDENTIALS (gh secret set PROVIDER_CREDENTIALS) to{credentials}",
         f"git add {files} && git commit -m 'Deploy an endpoint' && git push",
     ]
     if source and not source.published:
         steps.insert(0, f"Push commit {source.ref} of {source.repository}: no remote branch contains it yet.")
-    listed = "\n".join(f"  {number}. {step}" for number, step in enumerate(steps, 1))
-    notes = (
-        f"\n{source.repository} must be public, or allow your repository to use its workflows"
-        " (Settings → Actions → General → Access)."
-        if source
-        else ""
-    )
-    return f"Next steps:\n{listed}{notes}"
+    return steps

@@ -16,15 +16,18 @@ token and the job fails, as it would in your account.
 """
 
 import argparse
+from dataclasses import asdict
+from pathlib import Path
 
-from pennyworth.host.environments import EnvironmentUnavailable, environment
+from pennyworth.cli.output import Misused, json_option, print_json
+from pennyworth.host.environments import environment
 from pennyworth.host.processes import raise_on_signals
 from pennyworth.host.progress import say
-from pennyworth.local.aws.server import LocalAws, LocalAwsFailed
+from pennyworth.local.aws.server import LocalAws
 from pennyworth.local.github import FakeGitHub
 from pennyworth.local.rehearsal import act
 from pennyworth.local.rehearsal.page import keep_page
-from pennyworth.local.rehearsal.repository import BRANCH, REPOSITORY, Event, Rehearsal, Repository, Unprepared
+from pennyworth.local.rehearsal.repository import BRANCH, REPOSITORY, Event, Rehearsal, Repository
 
 EVENTS: dict[str, tuple[Event, ...]] = {
     "deploy": ("push", "workflow_dispatch"),
@@ -70,31 +73,26 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--summary", action="store_true", help="also print the job's summary, in Markdown")
     add("--verbose", action="store_true", help="also print the output of the steps")
+    json_option(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the workflow. Returns 0 if it succeeded."""
-    raise_on_signals()
     events = EVENTS[options.workflow]
     event = options.event or events[0]
     if options.repo.count("/") != 1:
-        say("pennyworth rehearse: --repo takes OWNER/NAME")
-        return 2
+        raise Misused("--repo takes OWNER/NAME")
     if event not in events:
-        say(f"pennyworth rehearse: {options.workflow} takes --event {' or '.join(events)}, not {event}")
-        return 2
-    try:
-        for name in ("tools", "localaws", "rehearsal", "gateway"):
-            environment(name)
-        with LocalAws(auth=True) as aws:
-            say("The local AWS is running.")
-            with Repository(
-                aws, immutable=options.immutable, credentials="keys" if options.static_keys else "role"
-            ) as repository:
-                return _rehearse(repository, event, options)
-    except (EnvironmentUnavailable, LocalAwsFailed, Unprepared, act.ActFailed) as failure:
-        say(f"pennyworth rehearse: {failure}")
-        return 1
+        raise Misused(f"{options.workflow} takes --event {' or '.join(events)}, not {event}")
+    raise_on_signals()
+    for name in ("tools", "localaws", "rehearsal", "gateway"):
+        environment(name)
+    with LocalAws(auth=True) as aws:
+        say("The local AWS is running.")
+        with Repository(
+            aws, immutable=options.immutable, credentials="keys" if options.static_keys else "role"
+        ) as repository:
+            return _rehearse(repository, event, options)
 
 
 def _rehearse(repository: Repository, event: Event, options: argparse.Namespace) -> int:
@@ -102,8 +100,7 @@ def _rehearse(repository: Repository, event: Event, options: argparse.Namespace)
         say("Running deploy.yml first, so that there is an endpoint:")
         before = repository.run(online=options.online, report=_report)
         if not before.job.succeeded:
-            _keep("deploy", before.summary, options)
-            return _tell(before, options)
+            return _tell("deploy", before, _keep("deploy", before.summary, options), options)
         if options.workflow == "preview":
             repository.parameters["MemorySize"] = _MEMORY
     say(f"Running {options.workflow}.yml:")
@@ -115,30 +112,45 @@ def _rehearse(repository: Repository, event: Event, options: argparse.Namespace)
         online=options.online,
         report=_report,
     )
-    _keep(options.workflow, result.summary + _read_github(repository.github), options)
-    return _tell(result, options)
+    page = _keep(options.workflow, result.summary + _read_github(repository.github), options)
+    return _tell(options.workflow, result, page, options)
 
 
-def _keep(workflow: str, text: str, options: argparse.Namespace) -> None:
-    """Keep what the workflow wrote for people, say where, and print it if that is wanted."""
+def _keep(workflow: str, text: str, options: argparse.Namespace) -> Path | None:
+    """Keep what the workflow wrote for people, say where, and print it if that is wanted. Returns the page, if any."""
     if not text.strip():
-        return
+        return None
     if options.summary:
         print(text, end="" if text.endswith("\n") else "\n", flush=True)
-    say(f"The job's summary: {keep_page(workflow, text)}")
+    page = keep_page(workflow, text)
+    say(f"The job's summary: {page}")
+    return page
 
 
-def _tell(result: Rehearsal, options: argparse.Namespace) -> int:
+def _tell(workflow: str, result: Rehearsal, page: Path | None, options: argparse.Namespace) -> int:
     """Print the result of a run. Returns the exit status."""
-    if options.verbose or not result.job.succeeded:
-        shown = result.job.output if options.verbose else result.job.output[-_OUTPUT_LINES:]
+    job = result.job
+    if options.json:
+        print_json(
+            {
+                "workflow": workflow,
+                "succeeded": job.succeeded,
+                "steps": [asdict(step) for step in job.steps],
+                "errors": job.errors,
+                "warnings": job.warnings,
+                "summary": page,
+                "log": result.log,
+            }
+        )
+    if options.verbose or not job.succeeded:
+        shown = job.output if options.verbose else job.output[-_OUTPUT_LINES:]
         for line in shown:
             say(f"    {line}")
-    for warning in result.job.warnings:
+    for warning in job.warnings:
         say(f"  ! {warning}")
-    for error in result.job.errors:
+    for error in job.errors:
         say(f"  ✗ {error}")
-    if not result.job.succeeded:
+    if not job.succeeded:
         say(f"The workflow failed. Its full log: {result.log}")
         if result.presented != result.trusted:
             say(f"The deploy role trusts {result.trusted}, but the token is for {result.presented}.")

@@ -11,9 +11,11 @@ credentials the way the AWS CLI does: use your own, or the deploy role's.
 """
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 
 from pennyworth.cli import stack
+from pennyworth.cli.output import json_option, print_json
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,6 +41,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="the role that the policy belongs to (default: pennyworth-github-deploy-role)",
     )
+    json_option(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -49,5 +52,10 @@ def run(options: argparse.Namespace) -> int:
     given = {name: value for name in ("policy", "role") if (value := getattr(options, name))}
     target = Target(options.stack_name, options.region, **given)
     inputs = Inputs(target, options.prepare, options.restore, options.dry_run)
-    print(as_markdown(change_passrole(inputs), inputs))
+    outcome = change_passrole(inputs)
+    if options.json:
+        changed = bool(outcome.difference) and not options.dry_run
+        print_json({"changed": changed, **asdict(outcome)})
+    else:
+        print(as_markdown(outcome, inputs))
     return 0

@@ -60,7 +60,8 @@ class Plan:
         """The certificate's ARN, once it is known."""
         self._unset: list[str] = []
         """The secrets that only the user can set, and has not set yet."""
-        self._new_key = f"sk-{secrets.token_urlsafe(_NEW_KEY_BYTES)}" if new_key else ""
+        self.new_key = f"sk-{secrets.token_urlsafe(_NEW_KEY_BYTES)}" if new_key else ""
+        """The API key for callers; empty if none was wanted."""
         self.steps = [*self._plan_stacks(), *self._plan_repairs(), *self._plan_certificates()]
         self.steps += self._plan_secrets(any(step.changes for step in self.steps))
 
@@ -92,20 +93,23 @@ class Plan:
     def leftover(self) -> str:
         """Return what is left for the user to do. Empty: nothing."""
         lines = []
-        repository, values = self._settings["Repository"], self.secrets()
-        if gh_cli.is_logged_in():
-            values = dict.fromkeys(self._unset)
-            if values:
-                lines.append("Set these secrets yourself:")
-        else:
-            values |= {KEYS: None}  # gh asks for the value: other processes can see arguments
+        repository, values = self._settings["Repository"], self.list_unset()
+        if not gh_cli.is_logged_in():
             lines.append(
                 "gh is not logged in here. Run these commands where it is, or set the secrets on GitHub:"
             )
+        elif values:
+            lines.append("Set these secrets yourself:")
         lines += [f"    {gh_cli.make_command(repository, name, value)}" for name, value in values.items()]
-        if self._new_key:
-            lines += ["The API key for your callers, shown only once:", f"    {self._new_key}"]
+        if self.new_key:
+            lines += ["The API key for your callers, shown only once:", f"    {self.new_key}"]
         return "\n".join(lines)
+
+    def list_unset(self) -> dict[str, str | None]:
+        """Return the secrets that are left for the user to set; None for a value to type, not to pass."""
+        if gh_cli.is_logged_in():
+            return dict.fromkeys(self._unset)
+        return self.secrets() | {KEYS: None}  # gh asks for the value: other processes can see arguments
 
     def secrets(self) -> dict[str, str | None]:
         """Return the repository's secrets by name; None for a value that only the user knows."""
@@ -122,7 +126,7 @@ class Plan:
                 "ROUTE53_HOSTED_ZONE_ID": self._settings["HostedZoneId"],
                 "ACM_CERTIFICATE_ARN": self._certificate,
             }
-        return values | {KEYS: self._new_key or None, "PROVIDER_CREDENTIALS": None}
+        return values | {KEYS: self.new_key or None, "PROVIDER_CREDENTIALS": None}
 
     def _plan_stacks(self) -> Iterator[Step]:
         """Plan the stack, and a copy with only the alerts if IAM reports its changes in another region."""
