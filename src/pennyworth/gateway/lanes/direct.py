@@ -19,6 +19,7 @@ from pennyworth.gateway.errors import ApiError
 from pennyworth.gateway.events import close_event, drop_unused_lines, split_events
 from pennyworth.gateway.http import client
 from pennyworth.gateway.http.errors import HttpError, TooLarge, Unreachable, Unsendable
+from pennyworth.gateway.lanes.controls import without_controls
 from pennyworth.gateway.lanes.failures import (
     broken,
     find_error,
@@ -263,11 +264,11 @@ def _whole_events(exchange: client.Exchange, attempt: Attempt) -> Iterator[bytes
 
 def _body(call: Call, deployment: Deployment) -> bytes:
     """The request's body: the client's bytes where nothing in them has to change."""
-    fields, presets = call.body.fields, call.endpoint.presets
+    fields, presets = without_controls(call.body.fields), call.endpoint.presets
     preset = {key: value for key, value in deployment.params.items() if key in presets and value is not None}
     extra = deployment.params.get("extra_body") or {}
     unchanged = fields["model"] == deployment.model and not extra and not preset.keys() - fields.keys()
-    if unchanged and _names_model_once(call.body.raw):
+    if unchanged and fields is call.body.fields and _names_model_once(call.body.raw):
         return call.body.raw
     payload: dict[str, Any] = {**preset, **fields, "model": deployment.model, **extra}
     try:

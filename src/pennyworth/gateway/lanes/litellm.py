@@ -27,6 +27,7 @@ from pennyworth.gateway.endpoints import PRESETS
 from pennyworth.gateway.errors import ApiError
 from pennyworth.gateway.http.errors import Unreachable
 from pennyworth.gateway.lanes import bounds
+from pennyworth.gateway.lanes.controls import is_control
 from pennyworth.gateway.lanes.failures import (
     broken,
     kept_headers,
@@ -334,7 +335,9 @@ def _arguments(litellm: Any, call: Call, attempt: Attempt) -> dict[str, Any]:
         _check_conversation(given, translated=deployment.provider in _TRANSLATED)
     else:
         _require_content(endpoint, given)
-    own = _openai_fields(endpoint.fields_type) | set(params.get("allowed_openai_params") or ()) | {"stream"}
+    # what steers LiteLLM is the operator's to say and not to allow: a caller's address would get the operator's key
+    allowed = {name for name in params.get("allowed_openai_params") or () if not is_control(name)}
+    own = _openai_fields(endpoint.fields_type) | allowed | {"stream"}
     unknown = sorted(given.keys() - own - _PROVIDER_FIELDS)
     if unknown and not (litellm.drop_params or params.get("drop_params")):
         raise ApiError(

@@ -1,0 +1,102 @@
+"""What steers LiteLLM stays here: no upstream gets it, and no caller leads a call elsewhere with it."""
+
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from pennyworth.gateway.bodies import Body
+from pennyworth.gateway.call import Attempt, Call
+from pennyworth.gateway.endpoint import Endpoint
+from pennyworth.gateway.endpoints import ENDPOINTS
+from pennyworth.gateway.errors import ApiError
+from pennyworth.gateway.lanes import direct, litellm
+from pennyworth.gateway.lanes.controls import is_control, without_controls
+from pennyworth.gateway.router import Router
+from pennyworth.gateway.settings import Settings
+from pennyworth.gateway.wsgi import Request
+
+BASE = "https://operator.example/v1"
+CONTROLS: dict[str, Any] = {
+    "api_base": "https://elsewhere.example",
+    "api_key": "sk-of-the-caller",
+    "api_version": "2024-10-21",
+    "aws_secret_access_key": "of-the-caller",
+    "base_url": "https://elsewhere.example",
+    "cache": {"no-cache": True},
+    "extra_headers": {"X-Mine": "1"},
+    "fallbacks": [{"model": "openai/other"}],
+    "guardrails": ["pii"],
+    "litellm_metadata": {"team": "a"},
+    "litellm_trace_id": "t",
+    "mock_response": "hello",
+    "num_retries": 3,
+    "tags": ["free"],
+    "timeout": 5,
+}
+OPENAIS = {
+    "metadata": {"tags": "mine"},
+    "user": "u",
+    "store": True,
+    "prompt_cache_key": "k",
+    "service_tier": "auto",
+    "invented_yesterday": {"api_key": "within another field"},
+}
+
+
+def call_with(fields: dict[str, Any], params: dict[str, Any]) -> tuple[Call, Attempt]:
+    given = {"model": "m", "messages": [{"role": "user", "content": "Hi"}], **fields}
+    chat = next(endpoint for endpoint in ENDPOINTS if endpoint.name == "chat_completions")
+    raw = json.dumps(given).encode()
+    call = Call(Request({}, "POST", "/"), chat, Body(raw, "application/json", given), "m", False)
+    entry = {"model_name": "m", "litellm_params": {"api_base": BASE, "api_key": "sk-operator", **params}}
+    return call, next(Router(Settings.of({"model_list": [entry]}, {})).attempts(call))
+
+
+def test_the_direct_lane_keeps_them_from_the_upstream() -> None:
+    call, attempt = call_with({**CONTROLS, **OPENAIS}, {"model": "openai/m"})
+    sent = json.loads(direct._body(call, attempt.deployment))
+    assert sent == {"model": "m", "messages": call.body.fields["messages"], **OPENAIS}
+
+
+@pytest.mark.parametrize("name", CONTROLS)
+def test_each_of_them_is_enough(name: str) -> None:
+    call, attempt = call_with({name: CONTROLS[name]}, {"model": "openai/m"})
+    assert name not in json.loads(direct._body(call, attempt.deployment))
+
+
+def test_without_them_the_bytes_stay() -> None:
+    call, attempt = call_with(OPENAIS, {"model": "openai/m"})
+    assert direct._body(call, attempt.deployment) is call.body.raw
+
+
+def test_the_operators_own_are_sent() -> None:
+    call, attempt = call_with({"tags": ["mine"]}, {"model": "openai/m", "extra_body": {"tags": ["theirs"]}})
+    assert json.loads(direct._body(call, attempt.deployment))["tags"] == ["theirs"]
+
+
+@pytest.mark.parametrize("drop", [False, True])
+@pytest.mark.parametrize("name", CONTROLS)
+def test_on_the_litellm_lane_nobody_can_let_a_caller_steer(name: str, drop: bool) -> None:
+    params = {"model": "anthropic/claude", "allowed_openai_params": [name], "timeout": 7, "drop_params": drop}
+    call, attempt = call_with({name: CONTROLS[name]}, params)
+    sdk = SimpleNamespace(drop_params=False)
+    if not drop:
+        with pytest.raises(ApiError) as refused:
+            litellm._arguments(sdk, call, attempt)
+        assert (refused.value.status, refused.value.param) == (400, name)
+        return
+    arguments = litellm._arguments(sdk, call, attempt)
+    assert (arguments["api_base"], arguments["api_key"], arguments["timeout"]) == (BASE, "sk-operator", 7)
+    assert arguments.get(name) != CONTROLS[name]
+
+
+def _known_to_openai(endpoint: Endpoint) -> set[str]:
+    return set(litellm._openai_fields(endpoint.fields_type)) if endpoint.fields_type else set()
+
+
+def test_nothing_of_openais_and_no_providers_field_is_among_them() -> None:
+    known = set().union(*map(_known_to_openai, ENDPOINTS)) | litellm._PROVIDER_FIELDS
+    assert not [name for name in known if is_control(name)]
+    assert without_controls(fields := dict.fromkeys(known)) is fields
