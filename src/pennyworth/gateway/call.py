@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pennyworth.gateway.bodies import Body
 from pennyworth.gateway.config import Deployment
 from pennyworth.gateway.endpoint import Endpoint
+from pennyworth.gateway.http.connection import CONNECT_SECONDS
 from pennyworth.gateway.upstreams import Upstream
 from pennyworth.gateway.wsgi import Request
 
@@ -40,6 +41,11 @@ class Deadline:
         if self._quiet_seconds:
             self._last = time.monotonic()
 
+    def left(self) -> float:
+        """Seconds for an attempt that begins now, none or fewer where the answer is late."""
+        left = self._end - time.monotonic()
+        return min(left, self._quiet_seconds) if self._quiet_seconds else left
+
     def has_passed(self) -> bool:
         """Whether the answer is late."""
         now = time.monotonic()
@@ -54,3 +60,5 @@ class Attempt:
     """Its model is a concrete one."""
     upstream: Upstream
     deadline: Deadline
+    connect_seconds: float = CONNECT_SECONDS
+    """How long a connection may take to be made."""

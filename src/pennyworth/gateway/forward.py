@@ -36,8 +36,10 @@ def forward(request: Request, endpoint: Endpoint, settings: Settings, outcome: O
         try:
             return lanes.choose(attempt.deployment.lane).send(call, attempt)
         except UpstreamFailure as failed:
-            another = next(attempts, None)
-            if another is None or (failed.sent and not failed.refused):
+            if failed.sent and not failed.refused:
+                raise
+            another = next((each for each in attempts if not each.deadline.has_passed()), None)
+            if another is None:
                 raise
             attempt = another
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from pennyworth.gateway.call import Attempt, Call, Deadline
 from pennyworth.gateway.config import Deployment
+from pennyworth.gateway.http.connection import CONNECT_SECONDS
 from pennyworth.gateway.settings import Settings
 
 _LAMBDA_MARGIN_SECONDS = 2.0
@@ -39,7 +40,10 @@ class Router:
             first = min(map(_order, waiting))
             chosen = _choose([deployment for deployment in waiting if _order(deployment) == first])
             waiting.remove(chosen)
-            yield Attempt(chosen, self._settings.upstream(chosen), self._deadline(call, chosen))
+            deadline = self._deadline(call, chosen)
+            # half of the time, where the other half is of use to another deployment
+            seconds = min(CONNECT_SECONDS, deadline.left() / 2) if waiting else CONNECT_SECONDS
+            yield Attempt(chosen, self._settings.upstream(chosen), deadline, seconds)
 
     def _deadline(self, call: Call, deployment: Deployment) -> Deadline:
         """The model's timeout or the configuration's, and the function's own end, whichever comes first.

@@ -8,7 +8,7 @@ import re
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
@@ -114,8 +114,18 @@ def tls() -> "ssl.SSLContext":
         return _tls
 
 
+def _unobserved() -> None:
+    """Nobody asks when a request goes out."""
+
+
 def post(
-    url: str, body: bytes, headers: Mapping[str, str], check: Check, *, connect: float = CONNECT_SECONDS
+    url: str,
+    body: bytes,
+    headers: Mapping[str, str],
+    check: Check,
+    *,
+    connect: float = CONNECT_SECONDS,
+    sending: Callable[[], None] = _unobserved,
 ) -> Exchange:
     """Send a request and wait for the answer's status and headers.
 
@@ -125,6 +135,7 @@ def post(
         headers: its headers, without Content-Length; Host follows from the address.
         check: called several times a second while waiting for the answer; what it raises ends the call.
         connect: seconds that a connection may take to be made.
+        sending: called before the first byte goes out. What fails earlier has reached nobody.
     Returns:
         the exchange, its body ready to be read.
     Raises:
@@ -132,7 +143,7 @@ def post(
         Malformed: the answer is no HTTP.
         Unsendable: the address or a header is not what HTTP allows.
     """
-    return send("POST", url, body, headers, check, connect=connect)
+    return send("POST", url, body, headers, check, connect=connect, sending=sending)
 
 
 def get(url: str, headers: Mapping[str, str], check: Check) -> Exchange:
@@ -149,6 +160,7 @@ def send(
     *,
     connect: float = CONNECT_SECONDS,
     context: "ssl.SSLContext | None" = None,
+    sending: Callable[[], None] = _unobserved,
 ) -> Exchange:
     """The same as `post` for any method, and with a TLS context of one's own."""
     parts = urlsplit(url)
@@ -164,6 +176,7 @@ def send(
             reused.close()
             continue
         began = time.monotonic()
+        sending()
         try:
             return _exchange(origin, reused, request, check, fresh=False)
         except Unreachable:
@@ -172,7 +185,9 @@ def send(
             if time.monotonic() - began > _CLOSING_SECONDS:
                 raise
             break
-    return _exchange(origin, _connect(origin, check, connect), request, check, fresh=True)
+    connection = _connect(origin, check, connect)
+    sending()
+    return _exchange(origin, connection, request, check, fresh=True)
 
 
 def _exchange(

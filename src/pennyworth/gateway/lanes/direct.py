@@ -105,17 +105,29 @@ def prepare(settings: Settings) -> None:
 def send(call: Call, attempt: Attempt) -> Response:
     """Forward a call. See `Lane.send`."""
     upstream = attempt.upstream
+    sent = False
+
+    def sending() -> None:
+        nonlocal sent
+        sent = True
 
     def check() -> None:
         call.request.check_wanted()
         if attempt.deadline.has_passed():
-            raise timed_out(upstream)
+            raise timed_out(upstream, sent=sent)
 
     headers = {**upstream.headers, "Content-Type": call.body.content_type or "application/json"}
     url = upstream.base_url + call.endpoint.upstream_path
     attempt.deadline.touch()
     try:
-        exchange = client.post(url, _body(call, attempt.deployment), headers, check)
+        exchange = client.post(
+            url,
+            _body(call, attempt.deployment),
+            headers,
+            check,
+            connect=attempt.connect_seconds,
+            sending=sending,
+        )
     except Unreachable as error:
         raise unreachable(upstream, str(error), sent=error.sent) from error
     except Unsendable as error:

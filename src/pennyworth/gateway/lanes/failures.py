@@ -65,14 +65,21 @@ def unreachable(upstream: Upstream, reason: str, *, sent: bool) -> UpstreamFailu
     return failure
 
 
-def timed_out(upstream: Upstream) -> UpstreamFailure:
-    """The upstream had not finished its answer by the deadline."""
-    return UpstreamFailure(
+def timed_out(upstream: Upstream, *, sent: bool) -> UpstreamFailure:
+    """The upstream had not finished its answer by the deadline.
+
+    Args:
+        upstream: where the request went.
+        sent: whether the request may have reached it; else no connection was made in time.
+    """
+    failure = UpstreamFailure(
         504,
         f"{_subject(upstream)} did not finish its answer in time. Try again, ask for a shorter answer, or stream it.",
         code="upstream_timeout",
         type="timeout_error",
     )
+    failure.sent = sent
+    return failure
 
 
 def redirected(upstream: Upstream, status: int, target: str) -> UpstreamFailure:

@@ -207,10 +207,11 @@ def send(call: Call, attempt: Attempt) -> Response:
     def check() -> None:
         call.request.check_wanted()
         if attempt.deadline.has_passed():
-            raise timed_out(upstream)
+            raise timed_out(upstream, sent=scope.sent)
 
     scope = CallScope(
         check,
+        connect=attempt.connect_seconds,
         redirected=partial(redirected, upstream),
         unusable=partial(unusable, upstream),
         streaming=call.stream,

@@ -70,6 +70,7 @@ class CallScope:
         self,
         check: Callable[[], None],
         *,
+        connect: float,
         redirected: Callable[[int, str], ApiError],
         unusable: Callable[[str], ApiError],
         streaming: bool,
@@ -77,14 +78,18 @@ class CallScope:
         """
         Args:
             check: called several times a second; what it raises ends the call.
+            connect: seconds that a connection may take to be made.
             redirected: makes the error for an answer that leads elsewhere, of its status and target.
             unusable: makes the error for an answer that can't be one of the provider's, of the reason.
             streaming: whether the call asks for a stream.
         """
         self._check = check
+        self.connect = connect
         self.redirected = redirected
         self.unusable = unusable
         self.streaming = streaming
+        self.sent = False
+        """Whether anything may have reached the provider."""
         self.answered = False
         """Whether anything came back."""
         self.headers: list[tuple[str, str]] = []
@@ -106,6 +111,10 @@ class CallScope:
             self._check()
         except Exception as reason:
             raise Interrupted(reason) from None
+
+    def sending(self) -> None:
+        """Note that a request goes out."""
+        self.sent = True
 
     def own(self, exchange: client.Exchange) -> None:
         """Have an exchange ended with this call."""
@@ -155,10 +164,11 @@ def _handle_request(self: Any, request: httpx.Request) -> httpx.Response:
     for key, value in request.headers.multi_items():
         if key not in _OURS:
             fields[key] = f"{fields[key]}, {value}" if key in fields else value
+    options: dict[str, Any] = {"connect": scope.connect, "sending": scope.sending} if scope else {}
     content = request.read()
     body = content if content or request.method in ("POST", "PUT", "PATCH") else None
     try:
-        exchange = client.send(request.method, address, body, fields, check, context=self.tls)
+        exchange = client.send(request.method, address, body, fields, check, context=self.tls, **options)
     except (HttpError, OSError) as error:
         raise _translated(error, request) from error
     try:
