@@ -185,6 +185,7 @@ EVENTS = dialect.events({**WHOLE, "usage": None}, {})
         EVENTS.removesuffix(b"\n\n"),
         EVENTS.removesuffix(b"\n"),
         EVENTS.removesuffix(b"\n\ndata: [DONE]\n\n"),
+        b"\xef\xbb\xbfid: 1\r" + EVENTS.replace(b"\n", b"\r"),
     ],
 )
 def test_a_stream_is_read_whole_whatever_stands_around_its_data(
@@ -207,8 +208,12 @@ def test_a_stream_that_is_cut_ends_with_an_error_that_clients_read(
     assert broke.value.code == "upstream_broken"
 
 
-def test_an_error_that_is_called_a_stream_is_told(gateway: RunningGateway, upstream: Upstream) -> None:
-    upstream.kind, upstream.body = "text/event-stream", b'{"error": {"message": "no credits", "code": 402}}'
+@pytest.mark.parametrize("end", [b"", b"\n\n"])
+def test_an_error_that_is_called_a_stream_is_told(
+    gateway: RunningGateway, upstream: Upstream, end: bytes
+) -> None:
+    upstream.kind = "text/event-stream"
+    upstream.body = b'{"error": {"message": "no credits", "code": 402}}' + end
     with pytest.raises(openai.APIError) as failed:
         ask(gateway, stream=True)
     assert failed.value.message == "no credits"

@@ -82,6 +82,36 @@ def test_a_stream_that_fails(client: openai.OpenAI, name: str, fake: Fake) -> No
     assert "a" in seen
 
 
+EVENT_STREAM = (("Content-Type", "text/event-stream"),)
+
+
+@pytest.mark.parametrize("end", [b"", b"\n\n"])
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_error_that_is_called_a_stream(
+    client: openai.OpenAI, fakes: dict[str, Fake], stream: bool, end: bytes
+) -> None:
+    for name in ("anthropic", "gemini", "azure"):
+        raw = b'{"error": {"message": "no credits left", "code": 402}}' + end
+        fakes[name].told(Answer(raw=raw, raw_headers=EVENT_STREAM))
+        with pytest.raises(openai.APIStatusError) as failed:
+            client.chat.completions.create(model=name, messages=QUESTION, stream=stream)
+        assert (name, failed.value.status_code) == (name, 402)
+        assert "no credits left" in failed.value.message
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("end", [b"\r\n", b"\r"])
+def test_a_streams_lines_end_as_the_standard_allows(
+    client: openai.OpenAI, fakes: dict[str, Fake], end: bytes, mark: bytes
+) -> None:
+    for name in ("anthropic", "gemini", "azure"):
+        raw = b"".join(fakes[name].wire.events(Answer())).replace(b"\r\n", b"\n").replace(b"\n", end)
+        fakes[name].told(Answer(raw=mark + raw, raw_headers=EVENT_STREAM))
+        stream = client.chat.completions.create(model=name, messages=QUESTION, stream=True)
+        text = "".join(chunk.choices[0].delta.content or "" for chunk in stream if chunk.choices)
+        assert (name, text) == (name, TEXT)
+
+
 @pytest.mark.parametrize(("stream", "silent_after"), [(False, 0), (True, 0), (True, 5)])
 def test_a_client_that_leaves_a_silent_provider(
     gateway: RunningGateway, name: str, fake: Fake, stream: bool, silent_after: int

@@ -8,7 +8,6 @@ import json
 import time
 from collections import deque
 from collections.abc import Generator, Iterator, Set
-from contextlib import suppress
 from typing import Any
 
 from pennyworth.gateway.call import Attempt, Call
@@ -16,7 +15,7 @@ from pennyworth.gateway.config import Deployment
 from pennyworth.gateway.dialects import Dialect, dialect
 from pennyworth.gateway.endpoints import PRESETS
 from pennyworth.gateway.errors import ApiError
-from pennyworth.gateway.events import close_event, drop_unused_lines, split_events
+from pennyworth.gateway.events import EventReader, close_event, drop_unused_lines
 from pennyworth.gateway.http import client
 from pennyworth.gateway.http.errors import HttpError, TooLarge, Unreachable, Unsendable
 from pennyworth.gateway.lanes.controls import without_controls
@@ -26,6 +25,7 @@ from pennyworth.gateway.lanes.failures import (
     is_plain,
     redirected,
     timed_out,
+    told_error,
     unreachable,
     unsendable,
     unusable,
@@ -255,23 +255,20 @@ def _stream(
 def _whole_events(exchange: client.Exchange, attempt: Attempt) -> Iterator[bytes]:
     """What has arrived, as soon as it makes whole events."""
     upstream = attempt.upstream
-    rest = b""
+    reader = EventReader()
     while chunk := exchange.read_some():
         attempt.deadline.touch()
-        if rest or not chunk.endswith(b"\n\n"):
-            chunk, rest = split_events(rest + chunk)
-            if len(rest) > LARGEST_EVENT_BYTES:
-                raise unusable(upstream, f"an event of it has more than {LARGEST_EVENT_BYTES} bytes")
-        if chunk:
-            yield drop_unused_lines(chunk)
-    if not rest.strip():
+        events = reader.feed(chunk)
+        if len(reader.rest) > LARGEST_EVENT_BYTES:
+            raise unusable(upstream, f"an event of it has more than {LARGEST_EVENT_BYTES} bytes")
+        if events:
+            yield drop_unused_lines(events)
+    if not reader.rest.strip():
         return
-    if not (chunk := close_event(rest)):
-        with suppress(ValueError, RecursionError):  # an error that is called a stream
-            if error := find_error(json.loads(rest)):
-                raise upstream_error(upstream, error, (), rest)
-        raise broken(upstream)
-    yield drop_unused_lines(chunk)
+    last = close_event(reader.rest)
+    if not last:
+        raise told_error(upstream, reader.rest) or broken(upstream)
+    yield drop_unused_lines(last)
 
 
 def _body(call: Call, deployment: Deployment) -> bytes:

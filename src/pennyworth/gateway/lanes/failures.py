@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pennyworth.gateway.errors import ApiError, UpstreamFailure
+from pennyworth.gateway.lanes.limits import LARGEST_ERROR_BYTES
 from pennyworth.gateway.upstreams import Upstream
 
 _LONGEST_MESSAGE = 1000
@@ -217,6 +218,15 @@ def find_error(document: Any) -> int | None:
         told = document.get("Output", document)
         return 502 if isinstance(told, dict) and "__type" in told else None
     return _status(error) if isinstance(error, dict) else 502
+
+
+def told_error(upstream: Upstream, body: bytes) -> UpstreamFailure | None:
+    """The error that a body is which is called a stream of events; None where it is something else."""
+    try:
+        status = find_error(json.loads(body))
+    except (ValueError, RecursionError):
+        return None
+    return upstream_error(upstream, status, (), body[:LARGEST_ERROR_BYTES]) if status else None
 
 
 def _status(error: Mapping[str, Any]) -> int:

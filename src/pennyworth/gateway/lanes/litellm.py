@@ -33,6 +33,7 @@ from pennyworth.gateway.lanes.failures import (
     kept_headers,
     redirected,
     timed_out,
+    told_error,
     unreachable,
     unsendable,
     unusable,
@@ -213,6 +214,7 @@ def send(call: Call, attempt: Attempt) -> Response:
         check,
         connect=attempt.connect_seconds,
         redirected=partial(redirected, upstream),
+        refused=partial(told_error, upstream),
         unusable=partial(unusable, upstream),
         streaming=call.stream,
     )

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 
 from pennyworth.gateway.errors import ApiError
-from pennyworth.gateway.events import close_event, split_events
+from pennyworth.gateway.events import EventReader, close_event
 from pennyworth.gateway.http import client
 from pennyworth.gateway.http.errors import HttpError, Malformed, TooLarge, Truncated, Unreachable, Unsendable
 from pennyworth.gateway.lanes.failures import find_error
@@ -72,6 +72,7 @@ class CallScope:
         *,
         connect: float,
         redirected: Callable[[int, str], ApiError],
+        refused: Callable[[bytes], ApiError | None],
         unusable: Callable[[str], ApiError],
         streaming: bool,
     ) -> None:
@@ -80,12 +81,14 @@ class CallScope:
             check: called several times a second; what it raises ends the call.
             connect: seconds that a connection may take to be made.
             redirected: makes the error for an answer that leads elsewhere, of its status and target.
+            refused: makes the error of a body that is called a stream and may be one; None where it is none.
             unusable: makes the error for an answer that can't be one of the provider's, of the reason.
             streaming: whether the call asks for a stream.
         """
         self._check = check
         self.connect = connect
         self.redirected = redirected
+        self.refused = refused
         self.unusable = unusable
         self.streaming = streaming
         self.sent = False
@@ -193,7 +196,7 @@ def _response(exchange: client.Exchange, request: httpx.Request, scope: CallScop
     kind = (exchange.header("content-type") or "").partition(";")[0].strip().lower()
     if status < 300 and scope and kind not in _DOCUMENTS and (scope.streaming or kind in _STREAMS):
         scope.own(exchange)
-        content = _events(exchange) if kind == "text/event-stream" else _pieces(exchange)
+        content = _events(exchange, scope) if kind == "text/event-stream" else _pieces(exchange)
         end = next((mark for path, mark in _ENDS.items() if request.url.path.endswith(path)), None)
         if end and kind in _STREAMS:
             content = _whole(content, end)
@@ -231,12 +234,12 @@ def _pieces(exchange: client.Exchange) -> Iterator[bytes]:
         raise Truncated("it is empty")
 
 
-def _events(exchange: client.Exchange) -> Iterator[bytes]:
+def _events(exchange: client.Exchange, scope: CallScope) -> Iterator[bytes]:
     """Whole events that hold JSON. Comments and blank lines are left out: LiteLLM makes a chunk of each line."""
-    rest, empty = b"", True
+    reader, empty = EventReader(), True
     for data in _pieces(exchange):
-        whole, rest = split_events(rest + data)
-        if len(rest) > LARGEST_EVENT_BYTES:
+        whole = reader.feed(data)
+        if len(reader.rest) > LARGEST_EVENT_BYTES:
             raise TooLarge(f"an event of it has more than {LARGEST_EVENT_BYTES} bytes")
         kept = [line for line in whole.splitlines() if line.startswith((b"data:", b"event:"))]
         for line in kept:
@@ -247,9 +250,11 @@ def _events(exchange: client.Exchange) -> Iterator[bytes]:
             empty = False
             # LiteLLM reads lines, and the SDK below it events: both are content with a line each
             yield b"".join(line + (b"\n\n" if line.startswith(b"data:") else b"\n") for line in kept)
-    if rest.strip():
-        last = close_event(rest)
+    if reader.rest.strip():
+        last = close_event(reader.rest)
         if not last:
+            if failure := scope.refused(reader.rest):
+                raise Interrupted(failure)
             raise Truncated("it ends in the middle of an event")
         empty = False
         yield last
