@@ -4,6 +4,7 @@ Whoever stands before this server may have understood it the other way, and what
 request: https://www.rfc-editor.org/rfc/rfc9112#section-6.1.
 """
 
+import re
 import socket
 import time
 from contextlib import suppress
@@ -15,6 +16,8 @@ from pennyworth.gateway.bodies import LARGEST_BODY_BYTES
 from pennyworth.gateway.callers import Keys
 from pennyworth.gateway.errors import ApiError
 from pennyworth.gateway.wsgi import Request
+
+_ORIGIN = re.compile(rb"\r\norigin:[ \t]*([!-~]+)[ \t]*\r\n", re.IGNORECASE)
 
 _UNASKED_BYTES = 1024 * 1024
 """Of a body that is read before anybody looks at the request's key."""
@@ -52,13 +55,24 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]  # untyped
 
     def received(self, data: bytes) -> int:
         """Take what has arrived; how much of it belongs to this request."""
+        before = self.header_plus if self.body_rcv is None else b""
         taken: int = super().received(data)
+        if self.error and taken and self.body_rcv is None:
+            self._find_origin(before + data)
         if self.body_rcv is not None and not self.body_bytes_received and not self.completed:
             self._look_at_the_key()
         if self.completed:
             # else waitress says "100 Continue", takes the request for unfinished and the next one for a part of it
             self.expect_continue = False
         return taken
+
+    def _find_origin(self, received: bytes) -> None:
+        """Learn which page sends a request whose headers can't be parsed, so that it may read why."""
+        head, whole, _ = received.partition(b"\r\n\r\n")
+        if found := _ORIGIN.search(head + b"\r\n"):
+            self.headers["ORIGIN"] = found[1].decode("ascii")
+        elif not whole:  # it may be in what was not read: as browsers call an origin that nobody may know
+            self.headers["ORIGIN"] = "null"
 
     def _look_at_the_key(self) -> None:
         """Refuse a large body before it arrives where no key opens."""
