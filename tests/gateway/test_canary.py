@@ -13,7 +13,8 @@ HEADER = "canary-header-value-0123456789"
 PROMPT = "canary prompt of somebody"
 ANSWER = "canary answer for somebody"
 SECRETS = (KEY, UPSTREAM_KEY, HEADER)
-ARN = "arn:aws:sts::123456789012:assumed-role/endpoint-FunctionRole-X/fn"
+ACCOUNT = "123456789012"
+ARN = f"arn:aws:sts::{ACCOUNT}:assumed-role/endpoint-FunctionRole-X/fn"
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def ask(gateway: RunningGateway, model: str, **fields: Any) -> httpx.Response:
 def test_nothing_of_a_call_is_told_where_it_does_not_belong(
     gateway: RunningGateway, upstream: ScriptedUpstream, stream: bool
 ) -> None:
-    echoing = f"key {UPSTREAM_KEY}, header {HEADER}, role {ARN}"
+    echoing = f"key {UPSTREAM_KEY}, header {HEADER}, role {ARN}, account {ACCOUNT}"
     upstream.answer = Answer(text=ANSWER)
     answers = [
         ask(gateway, model, stream=stream)
@@ -61,14 +62,16 @@ def test_nothing_of_a_call_is_told_where_it_does_not_belong(
         upstream.then(told)
         answers.append(ask(gateway, "good", stream=stream))
     assert ask(gateway, "good", stream=stream).status_code == 200
+    told_of_roles = [answer for answer in answers if "role arn:***, account ***" in answer.text]
+    assert len(told_of_roles) == 4 + stream
     log = "".join(gateway.output)
-    for secret in (*SECRETS, "123456789012", PROMPT, ANSWER):
+    for secret in (*SECRETS, ACCOUNT, PROMPT, ANSWER):
         assert secret not in log
     for answer in answers:
         assert not (answer.status_code == 200 and not stream)
         shown = f"{answer.headers} {answer.text}"
         assert not [secret for secret in SECRETS if secret in shown]
-        assert "assumed-role" not in shown
+        assert "assumed-role" not in shown and ACCOUNT not in shown
         assert "Traceback" not in shown and 'File "' not in log
 
 

@@ -30,6 +30,28 @@ def test_wrong_credentials_are_never_shown(
     assert provider.secret not in refused.value.response.text
 
 
+ACCOUNT = "123456789012"
+DENIED = (
+    f"User: arn:aws:sts::{ACCOUNT}:assumed-role/endpoint-FunctionRole-X/fn is not authorized to perform:"
+    f" bedrock:InvokeModel on resource: arn:aws-us-gov:bedrock:us-gov-west-1:{ACCOUNT}:inference-profile/x"
+    f" (AccountId: {ACCOUNT}, account {ACCOUNT}); request 210987654321 of tokens 9876543210987"
+)
+
+
+@pytest.mark.parametrize("status", [400, 403])
+@pytest.mark.parametrize("stream", [False, True])
+def test_the_operators_account_is_never_shown(
+    gateway: RunningGateway, client: openai.OpenAI, name: str, fake: Fake, stream: bool, status: int
+) -> None:
+    fake.told(Answer(status=status, message=DENIED))
+    with pytest.raises(openai.APIStatusError) as refused:
+        client.chat.completions.create(model=name, messages=QUESTION, stream=stream)
+    shown = f"{refused.value.response.headers} {refused.value.response.text}"
+    assert "User: arn:*** is not authorized to perform: bedrock:InvokeModel on resource: arn:***" in shown
+    assert "(AccountId: ***, account ***); request 210987654321 of tokens 9876543210987" in shown
+    assert ACCOUNT not in shown and ACCOUNT not in "".join(gateway.output)
+
+
 @pytest.mark.parametrize("stream", [False, True])
 def test_nobody_listens(client: openai.OpenAI, name: str, stream: bool) -> None:
     with pytest.raises(openai.InternalServerError) as refused:
@@ -72,12 +94,13 @@ def test_a_stream_that_breaks(client: openai.OpenAI, name: str, fake: Fake) -> N
 def test_a_stream_that_fails(client: openai.OpenAI, name: str, fake: Fake) -> None:
     if name == "cohere":
         pytest.skip("Cohere's streams have no event for it")
-    fake.told(Answer(text=tuple("abcdefgh"), fails_after=6, message="Overloaded just now"))
+    fake.told(Answer(text=tuple("abcdefgh"), fails_after=6, message=f"Overloaded just now. {DENIED}"))
     seen = []
     with pytest.raises(openai.APIError) as failed:
         for chunk in client.chat.completions.create(model=name, messages=QUESTION, stream=True):
             seen.append(chunk.choices[0].delta.content)
     assert "Overloaded just now" in failed.value.message
+    assert ACCOUNT not in failed.value.message and "arn:***" in failed.value.message
     assert "Traceback" not in failed.value.message
     assert "a" in seen
 

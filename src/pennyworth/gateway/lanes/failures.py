@@ -15,6 +15,9 @@ _LONGEST_MESSAGE = 1000
 _ARN = re.compile(r"arn:aws[\w-]*:[^\s\"'<>,;]+")
 """AWS names whom it refuses: the operator's account and role."""
 
+_ACCOUNT = re.compile(r"\b(account(?:s|[ _-]?(?:id|number))?\W{1,4})\d{12}(?!\d)", re.IGNORECASE)
+"""The account by its number alone."""
+
 # Refusals that another deployment may not share. Without 408, 504 and 524: whoever says those may have worked on it.
 _ELSEWHERE = frozenset([401, 402, 403, 409, 429, 500, 502, 503, 529])
 
@@ -153,7 +156,8 @@ def upstream_error(
 
     def cleaned(text: str | None) -> str | None:
         # in this order: half a secret is one, too
-        short = _ARN.sub("arn:***", upstream.scrubbed(text or ""))[:_LONGEST_MESSAGE]
+        whole = _ARN.sub("arn:***", upstream.scrubbed(text or ""))
+        short = _ACCOUNT.sub(r"\1***", whole)[:_LONGEST_MESSAGE]
         return "".join(c for c in short if c.isprintable() or c == "\n") or None
 
     failure = UpstreamFailure(
