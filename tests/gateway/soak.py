@@ -233,7 +233,11 @@ class _Gateway:
 def _gateway(lane: str, url: str, folder: Path) -> Iterator[_Gateway]:
     config = folder / "config.json"
     models = [
-        {"model_name": name, "litellm_params": {**_params(lane, url), "timeout": timeout}}
+        {
+            "model_name": name,
+            "litellm_params": {**_params(lane, url), "timeout": timeout},
+            "model_info": {"lane": "direct" if lane == "direct" else "litellm"},
+        }
         for name, timeout in {"patient": 20, "hasty": _HASTY_SECONDS}.items()
     ]
     config.write_text(json.dumps({"model_list": models}))

@@ -53,7 +53,7 @@ def config(tmp_path: Path) -> Config:
 
 def test_entries(config: Config) -> None:
     azure, openai, claude, groq, anything = config.deployments
-    assert (azure.provider, azure.model, azure.lane) == ("azure", "gpt-4o-eu", "litellm")
+    assert (azure.provider, azure.model, azure.lane) == ("azure", "gpt-4o-eu", "direct")
     assert azure.params["api_key"] == "azure-key"
     assert (openai.provider, openai.model, openai.lane) == ("openai", "gpt-4o", "direct")
     assert (claude.provider, claude.model, claude.lane) == ("anthropic", "claude-sonnet-4-5", "litellm")
@@ -109,14 +109,26 @@ def test_a_name_that_leads_nowhere(config: Config, asked: str) -> None:
     [
         (
             {"model": "azure/x", "api_base": "https://x.openai.azure.com", "api_version": "2024-10-21"},
+            "direct",
+        ),
+        ({"model": "azure/x", "api_base": "https://x.openai.azure.com"}, "direct"),
+        ({"model": "azure/x", "api_base": "https://x.openai.azure.com", "tenant_id": "t"}, "litellm"),
+        ({"model": "azure/o_series/x", "api_base": "https://x.openai.azure.com"}, "litellm"),
+        (
+            {"model": "azure/x", "api_base": "https://gateway.ai.cloudflare.com/v1/a/b/azure-openai"},
             "litellm",
         ),
-        ({"model": "azure/x", "api_base": "https://x.openai.azure.com"}, "litellm"),
+        ({"model": "azure_ai/DeepSeek-R1", "api_base": "https://x.services.ai.azure.com"}, "direct"),
+        ({"model": "azure_ai/claude-x", "api_base": "https://x.services.ai.azure.com"}, "litellm"),
         ({"model": "azure/x", "api_base": "https://x.openai.azure.com", "api_version": "v1"}, "direct"),
         ({"model": "azure/x", "api_base": "https://x.openai.azure.com/openai/v1/"}, "direct"),
         ({"model": "bedrock/anthropic.claude-x"}, "litellm"),
-        ({"model": "gemini/gemini-x"}, "litellm"),
-        ({"model": "cohere/command-a"}, "litellm"),
+        ({"model": "anthropic/claude-x"}, "litellm"),
+        ({"model": "gemini/gemini-x"}, "direct"),
+        ({"model": "gemini/gemini-x", "api_base": "https://proxy.example/v1beta"}, "litellm"),
+        ({"model": "gemini/gemini-x", "safety_settings": [{}]}, "litellm"),
+        ({"model": "cohere/command-a"}, "direct"),
+        ({"model": "cohere/command-a", "api_base": "https://api.cohere.ai/v2/chat"}, "litellm"),
         ({"model": "ollama/llama3"}, "direct"),
         ({"model": "x", "custom_llm_provider": "hosted_vllm"}, "direct"),
     ],
@@ -205,8 +217,9 @@ def test_a_weight_is_none_or_more(value: Any) -> None:
         only({"litellm_params": {"model": "openai/x", "weight": value}})
 
 
-def wildcard(name: str, model: str) -> Config:
-    return parse({"model_list": [{"model_name": name, "litellm_params": {"model": model}}]}, {})
+def wildcard(name: str, model: str, lane: str | None = None) -> Config:
+    entry = {"model_name": name, "litellm_params": {"model": model}, "model_info": {"lane": lane}}
+    return parse({"model_list": [entry]}, {})
 
 
 @pytest.mark.parametrize(
@@ -264,15 +277,16 @@ def test_names_for_a_provider_of_the_environments(provider: str, asked: str, ups
         ("cohere/*", "a\\b"),
         ("cohere/*", "a\n"),
         ("*", "oobabooga/http://127.0.0.1:1"),
-        ("*", "huggingface/https://evil.example/x"),
-        ("*", "huggingface/https:/evil.example"),
+        ("*", "replicate/https://evil.example/x"),
+        ("*", "replicate/https:/evil.example"),
         ("*", "replicate//evil"),
-        ("*", "gemini/../x"),
+        ("*", "vertex_ai/../x"),
     ],
 )
 def test_no_name_of_a_callers_leads_to_another_host_or_path(model: str, asked: str) -> None:
+    lane = "litellm" if model.startswith(("gemini", "cohere")) else None
     with pytest.raises(ApiError) as refused:
-        wildcard("*", model).resolve(asked)
+        wildcard("*", model, lane).resolve(asked)
     assert (refused.value.status, refused.value.code) == (404, "model_not_found")
 
 

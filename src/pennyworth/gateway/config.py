@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pennyworth.gateway.errors import ApiError
+from pennyworth.gateway.provider import Provider
 from pennyworth.gateway.providers import (
-    AZURE_V1,
     PROVIDERS,
     SELF_PREFIXED,
     WELL_KNOWN_PREFIXES,
-    Provider,
+    speaks_openai,
 )
 
 LaneName = Literal["direct", "litellm"]
@@ -94,8 +94,6 @@ class Deployment:
 
     def endpoint(self) -> Provider:
         """How a direct call reaches the provider."""
-        if self.provider == "azure":
-            return AZURE_V1
         return PROVIDERS.get(self.provider) or PROVIDERS["openai_like"]
 
     def secrets(self) -> list[str]:
@@ -115,10 +113,10 @@ class Deployment:
                 provider, model = _split(model, None, self.name)
             except ConfigError:
                 return None
-            lane = _lane(provider, self.params)
-        if lane == "litellm" and not (_SEGMENT if provider in _ONE_SEGMENT else _SEGMENTS).fullmatch(
-            captured
-        ):
+            lane = "direct" if speaks_openai(provider, model, self.params) else "litellm"
+        if (lane == "litellm" or provider == "azure") and not (
+            _SEGMENT if provider in _ONE_SEGMENT else _SEGMENTS
+        ).fullmatch(captured):
             return None
         return replace(self, provider=provider, model=model, lane=lane)
 
@@ -135,7 +133,7 @@ class Config:
     timeout: float = 600.0
     """Seconds that an answer may take where neither the model nor the platform says less."""
     drop_params: bool = False
-    """`litellm_settings.drop_params`, for the LiteLLM lane."""
+    """`litellm_settings.drop_params`: what an upstream refuses is left out."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """`environment_variables`: what the providers' own libraries read from the process."""
     ignored: tuple[str, ...] = ()
@@ -381,7 +379,10 @@ def _deployment(index: int, entry: Any, environ: Mapping[str, str]) -> Deploymen
             f"{place}: model_info.lane is either direct or litellm, not {lane!r}", *path, "model_info", "lane"
         )
     listed = not isinstance(info, Mapping) or info.get("listed") is not False
-    chosen: LaneName = lane or (_lane(provider, values) if provider else "direct")
+    mode = info.get("mode") if isinstance(info, Mapping) else None
+    chosen: LaneName = lane or (
+        "direct" if not provider or speaks_openai(provider, model, values, mode) else "litellm"
+    )
     return Deployment(name, provider, model, chosen, values, tuple(missing), listed, index)
 
 
@@ -403,15 +404,6 @@ def _split(model: str, provider: Any, place: str, path: tuple[str | int, ...] = 
         "litellm_params",
         "model",
     )
-
-
-def _lane(provider: str, params: Mapping[str, Any]) -> LaneName:
-    """Direct wherever the upstream itself speaks the client's protocol."""
-    if provider == "azure":
-        dated = str(params.get("api_version") or "") not in ("v1", "latest", "preview")
-        base = str(params.get("api_base") or params.get("base_url") or "").rstrip("/")
-        return "litellm" if dated and not base.endswith("/openai/v1") else "direct"
-    return "direct" if provider in PROVIDERS else "litellm"
 
 
 _ABSENT = object()

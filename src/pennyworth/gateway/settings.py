@@ -56,7 +56,9 @@ class Settings:
         key = id(deployment.params), deployment.provider
         known = self._upstreams.get(key)
         if known is None:
-            known = self._upstreams[key] = resolve_upstream(deployment, self._environ)
+            known = self._upstreams[key] = resolve_upstream(
+                deployment, self._environ, drop_params=self.config.drop_params
+            )
         return known
 
     def upstreams(self) -> list[Upstream]:

@@ -3,15 +3,21 @@
 So a request keeps what it began with, and what is put on the wire is what is scrubbed from whatever comes back.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
 
 from pennyworth import __version__
 from pennyworth.gateway.addresses import parse_base_url, parse_header, parse_key
+from pennyworth.gateway.azure import resolve_azure
 from pennyworth.gateway.config import Deployment, names_secret
 from pennyworth.gateway.errors import ApiError
+from pennyworth.gateway.provider import Choices, Provider
 
 _SHORTEST_SECRET = 6
+_NO_CHOICES = Choices()
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +28,32 @@ class Upstream:
     """With a `*` where it is a wildcard's."""
     base_url: str = ""
     """Without a slash at the end; on the direct lane only."""
+    path: str = "{path}"
+    """Where an endpoint lies below it: `{path}` stands for its own path, `{model}` for the model's name."""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Of every request, the credentials among them; on the direct lane only."""
     secrets: tuple[str, ...] = field(default=(), repr=False)
     """What must never reach a client or a log, the longest first."""
+    choices: Choices = _NO_CHOICES
+    """What may be left out of a request; on the direct lane only."""
     problem: str = ""
     """Why it can't be called; empty where it can."""
+
+    @property
+    def provider(self) -> Provider:
+        """How the provider is reached on the direct lane, and what is changed for it."""
+        return self.deployment.endpoint()
+
+    def locate(self, path: str, model: str) -> str:
+        """The URL of an endpoint.
+
+        Args:
+            path: the endpoint's, such as /chat/completions.
+            model: the upstream's own name for the model.
+        """
+        if self.path != "{path}":
+            path = self.path.replace("{path}", path).replace("{model}", quote(model, safe=""))
+        return self.base_url + path
 
     def require(self) -> None:
         """Refuse where it can't be called.
@@ -49,12 +75,15 @@ class Upstream:
         return text
 
 
-def resolve_upstream(deployment: Deployment, environ: Mapping[str, str]) -> Upstream:
+def resolve_upstream(
+    deployment: Deployment, environ: Mapping[str, str], *, drop_params: bool = False
+) -> Upstream:
     """How a deployment is reached with an environment's variables.
 
     Args:
         deployment: whose provider is known.
         environ: the variables that hold addresses and credentials where its parameters do not.
+        drop_params: whether what an upstream refuses is left out where the deployment does not say.
     """
     if deployment.missing:
         names = ", ".join(deployment.missing)
@@ -67,27 +96,31 @@ def resolve_upstream(deployment: Deployment, environ: Mapping[str, str]) -> Upst
         return Upstream(deployment, secrets=_longest_first([*deployment.secrets(), *named]))
     base_url = ""
     try:
-        base_url = _base_url(deployment, environ)
+        base_url, path, key_header, further = _address(deployment, environ)
         key = _key(deployment, environ)
-        headers = _headers(deployment, key)
+        headers = {**further, **_headers(deployment, key, key_header)}
     except ValueError as problem:
         return Upstream(deployment, base_url, problem=str(problem))
     others = [environ[name] for name in deployment.endpoint().key_variables if name in environ]
     return Upstream(
         deployment,
         base_url,
+        path,
         headers,
         _longest_first([*deployment.secrets(), *others, key]),
+        _choices(deployment.params, drop_params),
     )
 
 
 def find_unsendable(deployment: Deployment) -> tuple[str, str] | None:
     """The parameter of a deployment that no request could carry, and why, without its value; None where all can."""
     params = deployment.params
+    # Azure's are shown with their query
+    whole = deployment.lane == "direct" and not deployment.provider.startswith("azure")
     try:
         for name in ("api_base", "base_url"):
             if params.get(name):
-                parse_base_url(str(params[name]), whole=deployment.lane == "direct")
+                parse_base_url(str(params[name]), whole=whole)
         name = "api_key"
         if params.get(name):
             parse_key(str(params[name]))
@@ -105,19 +138,49 @@ def find_unsendable(deployment: Deployment) -> tuple[str, str] | None:
     return None
 
 
-def _base_url(deployment: Deployment, environ: Mapping[str, str]) -> str:
+def _address(
+    deployment: Deployment, environ: Mapping[str, str]
+) -> tuple[str, str, tuple[str, str], dict[str, str]]:
+    """Base URL, the path below it, the key's header, and headers of every request."""
     provider, params = deployment.endpoint(), deployment.params
     named = (environ[name] for name in provider.base_variables if environ.get(name))
-    written = str(params.get("api_base") or params.get("base_url") or next(named, provider.base_url) or "")
+    written = str(params.get("api_base") or params.get("base_url") or next(named, ""))
+    if deployment.provider.startswith("azure"):
+        return resolve_azure(deployment.provider, written, params, environ)
     if not written:
-        raise ValueError("litellm_params.api_base must be the provider's address")
+        return _default(provider, environ), provider.path, provider.key_header, {}
     try:
         base = parse_base_url(written)
     except ValueError as problem:
         raise ValueError(f"litellm_params.api_base {problem}") from None
-    if provider.base_suffix and not base.endswith(provider.base_suffix):
-        base = base.removesuffix("/openai") + provider.base_suffix
-    return base
+    if not base.endswith(provider.suffix):
+        base += provider.suffix
+    return base, provider.path, provider.key_header, {}
+
+
+def _default(provider: Provider, environ: Mapping[str, str]) -> str:
+    if not provider.base_url:
+        raise ValueError("litellm_params.api_base must be the provider's address")
+
+    def value(found: re.Match[str]) -> str:
+        if not environ.get(found[1]):
+            raise ValueError(f"environment variable {found[1]} is not set in the gateway")
+        return quote(environ[found[1]].strip(), safe="")
+
+    return re.sub(r"\{(\w+)\}", value, provider.base_url)
+
+
+def _choices(params: Mapping[str, Any], drop_params: bool) -> Choices:
+    def names(name: str) -> list[str]:
+        value = params.get(name)
+        return [str(item) for item in value] if isinstance(value, list) else []
+
+    own = params.get("drop_params")
+    return Choices(
+        drop_params if own is None else bool(own),
+        frozenset(names("allowed_openai_params")),
+        tuple(names("additional_drop_params")),
+    )
 
 
 def _key(deployment: Deployment, environ: Mapping[str, str]) -> str:
@@ -132,15 +195,20 @@ def _key(deployment: Deployment, environ: Mapping[str, str]) -> str:
     return key
 
 
-def _headers(deployment: Deployment, key: str) -> dict[str, str]:
+def _headers(deployment: Deployment, key: str, key_header: tuple[str, str]) -> dict[str, str]:
     params = deployment.params
-    name, prefix = deployment.endpoint().key_header
+    name, prefix = key_header
     headers = {
         "Accept": "application/json, text/event-stream",
         "Accept-Encoding": "identity",
         "User-Agent": f"pennyworth/{__version__}",
     }
     if key:
+        for beginning, (kind, value) in deployment.endpoint().key_kinds.items():
+            if key.startswith(beginning):
+                key = key.removeprefix(beginning)
+                headers[kind] = value.replace("{key}", key)
+                break
         headers[name] = prefix + key
     if params.get("organization"):
         headers["OpenAI-Organization"] = str(params["organization"])

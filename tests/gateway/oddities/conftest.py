@@ -113,7 +113,11 @@ class _Theatre:
             try:
                 stages = [stack.enter_context(Stage()) for _ in range(min(_SIDE_BY_SIDE, self._count))]
                 models = [
-                    {"model_name": f"{name}-{number}", "litellm_params": self._params(stage, seconds)}
+                    {
+                        "model_name": f"{name}-{number}",
+                        "litellm_params": self._params(stage, seconds),
+                        "model_info": {"lane": "litellm" if self._upstream.loads_litellm else "direct"},
+                    }
                     for name, seconds in {"patient": _PATIENT_SECONDS, "hasty": DEADLINE_SECONDS}.items()
                     for number, stage in enumerate(stages)
                 ]

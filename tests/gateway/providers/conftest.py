@@ -171,4 +171,4 @@ def _params(provider: Provider, url: str) -> dict[str, Any]:
 
 
 def _model(name: str, params: Mapping[str, Any]) -> dict[str, Any]:
-    return {"model_name": name, "litellm_params": params}
+    return {"model_name": name, "litellm_params": params, "model_info": {"lane": "litellm"}}

@@ -265,7 +265,8 @@ def test_a_models_name_says_nothing_of_streams(start_gateway: Start, fakes: dict
         "api_key": "az-0123456789",
         "api_version": "2024-10-21",
     }
-    gateway = start_gateway({"model_list": [{"model_name": "m", "litellm_params": params}]})
+    entry = {"model_name": "m", "litellm_params": params, "model_info": {"lane": "litellm"}}
+    gateway = start_gateway({"model_list": [entry]})
     gateway.logged(lambda line: line.get("message") == "litellm loaded", seconds=90)
     answer = gateway.client().chat.completions.create(model="m", messages=QUESTION)
     assert answer.choices[0].message.content == TEXT

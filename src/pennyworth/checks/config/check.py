@@ -103,13 +103,12 @@ def _explain_lane(entry: Entry) -> str:
         return "model_info.lane sets it"
     if not deployment.provider:
         return "each request names the provider"
-    if deployment.provider == "azure":
+    row = PROVIDERS.get(deployment.provider)
+    if row and row.by_choice:
         return (
-            "Azure's v1 API is compatible with OpenAI's"
-            if deployment.lane == "direct"
-            else "Azure's dated API versions differ from OpenAI's; api_version: v1 makes it direct"
+            f"LiteLLM translates requests for {deployment.provider}, whose OpenAI-compatible API drops fields"
         )
-    if deployment.provider in PROVIDERS:
+    if deployment.lane == "direct":
         return f"{deployment.provider} is compatible with OpenAI's API"
     if not is_known(deployment.provider):
         return f"LiteLLM knows no provider {deployment.provider}"

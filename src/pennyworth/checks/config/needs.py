@@ -1,5 +1,6 @@
 """Finds the variables that a model needs: its provider's key, and an address or project without a default."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -92,7 +93,11 @@ def _list_wanted(deployment: Deployment) -> tuple[_Wanted, ...]:
         endpoint = deployment.endpoint()
         key = () if endpoint.key_optional else (_want_key(*endpoint.key_variables),)
         if endpoint.base_url:
-            return key
+            named = re.findall(r"\{(\w+)\}", endpoint.base_url)
+            return (
+                *key,
+                *(_Wanted("account", ("api_base",), (name, *endpoint.base_variables)) for name in named),
+            )
         return (*key, _Wanted("address", ("api_base", "base_url"), endpoint.base_variables))
     if uses_role(deployment):
         return ()

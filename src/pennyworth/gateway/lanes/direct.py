@@ -7,18 +7,19 @@ on untouched.
 import json
 import time
 from collections import deque
-from collections.abc import Generator, Iterator, Set
+from collections.abc import Generator, Iterator, Mapping, Set
 from typing import Any
 
 from pennyworth.gateway.call import Attempt, Call
 from pennyworth.gateway.config import Deployment
 from pennyworth.gateway.dialects import Dialect, dialect
 from pennyworth.gateway.endpoints import PRESETS
-from pennyworth.gateway.errors import ApiError
+from pennyworth.gateway.errors import ApiError, UpstreamFailure
 from pennyworth.gateway.events import EventReader, close_event, drop_unused_lines
 from pennyworth.gateway.http import client
 from pennyworth.gateway.http.errors import HttpError, TooLarge, Unreachable, Unsendable
 from pennyworth.gateway.lanes.controls import without_controls
+from pennyworth.gateway.lanes.edits import amend, edit_request
 from pennyworth.gateway.lanes.failures import (
     broken,
     find_error,
@@ -32,6 +33,7 @@ from pennyworth.gateway.lanes.failures import (
     upstream_error,
 )
 from pennyworth.gateway.lanes.limits import LARGEST_ANSWER_BYTES, LARGEST_ERROR_BYTES, LARGEST_EVENT_BYTES
+from pennyworth.gateway.provider import Edit
 from pennyworth.gateway.settings import Settings
 from pennyworth.gateway.upstreams import Upstream
 from pennyworth.gateway.wsgi import Headers, Response
@@ -68,11 +70,14 @@ _WITHHELD = frozenset(
 )
 
 PARAMETERS = PRESETS | {
+    "additional_drop_params",
+    "allowed_openai_params",
     "api_base",
     "api_key",
     "api_version",
     "base_url",
     "custom_llm_provider",
+    "drop_params",
     "extra_body",
     "extra_headers",
     "model",
@@ -85,6 +90,8 @@ PARAMETERS = PRESETS | {
     "weight",
 }
 """What has an effect on this lane of all that may stand in litellm_params."""
+
+_UNCHANGED = Edit()
 
 _DOCUMENTS = ("application/json", "text/html")
 """Types of what is no stream. Some servers send streams without a type, or as plain text."""
@@ -103,7 +110,22 @@ def prepare(settings: Settings) -> None:
 
 
 def send(call: Call, attempt: Attempt) -> Response:
-    """Forward a call. See `Lane.send`."""
+    """Forward a call. See `Lane.send`.
+
+    What the upstream refuses for the sake of one field is tried once more without it, where that is allowed.
+    """
+    fields = _fields(call, attempt.upstream, attempt.deployment)
+    try:
+        unchanged = fields is call.body.fields and _names_model_once(call.body.raw)
+        return _send(call, attempt, call.body.raw if unchanged else _encode(fields))
+    except UpstreamFailure as failure:
+        amended = amend(fields, failure, attempt.upstream.choices)
+        if amended is None:
+            raise
+    return _send(call, attempt, _encode(amended))
+
+
+def _send(call: Call, attempt: Attempt, body: bytes) -> Response:
     upstream = attempt.upstream
     sent = False
 
@@ -117,16 +139,11 @@ def send(call: Call, attempt: Attempt) -> Response:
             raise timed_out(upstream, sent=sent)
 
     headers = {**upstream.headers, "Content-Type": call.body.content_type or "application/json"}
-    url = upstream.base_url + call.endpoint.upstream_path
+    url = upstream.locate(call.endpoint.upstream_path, attempt.deployment.model)
     attempt.deadline.touch()
     try:
         exchange = client.post(
-            url,
-            _body(call, attempt.deployment),
-            headers,
-            check,
-            connect=attempt.connect_seconds,
-            sending=sending,
+            url, body, headers, check, connect=attempt.connect_seconds, sending=sending
         )
     except Unreachable as error:
         raise unreachable(upstream, str(error), sent=error.sent) from error
@@ -157,7 +174,7 @@ def models(upstream: Upstream) -> list[str]:
 
     try:
         upstream.require()
-        exchange = client.get(f"{upstream.base_url}/models", upstream.headers, check)
+        exchange = client.get(upstream.locate("/models", ""), upstream.headers, check)
         try:
             document = json.loads(exchange.read(_LARGEST_LIST_BYTES)) if exchange.status == 200 else {}
         finally:
@@ -271,19 +288,33 @@ def _whole_events(exchange: client.Exchange, attempt: Attempt) -> Iterator[bytes
     yield drop_unused_lines(last)
 
 
-def _body(call: Call, deployment: Deployment) -> bytes:
-    """The request's body: the client's bytes where nothing in them has to change."""
-    fields, presets = without_controls(call.body.fields), call.endpoint.presets
-    preset = {key: value for key, value in deployment.params.items() if key in presets and value is not None}
+def _fields(call: Call, upstream: Upstream, deployment: Deployment) -> Mapping[str, Any]:
+    """What the upstream is asked: the client's fields, the operator's presets, and the row's edits."""
+    given, presets = without_controls(call.body.fields), call.endpoint.presets
+    fields: Mapping[str, Any] = given
+    preset = {
+        key: value
+        for key, value in deployment.params.items()
+        if key in presets and value is not None and key not in given
+    }
+    if not call.stream:
+        preset.pop("stream_options", None)  # refused where there is no stream
+    if preset:
+        fields = {**preset, **given}
+    chat = call.endpoint.content_field == "messages"
+    edit = upstream.provider.edit_of(deployment.model) if chat else _UNCHANGED
+    fields = edit_request(fields, edit, upstream.choices)
     extra = deployment.params.get("extra_body") or {}
-    unchanged = fields["model"] == deployment.model and not extra and not preset.keys() - fields.keys()
-    if unchanged and fields is call.body.fields and _names_model_once(call.body.raw):
-        return call.body.raw
-    payload: dict[str, Any] = {**preset, **fields, "model": deployment.model, **extra}
+    if extra or fields.get("model") != deployment.model:
+        fields = {**fields, "model": deployment.model, **extra}
+    return fields
+
+
+def _encode(fields: Mapping[str, Any]) -> bytes:
     try:
-        return _ENCODE(payload).encode()
+        return _ENCODE(fields).encode()
     except UnicodeEncodeError:  # half of a surrogate pair, which only an escape can carry
-        return _ENCODE_ASCII(payload).encode()
+        return _ENCODE_ASCII(fields).encode()
     except ValueError:
         raise ApiError(
             400, "The body has a number that is too large. Send a smaller one.", code="invalid_value"
