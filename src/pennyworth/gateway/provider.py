@@ -65,6 +65,8 @@ class Provider(NamedTuple):
     """What it speaks natively beside chat completions."""
     elsewhere: Mapping[str, str] = {}
     """Where that lies, if not below its address."""
+    model_prefix: str = ""
+    """What stands before a model's name there, unless that has the same beginning up to its first slash, or a `#`."""
     suffix: str = ""
     """What LiteLLM's users leave out at the end of an address that they write."""
     path: str = "{path}"
@@ -83,6 +85,13 @@ class Provider(NamedTuple):
     """A pattern of models that have no OpenAI-compatible API there."""
     translated_parameters: frozenset[str] = frozenset()
     """Names in litellm_params that only LiteLLM can make something of."""
+
+    def name_model(self, model: str) -> str:
+        """A model's name there."""
+        prefix = self.model_prefix
+        if not prefix or "#" in model or model.startswith(prefix[: prefix.index("/") + 1]):
+            return model
+        return prefix + model
 
     def edit_of(self, model: str) -> Edit:
         """What is changed for a model."""

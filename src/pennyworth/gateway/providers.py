@@ -213,7 +213,7 @@ PROVIDERS: dict[str, Provider] = {
         also=("responses", "messages"),
     ),
     "aihubmix": Provider(
-        "https://aihubmix.com/v1", ("AIHUBMIX_API_KEY",), ("AIHUBMIX_API_BASE",), edit=_COMMON
+        "https://aihubmix.com/v1", ("AIHUBMIX_API_KEY",), ("AIHUBMIX_API_BASE",), edit=_RENAMED
     ),
     "aiml": Provider(
         "https://api.aimlapi.com/v1",
@@ -360,7 +360,10 @@ PROVIDERS: dict[str, Provider] = {
         ("DATABRICKS_API_KEY",),
         ("DATABRICKS_API_BASE",),
         edit=_ROLES._replace(
-            rename=_TO_MAX_TOKENS, lacks=_NO_METERING, flatten=_TOOL_RESULTS, message_drop=_THOUGHTS
+            rename=_TO_MAX_TOKENS,
+            lacks=_NO_METERING,
+            flatten=_TOOL_RESULTS | {"system"},
+            message_drop=_THOUGHTS,
         ),
         also=("embeddings", "responses"),
         translated_parameters=frozenset(["client_id", "client_secret"]),
@@ -415,6 +418,7 @@ PROVIDERS: dict[str, Provider] = {
         ("FIREWORKS_API_KEY", "FIREWORKS_AI_API_KEY", "FIREWORKSAI_API_KEY", "FIREWORKS_AI_TOKEN"),
         ("FIREWORKS_API_BASE",),
         edit=_FIREWORKS,
+        model_prefix="accounts/fireworks/models/",
         also=("completions", "embeddings", "responses", "images", "transcriptions", "rerank"),
     ),
     "friendliai": Provider(
@@ -443,7 +447,7 @@ PROVIDERS: dict[str, Provider] = {
         edit=_RENAMED,
         edits_by_model=_REASONING_MODELS,
     ),
-    "gmi": Provider("https://api.gmi-serving.com/v1", ("GMI_API_KEY",), edit=_COMMON),
+    "gmi": Provider("https://api.gmi-serving.com/v1", ("GMI_API_KEY",), edit=_RENAMED),
     "gradient_ai": Provider(
         "https://inference.do-ai.run/v1",
         ("GRADIENT_AI_API_KEY",),
@@ -760,7 +764,7 @@ PROVIDERS: dict[str, Provider] = {
         edit=_RENAMED._replace(lacks=_NO_METERING),
         also=("completions",),
     ),
-    "veniceai": Provider("https://api.venice.ai/api/v1", ("VENICE_AI_API_KEY",), edit=_COMMON),
+    "veniceai": Provider("https://api.venice.ai/api/v1", ("VENICE_AI_API_KEY",), edit=_RENAMED),
     "vercel_ai_gateway": Provider(
         "https://ai-gateway.vercel.sh/v1",
         ("VERCEL_AI_GATEWAY_API_KEY", "VERCEL_OIDC_TOKEN"),
@@ -808,7 +812,7 @@ PROVIDERS: dict[str, Provider] = {
         also=("responses",),
     ),
     # servers of your own
-    "custom_openai": Provider(None, ("CUSTOM_OPENAI_API_KEY",), key_optional=True),
+    "custom_openai": Provider(None, ("CUSTOM_OPENAI_API_KEY",), edit=_RENAMED, key_optional=True),
     "docker_model_runner": Provider(
         None,
         ("DOCKER_MODEL_RUNNER_API_KEY",),
@@ -866,7 +870,12 @@ PROVIDERS: dict[str, Provider] = {
         suffix="/v1",
     ),
     "openai_like": Provider(
-        None, ("OPENAI_LIKE_API_KEY",), ("OPENAI_LIKE_API_BASE",), also=("embeddings",), key_optional=True
+        None,
+        ("OPENAI_LIKE_API_KEY",),
+        ("OPENAI_LIKE_API_BASE",),
+        also=("embeddings",),
+        edit=_RENAMED,
+        key_optional=True,
     ),
     "xinference": Provider(
         None, (), edit=Edit(rename=_TO_MAX_TOKENS), also=("embeddings",), key_optional=True

@@ -302,11 +302,14 @@ def _fields(call: Call, upstream: Upstream, deployment: Deployment) -> Mapping[s
     if preset:
         fields = {**preset, **given}
     chat = call.endpoint.content_field == "messages"
-    edit = upstream.provider.edit_of(deployment.model) if chat else _UNCHANGED
+    provider, model = upstream.provider, deployment.model
+    edit = provider.edit_of(model) if chat else _UNCHANGED
+    if provider.model_prefix:
+        model = provider.name_model(model)
     fields = edit_request(fields, edit, upstream.choices)
     extra = deployment.params.get("extra_body") or {}
-    if extra or fields.get("model") != deployment.model:
-        fields = {**fields, "model": deployment.model, **extra}
+    if extra or fields.get("model") != model:
+        fields = {**fields, "model": model, **extra}
     return fields
 
 
