@@ -9,11 +9,13 @@ page is out of date.
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pennyworth.cli import COMMANDS
+from pennyworth.gateway.provider import Edit
+from pennyworth.gateway.providers import HARMLESS, PROVIDERS
 from pennyworth.host.environments import environment
 from pennyworth.host.places import ROOT
 from pennyworth.host.progress import show_anything
@@ -39,6 +41,7 @@ def tables() -> dict[tuple[Path, str], str]:
     """Each generated table in Markdown, by its page and the heading above it."""
     template = _read(TEMPLATE)
     found = {
+        (ROOT / "docs" / "configuration.md", "Providers of the direct lane"): providers(),
         (ROOT / "docs" / "configuration.md", "Stack parameters"): parameters(template),
         (ROOT / "docs" / "configuration.md", "Stack outputs"): names("output", template["Outputs"]),
         (ROOT / "README.md", "Stack parameters"): settable_parameters(template),
@@ -112,6 +115,34 @@ def names(kind: str, declared: Mapping[str, Mapping[str, Any]]) -> str:
         for name, given in declared.items()
     ]
     return _table((kind, ""), rows)
+
+
+def providers() -> str:
+    """A table of the providers that speak OpenAI's API, and what is changed for them."""
+    rows = [
+        (
+            f"`{name}`",
+            f"`{row.base_url}`" if row.base_url else "yours: `api_base`",
+            ", ".join(f"`{variable}`" for variable in row.key_variables) or "`api_key`",
+            "; ".join(_changes(row.edit)) or "nothing",
+        )
+        for name, row in PROVIDERS.items()
+    ]
+    return _table(("provider", "address", "key", "changed in a request"), rows)
+
+
+def _changes(edit: Edit) -> Iterator[str]:
+    for old, new in (*edit.rename.items(), *edit.roles.items()):
+        yield f"`{old}` → `{new}`"
+    for name, values in edit.values.items():
+        yield from (f"{name}: `{old}` → `{new}`" for old, new in values.items())
+    if edit.flatten:
+        yield "text parts → one text" + (
+            "" if "user" in edit.flatten else f" ({', '.join(sorted(edit.flatten))})"
+        )
+    refused = edit.lacks & HARMLESS if edit.takes is None else HARMLESS - edit.takes
+    if left_out := sorted({*refused, *edit.message_drop, *edit.tool_drop}):
+        yield "without " + ", ".join(f"`{name}`" for name in left_out)
 
 
 def rewritten(page: str, heading: str, table: str) -> str:

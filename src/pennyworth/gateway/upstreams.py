@@ -11,7 +11,6 @@ from urllib.parse import quote
 
 from pennyworth import __version__
 from pennyworth.gateway.addresses import parse_base_url, parse_header, parse_key
-from pennyworth.gateway.azure import resolve_azure
 from pennyworth.gateway.config import Deployment, names_secret
 from pennyworth.gateway.errors import ApiError
 from pennyworth.gateway.provider import Choices, Provider
@@ -146,6 +145,8 @@ def _address(
     named = (environ[name] for name in provider.base_variables if environ.get(name))
     written = str(params.get("api_base") or params.get("base_url") or next(named, ""))
     if deployment.provider.startswith("azure"):
+        from pennyworth.gateway.azure import resolve_azure  # few deployments are there
+
         return resolve_azure(deployment.provider, written, params, environ)
     if not written:
         return _default(provider, environ), provider.path, provider.key_header, {}

@@ -143,7 +143,7 @@ class Oracle:
         def refuse(*_: object) -> None:
             raise OSError("nothing may leave this machine")
 
-        socket.socket.connect = refuse  # type: ignore[assignment,method-assign]
+        socket.socket.connect = refuse  # type: ignore[method-assign]
 
     def ask(self, provider: str, name: str) -> tuple[str, dict[str, str], Any] | str:
         """What LiteLLM sends: address, headers and body; or why it sends nothing."""

@@ -13,7 +13,8 @@ _NEEDED = frozenset(
 )
 """Fields without which a request would be answered with something else than was asked for."""
 
-_STEP = re.compile(r"([^.\[\]]+)|\[(\*|\d+)\]")
+_STEP = r"([^.\[\]]+)|\[(\*|\d+)\]"
+"""Of a path; compiled where there is one."""
 
 
 def edit_request(fields: Mapping[str, Any], edit: Edit, choices: Choices) -> Mapping[str, Any]:
@@ -28,7 +29,7 @@ def edit_request(fields: Mapping[str, Any], edit: Edit, choices: Choices) -> Map
     """
     edited: Mapping[str, Any] = fields
     for path in choices.dropped:
-        edited = _without(edited, _STEP.findall(path))
+        edited = _without(edited, re.findall(_STEP, path))
     if edit.rename or edit.lacks or edit.takes is not None or edit.values:
         edited = _edit_fields(edited, edit, choices)
     if edit.roles or edit.message_drop or edit.flatten:
