@@ -54,26 +54,30 @@ def call_with(fields: dict[str, Any], params: dict[str, Any]) -> tuple[Call, Att
     return call, next(Router(Settings.of({"model_list": [entry]}, {})).attempts(call))
 
 
+def sent_by_direct(call: Call, attempt: Attempt) -> bytes:
+    return direct._body(call, direct._fields(call, attempt.upstream, attempt.deployment))
+
+
 def test_the_direct_lane_keeps_them_from_the_upstream() -> None:
     call, attempt = call_with({**CONTROLS, **OPENAIS}, {"model": "openai/m"})
-    sent = json.loads(direct._body(call, attempt.deployment))
+    sent = json.loads(sent_by_direct(call, attempt))
     assert sent == {"model": "m", "messages": call.body.fields["messages"], **OPENAIS}
 
 
 @pytest.mark.parametrize("name", CONTROLS)
 def test_each_of_them_is_enough(name: str) -> None:
     call, attempt = call_with({name: CONTROLS[name]}, {"model": "openai/m"})
-    assert name not in json.loads(direct._body(call, attempt.deployment))
+    assert name not in json.loads(sent_by_direct(call, attempt))
 
 
 def test_without_them_the_bytes_stay() -> None:
     call, attempt = call_with(OPENAIS, {"model": "openai/m"})
-    assert direct._body(call, attempt.deployment) is call.body.raw
+    assert sent_by_direct(call, attempt) is call.body.raw
 
 
 def test_the_operators_own_are_sent() -> None:
     call, attempt = call_with({"tags": ["mine"]}, {"model": "openai/m", "extra_body": {"tags": ["theirs"]}})
-    assert json.loads(direct._body(call, attempt.deployment))["tags"] == ["theirs"]
+    assert json.loads(sent_by_direct(call, attempt))["tags"] == ["theirs"]
 
 
 @pytest.mark.parametrize("drop", [False, True])

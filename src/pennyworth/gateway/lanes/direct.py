@@ -116,8 +116,7 @@ def send(call: Call, attempt: Attempt) -> Response:
     """
     fields = _fields(call, attempt.upstream, attempt.deployment)
     try:
-        unchanged = fields is call.body.fields and _names_model_once(call.body.raw)
-        return _send(call, attempt, call.body.raw if unchanged else _encode(fields))
+        return _send(call, attempt, _body(call, fields))
     except UpstreamFailure as failure:
         amended = amend(fields, failure, attempt.upstream.choices)
         if amended is None:
@@ -142,9 +141,7 @@ def _send(call: Call, attempt: Attempt, body: bytes) -> Response:
     url = upstream.locate(call.endpoint.upstream_path, attempt.deployment.model)
     attempt.deadline.touch()
     try:
-        exchange = client.post(
-            url, body, headers, check, connect=attempt.connect_seconds, sending=sending
-        )
+        exchange = client.post(url, body, headers, check, connect=attempt.connect_seconds, sending=sending)
     except Unreachable as error:
         raise unreachable(upstream, str(error), sent=error.sent) from error
     except Unsendable as error:
@@ -311,6 +308,12 @@ def _fields(call: Call, upstream: Upstream, deployment: Deployment) -> Mapping[s
     if extra or fields.get("model") != model:
         fields = {**fields, "model": model, **extra}
     return fields
+
+
+def _body(call: Call, fields: Mapping[str, Any]) -> bytes:
+    """The request's body: the client's bytes where nothing in them has changed."""
+    unchanged = fields is call.body.fields and _names_model_once(call.body.raw)
+    return call.body.raw if unchanged else _encode(fields)
 
 
 def _encode(fields: Mapping[str, Any]) -> bytes:
