@@ -75,8 +75,8 @@ def test_a_port_that_is_none_is_wrong_usage(port: str) -> None:
 @pytest.mark.parametrize(
     ("model", "missing", "asked"),
     [
-        ("cohere/command-r", {"litellm"}, ["litellm"]),
-        ("cohere/command-r", set(), []),
+        ("anthropic/claude-opus", {"litellm"}, ["litellm"]),
+        ("anthropic/claude-opus", set(), []),
         ("groq/llama", {"litellm"}, []),
         ("groq/llama", {"waitress", "litellm"}, ["gateway"]),
     ],

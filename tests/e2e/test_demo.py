@@ -276,7 +276,7 @@ def test_what_can_not_be_started_is_told_in_a_line(start: Callable[..., Demo], t
     demo = start("--check", "--config", str(tmp_path / "missing.yaml"))
     assert demo.process.wait(30) == 1
     demo.close()
-    assert demo.text == f"There is no file {tmp_path / 'missing.yaml'}.\n"
+    assert demo.text == f"pennyworth demo: There is no file {tmp_path / 'missing.yaml'}.\n"
 
 
 def free_port() -> int:

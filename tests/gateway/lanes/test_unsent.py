@@ -110,7 +110,7 @@ def fail(lane: Any, base: str, *, seconds: float = 30, connect_seconds: float = 
     tried = Attempt(
         attempt.deployment,
         attempt.upstream,
-        Deadline(CALL.request.began + seconds),
+        Deadline(Request({}, "POST", "/").began + seconds),
         connect_seconds=connect_seconds,
     )
     with pytest.raises(UpstreamFailure) as failed:
