@@ -268,7 +268,7 @@ model_list:
         ({"model": "bedrock/x", "aws_role_name": "y"}, Severity.WARNING, "may not assume another"),
         ({"model": "vertex_ai/x"}, Severity.WARNING, "VERTEXAI_PROJECT"),
         ({"model": "gemini/x"}, Severity.WARNING, "GEMINI_API_KEY"),
-        ({"model": "anthropic/x", "num_retries": 3}, Severity.WARNING, "on the litellm lane"),
+        ({"model": "anthropic/x", "max_retries": 3}, Severity.WARNING, "on the litellm lane"),
         ({"model": "anthropic/claude-sonet-4-5"}, Severity.NOTE, "Did you mean 'claude-sonnet-4-5'?"),
     ],
 )

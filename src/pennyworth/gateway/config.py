@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pennyworth.gateway.errors import ApiError
+from pennyworth.gateway.fallbacks import NONE, Fallbacks, read_fallbacks
 from pennyworth.gateway.provider import Provider
 from pennyworth.gateway.providers import (
     PROVIDERS,
@@ -34,10 +35,19 @@ _SEGMENTS = re.compile(
 _ONE_SEGMENT = frozenset(["azure", "bedrock", "gemini", "sagemaker", "sagemaker_chat"])
 
 # What is honoured; anything else in these sections is named in `Config.ignored`, never dropped in silence.
+_FALLBACKS = {"fallbacks", "context_window_fallbacks", "content_policy_fallbacks", "default_fallbacks"}
 _HONOURED = {
     "": {"model_list", "litellm_settings", "router_settings", "general_settings", "environment_variables"},
-    "litellm_settings": {"request_timeout", "drop_params"},
-    "router_settings": {"model_group_alias", "timeout"},
+    "litellm_settings": {"request_timeout", "drop_params", "num_retries", *_FALLBACKS},
+    "router_settings": {
+        "model_group_alias",
+        "timeout",
+        "num_retries",
+        "cooldown_time",
+        "disable_cooldowns",
+        "max_fallbacks",
+        *_FALLBACKS,
+    },
     "general_settings": {"master_key"},
 }
 
@@ -49,6 +59,8 @@ _NUMBERS = (
     ("weight", True),
     ("rpm", True),
     ("tpm", True),
+    ("num_retries", True),
+    ("cooldown_time", True),
 )
 
 _NEEDED = frozenset(["", "api_base", "base_url"])
@@ -132,6 +144,12 @@ class Config:
     """Keys that the configuration itself gives: `general_settings.master_key`."""
     timeout: float = 600.0
     """Seconds that an answer may take where neither the model nor the platform says less."""
+    fallbacks: Fallbacks = NONE
+    """Which models stand in for one that fails."""
+    num_retries: float = 0
+    """How often a model is tried again where nothing else can answer."""
+    cooldown_seconds: float = 5.0
+    """How long a deployment that failed comes last."""
     drop_params: bool = False
     """`litellm_settings.drop_params`: what an upstream refuses is left out."""
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -307,11 +325,19 @@ def parse(document: Mapping[str, Any], environ: Mapping[str, str], *, empty: boo
     if not deployments and not empty:
         raise problems[-1]
     aliases, hidden = _aliases(settings["router_settings"].get("model_group_alias"), problems)
+    fallbacks, wrong = read_fallbacks(settings)
+    problems += (ConfigError(message, *path) for message, path in wrong)
+    router = settings["router_settings"]
+    most = _first_number(settings, (("router_settings", "max_fallbacks"),), 5, problems)
+    cooldown = _first_number(settings, (("router_settings", "cooldown_time"),), 5.0, problems)
     return Config(
         deployments=tuple(deployments),
         aliases=aliases,
         keys=_master_key(settings["general_settings"].get("master_key"), environ, unset, problems),
-        timeout=_timeout(settings, problems),
+        timeout=_first_number(settings, _TIMEOUTS, 600.0, problems, zero=False),
+        fallbacks=fallbacks if fallbacks is NONE else replace(fallbacks, most=int(most)),
+        num_retries=_first_number(settings, _RETRIES, 0, problems),
+        cooldown_seconds=0.0 if router.get("disable_cooldowns") is True else cooldown,
         drop_params=bool(settings["litellm_settings"].get("drop_params", False)),
         environment=own,
         ignored=tuple(_ignored(document, settings)),
@@ -469,14 +495,26 @@ def _aliases(value: Any, problems: list[ConfigError]) -> tuple[dict[str, str], f
     return aliases, frozenset(hidden)
 
 
-def _timeout(settings: Mapping[str, Mapping[str, Any]], problems: list[ConfigError]) -> float:
-    for section, name in (("litellm_settings", "request_timeout"), ("router_settings", "timeout")):
-        if name in settings[section]:
+_TIMEOUTS = (("litellm_settings", "request_timeout"), ("router_settings", "timeout"))
+_RETRIES = (("router_settings", "num_retries"), ("litellm_settings", "num_retries"))
+
+
+def _first_number(
+    settings: Mapping[str, Mapping[str, Any]],
+    places: tuple[tuple[str, str], ...],
+    default: float,
+    problems: list[ConfigError],
+    *,
+    zero: bool = True,
+) -> float:
+    """The number that stands in the first of these places; the default where it stands in none."""
+    for section, name in places:
+        if settings[section].get(name) is not None:
             try:
-                return _number(settings[section][name], f"{section}.{name}", (section, name))
+                return _number(settings[section][name], f"{section}.{name}", (section, name), zero=zero)
             except ConfigError as problem:
                 problems.append(problem)
-    return 600.0
+    return default
 
 
 def _number(value: Any, place: str, path: tuple[str | int, ...], *, zero: bool = False) -> float:

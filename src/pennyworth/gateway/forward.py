@@ -6,7 +6,7 @@ from pennyworth.gateway.call import Call
 from pennyworth.gateway.endpoint import Endpoint
 from pennyworth.gateway.errors import ApiError, UpstreamFailure
 from pennyworth.gateway.outcome import Outcome
-from pennyworth.gateway.router import Router
+from pennyworth.gateway.router import Route
 from pennyworth.gateway.settings import Settings
 from pennyworth.gateway.wsgi import Request, Response
 
@@ -27,21 +27,31 @@ def forward(request: Request, endpoint: Endpoint, settings: Settings, outcome: O
     stream = endpoint.streams and body.fields.get("stream") is True
     call = Call(request, endpoint, body, _model(body), stream)
     outcome.model, outcome.stream = call.model, call.stream
-    attempts = Router(settings).attempts(call)
-    attempt = next(attempts)  # the router knows at least one, or raises
+    route = Route(settings, call)
+    attempt = route.begin()
     while True:
         outcome.attempts += 1
         outcome.provider, outcome.lane = attempt.deployment.provider, attempt.deployment.lane
         attempt.upstream.require()
         try:
-            return lanes.choose(attempt.deployment.lane).send(call, attempt)
+            response = lanes.choose(attempt.deployment.lane).send(call, attempt)
         except UpstreamFailure as failed:
-            if failed.sent and not failed.refused:
-                raise
-            another = next((each for each in attempts if not each.deadline.has_passed()), None)
+            another = route.go_on(attempt, failed)
             if another is None:
                 raise
             attempt = another
+        else:
+            return response if outcome.attempts == 1 else _tell_attempts(response, route, outcome)
+
+
+def _tell_attempts(response: Response, route: Route, outcome: Outcome) -> Response:
+    """Add what was tried, as LiteLLM's proxy tells it."""
+    headers = [
+        *response.headers,
+        ("x-litellm-attempted-retries", str(outcome.attempts - 1 - route.fallbacks)),
+        ("x-litellm-attempted-fallbacks", str(route.fallbacks)),
+    ]
+    return response._replace(headers=headers)
 
 
 def _model(body: Body) -> str:

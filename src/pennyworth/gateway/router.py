@@ -1,11 +1,13 @@
-"""Which deployments a call is tried on, in which order."""
+"""Which deployments a call is tried on, in which order, and how often."""
 
 import os
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 from pennyworth.gateway.call import Attempt, Call, Deadline
 from pennyworth.gateway.config import Deployment
+from pennyworth.gateway.errors import ApiError, UpstreamFailure
 from pennyworth.gateway.http.connection import CONNECT_SECONDS
 from pennyworth.gateway.settings import Settings
 
@@ -16,6 +18,18 @@ _LAMBDA_MARGIN_SECONDS = 2.0
 _SHARES = ("weight", "rpm", "tpm")
 """Parameters by which deployments share the calls, the first that any of them has."""
 
+# That the same credentials are refused a moment later is certain.
+_FINAL = frozenset([401, 402, 403])
+
+# Between retries, as LiteLLM waits: twice as long each time, and not all callers at once.
+_FIRST_WAIT_SECONDS = 0.5
+_LONGEST_WAIT_SECONDS = 8.0
+_JITTER_SECONDS = 0.25
+_LONGEST_ASKED_SECONDS = 60.0
+"""Of a `retry-after` that is waited for."""
+_LOOK_SECONDS = 0.1
+"""How often it is asked whether somebody still waits."""
+
 
 class Router:
     """Chooses among the deployments of a model's name."""
@@ -23,22 +37,25 @@ class Router:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
-    def attempts(self, call: Call) -> Iterator[Attempt]:
+    def attempts(self, call: Call, model: str | None = None) -> Iterator[Attempt]:
         """The deployments for a call, one by one, each once.
 
-        Those of the lowest `order` come first. Within an order they share the calls at random, by `weight`, else by
-        `rpm`, else by `tpm`, as with LiteLLM. Whoever sends goes on to the next only where nothing has reached the
-        client, and where the upstream was not reached or refused: no call is paid twice.
+        Those that failed a moment ago come last, else those of the lowest `order` first. Within an order they share
+        the calls at random, by `weight`, else by `rpm`, else by `tpm`, as with LiteLLM.
 
+        Args:
+            call: what is to be answered.
+            model: the model that answers. Default: the one that was asked.
         Raises:
             ApiError: 404 `model_not_found`.
         """
-        found = self._settings.config.resolve(call.model)
+        found = self._settings.config.resolve(model or call.model)
         # a weight of nothing is for a deployment that rests, unless all do
         waiting = [deployment for deployment in found if _weight(deployment)] or list(found)
         while waiting:
-            first = min(map(_order, waiting))
-            chosen = _choose([deployment for deployment in waiting if _order(deployment) == first])
+            ready = self._settings.rested(waiting) or waiting
+            first = min(map(_order, ready))
+            chosen = _choose([deployment for deployment in ready if _order(deployment) == first])
             waiting.remove(chosen)
             deadline = self._deadline(call, chosen)
             # half of the time, where the other half is of use to another deployment
@@ -60,6 +77,97 @@ class Router:
                 left = ends / 1000 - time.time() - _LAMBDA_MARGIN_SECONDS
                 deadline = min(deadline, time.monotonic() + left)
         return Deadline(deadline, params.get("stream_timeout") if call.stream else None)
+
+
+class Route:
+    """The attempts at one call: its model's deployments, these again, then the models that stand in for it.
+
+    Nothing that may have been paid is sent again: only what never reached an upstream, or what that refused.
+    """
+
+    def __init__(self, settings: Settings, call: Call) -> None:
+        self._settings = settings
+        self._router = Router(settings)
+        self._call = call
+        self._models = [call.model]
+        self._at = 0
+        """Which of the models is tried."""
+        self._attempts = self._router.attempts(call)
+        self.retries = 0
+        """How often all deployments of a model were tried again."""
+        self.fallbacks = 0
+        """How many other models were tried, without those that are not there."""
+
+    def begin(self) -> Attempt:
+        """The first attempt.
+
+        Raises:
+            ApiError: 404 `model_not_found`.
+        """
+        return next(self._attempts)
+
+    def go_on(self, attempt: Attempt, failure: UpstreamFailure) -> Attempt | None:
+        """The next attempt after one that failed. None where there is no use in another one.
+
+        Raises:
+            ApiError, ClientDisconnected: while waiting for it, nobody was left to answer.
+        """
+        unpaid = failure.refused or not failure.sent
+        if unpaid:
+            self._settings.rest(attempt.deployment, _asked_seconds(failure))
+            if found := self._next_in_time():
+                return found
+            if self._waits(attempt, failure):
+                self.retries += 1
+                self._attempts = self._router.attempts(self._call, self._models[self._at])
+                if found := self._next_in_time():
+                    return found
+        fallbacks = self._settings.config.fallbacks
+        names = fallbacks.find(self._models[self._at], failure)
+        self._models += [name for name in names if name not in self._models]
+        while self._at < min(len(self._models) - 1, fallbacks.most):
+            self._at += 1
+            self.retries = 0
+            self._attempts = self._router.attempts(self._call, self._models[self._at])
+            with suppress(ApiError):  # `config check` tells of a fallback that is no model
+                if found := self._next_in_time():
+                    self.fallbacks += 1
+                    return found
+        return None
+
+    def _next_in_time(self) -> Attempt | None:
+        return next((each for each in self._attempts if not each.deadline.has_passed()), None)
+
+    def _waits(self, attempt: Attempt, failure: UpstreamFailure) -> bool:
+        """Wait before another try. False where there is none, or no time for it."""
+        most = attempt.deployment.params.get("num_retries")
+        if self.retries >= (self._settings.config.num_retries if most is None else most):
+            return False
+        if failure.status in _FINAL:
+            return False
+        import random  # only where something failed
+
+        seconds = _asked_seconds(failure) or min(
+            _FIRST_WAIT_SECONDS * 2**self.retries + random.uniform(0, _JITTER_SECONDS),  # noqa: S311  # guards nothing
+            _LONGEST_WAIT_SECONDS,
+        )
+        if seconds >= attempt.deadline.left():
+            return False
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            self._call.request.check_wanted()
+            time.sleep(min(left, _LOOK_SECONDS))
+        return True
+
+
+def _asked_seconds(failure: UpstreamFailure) -> float:
+    """The wait that an upstream asks for, in seconds. 0 if none, or too long a one."""
+    asked = next((value for name, value in failure.headers if name.lower() == "retry-after"), "")
+    try:
+        seconds = float(asked)
+    except ValueError:
+        return 0.0
+    return seconds if 0 < seconds <= _LONGEST_ASKED_SECONDS else 0.0
 
 
 def _choose(deployments: list[Deployment]) -> Deployment:

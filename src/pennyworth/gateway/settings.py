@@ -1,6 +1,7 @@
 """What the gateway serves at one moment, made from a configuration and the variables that it refers to."""
 
-from collections.abc import Mapping, MutableMapping
+import time
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -27,6 +28,8 @@ class Settings:
     keys: Keys
     _environ: Mapping[str, str] = field(default_factory=dict)
     _upstreams: dict[tuple[int, str], Upstream] = field(default_factory=dict)
+    _resting: dict[tuple[int, str], float] = field(default_factory=dict)
+    """Until when, on time.monotonic()'s clock, by the entry and the upstream's model."""
 
     @classmethod
     def of(cls, document: Mapping[str, Any], environ: Mapping[str, str]) -> "Settings":
@@ -64,6 +67,25 @@ class Settings:
     def upstreams(self) -> list[Upstream]:
         """Those that have been resolved so far."""
         return list(self._upstreams.values())
+
+    def rest(self, deployment: Deployment, asked_seconds: float = 0.0) -> None:
+        """Have a deployment that failed come last for a while.
+
+        Args:
+            deployment: the one that failed.
+            asked_seconds: for how long its upstream asked not to be called.
+        """
+        own = deployment.params.get("cooldown_time")
+        seconds = own if own is not None else asked_seconds or self.config.cooldown_seconds
+        if seconds:
+            self._resting[deployment.index, deployment.model] = time.monotonic() + seconds
+
+    def rested(self, deployments: Sequence[Deployment]) -> list[Deployment]:
+        """Those that have not failed a moment ago."""
+        if not self._resting:
+            return list(deployments)
+        now = time.monotonic()
+        return [each for each in deployments if self._resting.get((each.index, each.model), 0.0) <= now]
 
 
 EMPTY = Settings(Config(()), Keys(()))

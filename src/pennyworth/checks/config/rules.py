@@ -17,7 +17,7 @@ from pennyworth.gateway.lanes.direct import PARAMETERS
 from pennyworth.gateway.upstreams import find_unsendable
 
 # Only LiteLLM's router and proxy read these. The LiteLLM lane uses the SDK, which ignores them.
-_ROUTERS_OWN = frozenset(["cooldown_time", "max_parallel_requests", "max_retries", "num_retries", "tags"])
+_ROUTERS_OWN = frozenset(["max_parallel_requests", "max_retries", "tags"])
 _ENTRY = frozenset(["model_name", "litellm_params", "model_info"])
 
 # Common formats of secrets. For many more, see https://docs.github.com/code-security/secret-scanning.
@@ -76,6 +76,20 @@ def find_ignored_parameters(entry: Entry) -> set[str]:
     """Return the parameters in an entry's litellm_params that have no effect."""
     given = {str(name) for name in entry.params}
     return given - PARAMETERS if entry.deployment.lane == "direct" else given & _ROUTERS_OWN
+
+
+def check_fallbacks(facts: Facts) -> Iterator[Finding]:
+    """Find fallbacks to models that are not there."""
+    for kind, target in facts.config.fallbacks.targets():
+        try:
+            facts.config.resolve(target)
+        except ApiError:
+            sections = ("router_settings", "litellm_settings")
+            section = next(
+                (each for each in sections if (facts.document.get(each) or {}).get(kind)), sections[0]
+            )
+            message = f"names {target}, which is no model here. Correct the name, or add the model"
+            yield facts.make_finding(Severity.WARNING, (section, kind), message)
 
 
 def check_providers(facts: Facts) -> Iterator[Finding]:
@@ -298,6 +312,7 @@ RULES: tuple[Callable[[Facts], Iterator[Finding]], ...] = (
     report_refusals,
     check_duplicate_keys,
     check_ignored_settings,
+    check_fallbacks,
     check_providers,
     check_wildcards,
     check_values,

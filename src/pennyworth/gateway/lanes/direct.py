@@ -70,6 +70,8 @@ _WITHHELD = frozenset(
 )
 
 PARAMETERS = PRESETS | {
+    "cooldown_time",
+    "num_retries",
     "additional_drop_params",
     "allowed_openai_params",
     "api_base",
