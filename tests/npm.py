@@ -1,15 +1,20 @@
-"""Installs npm packages that the tests need from their lock, with the machine's own npm or one from a wheel."""
+"""Installs npm packages that the tests need from their lock, with the machine's own npm or one from a wheel.
+
+python3 -m tests.npm    take what is an address out of the locks, after npm has written them
+"""
 
 import hashlib
+import json
 import os
 import re
 import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from pennyworth.host.environments import call, environment, locked
-from pennyworth.host.places import made
+from pennyworth.host.places import ROOT, made
 
 OLDEST_NODE = 20
 _FILES = ("package.json", "package-lock.json", ".npmrc")
@@ -70,3 +75,26 @@ def _install(folder: Path) -> None:
         ["/usr/bin/env", *(f"{name}={value}" for name, value in settings.items()), *command],
         f"the packages of {folder.name} could not be installed by npm. Behind a proxy, set HTTPS_PROXY.",
     )
+
+
+def without_addresses(lock: dict[str, Any]) -> dict[str, Any]:
+    """A lock without where a package comes from and whom it asks for money: names, versions and hashes remain."""
+    packages = {
+        place: {name: value for name, value in package.items() if name not in ("funding", "resolved")}
+        for place, package in lock["packages"].items()
+    }
+    return {**lock, "packages": packages}
+
+
+def main() -> None:
+    """Rewrite the locks that hold addresses."""
+    for path in sorted((ROOT / "tests").rglob("package-lock.json")):
+        text = path.read_text()
+        new = json.dumps(without_addresses(json.loads(text)), indent=2, ensure_ascii=False) + "\n"
+        if new != text:
+            path.write_text(new)
+            print(f"wrote {path.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()

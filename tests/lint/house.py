@@ -25,7 +25,7 @@ def main(files: Sequence[str]) -> int:
         the exit status.
     """
     names = [Path(file) for file in files]
-    problems = [*index_addresses(names), *incomplete_actions(names)]
+    problems = [*index_addresses(names), *lock_addresses(names), *incomplete_actions(names)]
     print("\n".join(problems))
     return bool(problems)
 
@@ -36,6 +36,15 @@ def index_addresses(names: Sequence[Path]) -> Iterator[str]:
         for number, line in enumerate((ROOT / name).read_text(errors="replace").splitlines(), 1):
             if _INDEX.search(line):
                 yield f"{name}:{number}: names a package index; leave it to the machine's own settings"
+
+
+def lock_addresses(names: Sequence[Path]) -> Iterator[str]:
+    """Addresses in locks, which have names, versions and hashes only."""
+    for name in names:
+        if name.name == "package-lock.json" or name.match("requirements/*.txt"):
+            for number, line in enumerate((ROOT / name).read_text().splitlines(), 1):
+                if "://" in line:
+                    yield f"{name}:{number}: holds an address. Run `make lock` (npm's: `python3 -m tests.npm`)"
 
 
 def incomplete_actions(names: Sequence[Path]) -> Iterator[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.lint import CHECKS, house, scripts
+from tests.npm import without_addresses
 
 from pennyworth.host.places import ROOT
 
@@ -52,6 +53,33 @@ def test_package_indexes_are_found(
     (tmp_path / "file").write_text("first\n" + line.replace("~", "https://") + "\n")
     problems = list(house.index_addresses([Path("file")]))
     assert [problem.startswith("file:2: ") for problem in problems] == ([True] if found else [])
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "found"),
+    [
+        ("some/package-lock.json", '"url": "https://example.com/donate"', True),
+        ("requirements/some.txt", "some @ https://example.com/some.whl", True),
+        ("requirements/some.txt", "some==1.0", False),
+        ("requirements/some.in", "# see https://example.com", False),
+    ],
+)
+def test_addresses_in_locks_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, line: str, found: bool
+) -> None:
+    monkeypatch.setattr(house, "ROOT", tmp_path)
+    (tmp_path / name).parent.mkdir()
+    (tmp_path / name).write_text(f"first\n{line}\n")
+    problems = list(house.lock_addresses([Path(name)]))
+    assert [problem.startswith(f"{name}:2: ") for problem in problems] == ([True] if found else [])
+
+
+def test_what_npm_writes_is_stripped_of_addresses() -> None:
+    package = {"version": "1.0.0", "resolved": "https://x.example/a.tgz", "integrity": "sha512-x"}
+    package["funding"] = {"url": "https://x.example"}
+    lock = {"lockfileVersion": 3, "packages": {"": {"name": "a"}, "node_modules/b": package}}
+    kept = {"": {"name": "a"}, "node_modules/b": {"version": "1.0.0", "integrity": "sha512-x"}}
+    assert without_addresses(lock) == {"lockfileVersion": 3, "packages": kept}
 
 
 def test_half_an_action_is_found() -> None:
