@@ -87,10 +87,10 @@ def run(options: argparse.Namespace) -> int:
     if importlib.util.find_spec("yaml") is None:
         go_on_in("gateway")
     from pennyworth.checks.config.catalogue import find_nearest_provider, is_known
+    from pennyworth.host.git import ask_git
     from pennyworth.setup import init
-    from pennyworth.setup.init.source import git
 
-    top = git(Path.cwd(), "rev-parse", "--show-toplevel")
+    top = ask_git(Path.cwd(), "rev-parse", "--show-toplevel")
     if not top:
         raise OperationFailed("this is not a git repository. Run it in yours, or create one with `git init`.")
     repository = Path(top)
@@ -102,7 +102,7 @@ def run(options: argparse.Namespace) -> int:
             else init.find_source(options.source, options.ref, ROOT if is_checkout() else None, find_origin())
         )
         answers = _answers(
-            options, git(repository, "branch", "--show-current"), repository if stays else None
+            options, ask_git(repository, "branch", "--show-current"), repository if stays else None
         )
     except (init.SourceUnknown, WrongDomain) as error:
         raise OperationFailed(str(error)) from error
@@ -272,10 +272,11 @@ def _list_steps(
 ) -> list[str]:
     """List the next steps. A step's first line says what to do; the others are commands or lines to copy."""
     from pennyworth.checks.config import check
+    from pennyworth.github.remote import read_remote
+    from pennyworth.host.git import ask_git
     from pennyworth.setup import init
-    from pennyworth.setup.init.source import git, read_remote
 
-    remote = git(repository, "remote", "get-url", "origin")
+    remote = ask_git(repository, "remote", "get-url", "origin")
     bootstrap = [
         find_command(),
         "bootstrap",

@@ -5,9 +5,11 @@ https://docs.github.com/actions/how-tos/secure-your-work/security-harden-deploym
 """
 
 import re
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+
+from pennyworth.github.remote import read_remote
+from pennyworth.host.git import ask_git
 
 FILE = ".github/workflows/deploy.yml"
 
@@ -15,7 +17,6 @@ _CALL = re.compile(
     r"""^\s*uses:\s*['"]?(?P<file>[\w.-]+/[\w.-]+/\.github/workflows/deploy\.ya?ml)@(?P<ref>[^\s'"#]+)""",
     re.MULTILINE,
 )
-_REMOTE = re.compile(r"[:/](?P<name>[\w.-]+/[\w.-]+?)(?:\.git)?/?$")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _RELEASE = re.compile(r"v\d[\w.-]*")
 
@@ -31,9 +32,9 @@ def find_deploying_workflows(repository: str, branches: Sequence[str], folder: P
         the called deploy.yml, at what its callers pin; else the repository's own one, on these branches. Empty if the
         folder is no checkout of this repository, or nothing in it deploys.
     """
-    root = _git(folder, "rev-parse", "--show-toplevel")
-    remote = _REMOTE.search(_git(folder, "remote", "get-url", "origin"))
-    if not root or not remote or remote["name"].lower() != repository.lower():
+    root = ask_git(folder, "rev-parse", "--show-toplevel")
+    remote = read_remote(ask_git(folder, "remote", "get-url", "origin"))
+    if not root or remote.lower() != repository.lower():
         return []
     files = sorted(Path(root, ".github/workflows").glob("*.y*ml"))
     called = [
@@ -54,14 +55,3 @@ def expand_ref(ref: str) -> str:
     if _COMMIT.fullmatch(ref) or ref.startswith("refs/"):
         return ref
     return f"refs/tags/{ref}" if _RELEASE.fullmatch(ref) else f"refs/heads/{ref}"
-
-
-def _git(folder: Path, *words: str) -> str:
-    done = subprocess.run(
-        ["git", "-C", str(folder), *words],
-        capture_output=True,
-        text=True,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
-    return done.stdout.strip() if done.returncode == 0 else ""

@@ -1,17 +1,14 @@
 """Finds the repository and commit of the workflows to call: those that this program came from."""
 
 import re
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 from pennyworth import __version__
+from pennyworth.github.remote import read_remote
+from pennyworth.host.git import ask_git
 from pennyworth.host.installation import Origin
 
-_REMOTE = re.compile(
-    r"(?:\w+://(?:[^/@]+@)?[\w.-]+(?::\d+)?/|(?:[\w.-]+@)?[\w.-]+:/?)"  # or, for ssh, [USER@]HOST:
-    r"(?P<name>[\w.-]+/[\w.-]+?)(?:\.git)?/?"
-)
 _NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -53,16 +50,18 @@ def find_source(
         raise SourceUnknown(f"--from takes OWNER/NAME, not {repository}")
     if not checkout:
         return _find_installed(repository, ref, origin)
-    repository = repository or _read_repository(git(checkout, "remote", "get-url", "origin"), "this checkout")
+    repository = repository or _read_repository(
+        ask_git(checkout, "remote", "get-url", "origin"), "this checkout"
+    )
     if ref:
         return WorkflowSource(repository, ref, True)
-    commit = git(checkout, "rev-parse", "HEAD")
+    commit = ask_git(checkout, "rev-parse", "HEAD")
     if not commit:
         raise SourceUnknown(
             "The commit of the deployment workflow is not known: this is not a git checkout. Use --ref COMMIT."
         )
     return WorkflowSource(
-        repository, commit, bool(git(checkout, "branch", "--remotes", "--contains", commit))
+        repository, commit, bool(ask_git(checkout, "branch", "--remotes", "--contains", commit))
     )
 
 
@@ -101,21 +100,3 @@ def _read_repository(remote: str, whose: str) -> str:
     raise SourceUnknown(
         f"The repository of the deployment workflow is not known: {why}. Use --from OWNER/NAME."
     )
-
-
-def read_remote(remote: str) -> str:
-    """Return OWNER/NAME of a git remote's address; empty if it has none, such as a folder."""
-    found = _REMOTE.fullmatch(remote)
-    return found["name"] if found else ""
-
-
-def git(folder: Path, *words: str) -> str:
-    """Run git in a folder and return its output; empty if it fails."""
-    done = subprocess.run(
-        ["git", "-C", str(folder), *words],
-        capture_output=True,
-        text=True,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
-    return done.stdout.strip() if done.returncode == 0 else ""
