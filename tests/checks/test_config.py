@@ -70,6 +70,27 @@ def found(report: Report, fragment: str) -> tuple[Severity, int | None]:
     return finding.severity, finding.line
 
 
+def test_a_fallback_to_no_model_is_told_at_its_line(tmp_path: Path) -> None:
+    text = """model_list:
+  - {model_name: m, litellm_params: {model: openai/x, api_key: os.environ/KEY}}
+router_settings:
+  fallbacks:
+    - m: [m, gone]
+  default_fallbacks: [absent]
+"""
+    report = checked(tmp_path, text, {"KEY": "value-of-key"})
+    assert found(report, "names gone, which is no model here") == (Severity.WARNING, 5)
+    assert found(report, "names absent, which is no model here") == (Severity.WARNING, 6)
+    assert not [f for f in report.findings if "names m," in f.message]
+
+
+def test_a_section_that_is_none_is_no_trap_for_the_fallbacks(tmp_path: Path) -> None:
+    text = one_model(model="openai/x", api_base="https://example.com/v1")
+    broken = json.dumps(json.loads(text) | {"router_settings": ["fallbacks"], "litellm_settings": "none"})
+    places = [finding.place for finding in checked(tmp_path, broken).findings]
+    assert {"router_settings", "litellm_settings"} <= set(places)
+
+
 def test_a_provider_that_there_is_not_is_not_said_to_be_translated_for(tmp_path: Path) -> None:
     report = checked(tmp_path, one_model(model="anthropc/claude"), {})
     assert report.failed()

@@ -190,6 +190,19 @@ def test_without_cooldowns_it_stays_where_it_is(start_gateway: Start, upstream: 
         assert len(failing.requests) == 3
 
 
+def test_another_entry_answers_for_one_that_is_not_configured(
+    start_gateway: Start, upstream: ScriptedUpstream
+) -> None:
+    keyless = {"model_name": "smart", "litellm_params": {"model": "openai/m", "order": 1}}
+    gateway = start_gateway(
+        {
+            "model_list": [keyless, entry("other", upstream.base_url)],
+            "router_settings": {"fallbacks": [{"smart": ["other"]}], "num_retries": 3},
+        }
+    )
+    assert ask(gateway).headers["x-litellm-attempted-retries"] == "0"
+
+
 def test_the_router_s_own_come_before_litellm_s() -> None:
     found, problems = read_fallbacks(
         {
@@ -203,6 +216,7 @@ def test_the_router_s_own_come_before_litellm_s() -> None:
     assert found.find("a", failure(404)) == ("b",)
     assert found.find("a", failure(400, code="context_length_exceeded")) == ("b",)
     assert found.find("a", failure(400)) == ()
+    assert read_fallbacks({"router_settings": {"fallbacks": [{"a": []}]}, "litellm_settings": {}})[1] == []
 
 
 @pytest.mark.parametrize(

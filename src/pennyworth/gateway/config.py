@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pennyworth.gateway.errors import ApiError
-from pennyworth.gateway.fallbacks import NONE, Fallbacks, read_fallbacks
+from pennyworth.gateway.fallbacks import FALLBACK_SETTINGS, Fallbacks, read_fallbacks
 from pennyworth.gateway.provider import Provider
 from pennyworth.gateway.providers import (
     PROVIDERS,
@@ -35,10 +35,9 @@ _SEGMENTS = re.compile(
 _ONE_SEGMENT = frozenset(["azure", "bedrock", "gemini", "sagemaker", "sagemaker_chat"])
 
 # What is honoured; anything else in these sections is named in `Config.ignored`, never dropped in silence.
-_FALLBACKS = {"fallbacks", "context_window_fallbacks", "content_policy_fallbacks", "default_fallbacks"}
 _HONOURED = {
     "": {"model_list", "litellm_settings", "router_settings", "general_settings", "environment_variables"},
-    "litellm_settings": {"request_timeout", "drop_params", "num_retries", *_FALLBACKS},
+    "litellm_settings": {"request_timeout", "drop_params", "num_retries", *FALLBACK_SETTINGS},
     "router_settings": {
         "model_group_alias",
         "timeout",
@@ -46,7 +45,7 @@ _HONOURED = {
         "cooldown_time",
         "disable_cooldowns",
         "max_fallbacks",
-        *_FALLBACKS,
+        *FALLBACK_SETTINGS,
     },
     "general_settings": {"master_key"},
 }
@@ -144,7 +143,7 @@ class Config:
     """Keys that the configuration itself gives: `general_settings.master_key`."""
     timeout: float = 600.0
     """Seconds that an answer may take where neither the model nor the platform says less."""
-    fallbacks: Fallbacks = NONE
+    fallbacks: Fallbacks = field(default_factory=Fallbacks)
     """Which models stand in for one that fails."""
     num_retries: float = 0
     """How often a model is tried again where nothing else can answer."""
@@ -335,7 +334,7 @@ def parse(document: Mapping[str, Any], environ: Mapping[str, str], *, empty: boo
         aliases=aliases,
         keys=_master_key(settings["general_settings"].get("master_key"), environ, unset, problems),
         timeout=_first_number(settings, _TIMEOUTS, 600.0, problems, zero=False),
-        fallbacks=fallbacks if fallbacks is NONE else replace(fallbacks, most=int(most)),
+        fallbacks=replace(fallbacks, most=int(most)),
         num_retries=_first_number(settings, _RETRIES, 0, problems),
         cooldown_seconds=0.0 if router.get("disable_cooldowns") is True else cooldown,
         drop_params=bool(settings["litellm_settings"].get("drop_params", False)),

@@ -13,6 +13,8 @@ ANY = "*"
 """Stands for every model that has no fallbacks of its own."""
 
 _KINDS = ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks")
+_DEFAULT = "default_fallbacks"
+FALLBACK_SETTINGS = (*_KINDS, _DEFAULT)
 _SECTIONS = ("router_settings", "litellm_settings")
 """Where they may stand; the first wins."""
 
@@ -22,8 +24,12 @@ _FILTERED_CODES = frozenset(["content_filter", "content_policy_violation"])
 _FILTERED = ("content management policy", "content policy", "responsible ai")
 
 Names = Mapping[str, tuple[str, ...]]
-Problem = tuple[str, tuple[str | int, ...]]
-"""What is wrong, and where in the file's mapping."""
+Place = tuple[str | int, ...]
+"""Keys and indices from the top of the file's mapping."""
+Problem = tuple[str, Place]
+"""What is wrong, and where."""
+
+_EXPECTED = dict.fromkeys(_KINDS, "[{MODEL: [MODEL, ...]}]") | {_DEFAULT: "[MODEL, ...]"}
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -54,14 +60,6 @@ class Fallbacks:
             found = self.general.get(model) or self.general.get(ANY)
         return found or ()
 
-    def targets(self) -> Iterator[tuple[str, str]]:
-        """Each model that stands in for another one, with the setting that names it."""
-        for kind, names in zip(_KINDS, (self.general, self.context_window, self.content_policy), strict=True):
-            yield from ((kind, target) for listed in names.values() for target in listed)
-
-
-NONE = Fallbacks()
-
 
 def _says(failure: UpstreamFailure, codes: frozenset[str], phrases: tuple[str, ...]) -> bool:
     if failure.code in codes:
@@ -79,35 +77,43 @@ def read_fallbacks(sections: Mapping[str, Mapping[str, Any]]) -> tuple[Fallbacks
         the fallbacks, and what is wrong with them.
     """
     problems: list[Problem] = []
-    read: list[dict[str, tuple[str, ...]]] = []
-    for kind in _KINDS:
-        names: dict[str, tuple[str, ...]] = {}
-        section = next((each for each in _SECTIONS if sections[each].get(kind)), "")
-        value = sections[section][kind] if section else []
+    read: dict[str, dict[str, tuple[str, ...]]] = {kind: {} for kind in _KINDS}
+    for path, model, targets in list_fallbacks(sections):
+        if targets is None:
+            section, setting = path[:2]
+            problems.append((f"{section}.{setting}: expected {_EXPECTED[str(setting)]}", path))
+        else:
+            kind = "fallbacks" if path[1] == _DEFAULT else str(path[1])
+            read[kind].setdefault(model, targets)
+    general, context_window, content_policy = read.values()
+    return Fallbacks(general, context_window, content_policy), problems
+
+
+def list_fallbacks(sections: Mapping[str, Any]) -> Iterator[tuple[Place, str, tuple[str, ...] | None]]:
+    """List what a config file says of fallbacks, the default ones last.
+
+    Args:
+        sections: the file's mapping, or a part of it with router_settings and litellm_settings.
+    Yields:
+        where it stands, the model's name, and the names of those that stand in for it; None where they are no names.
+    """
+    for setting in FALLBACK_SETTINGS:
+        found = ((each, sections.get(each)) for each in _SECTIONS)
+        given = (
+            (each, held[setting]) for each, held in found if isinstance(held, Mapping) and held.get(setting)
+        )
+        section, value = next(given, ("", None))
+        if not section:
+            continue
+        if setting == _DEFAULT:
+            yield (section, setting), ANY, _names(value)
+            continue
         for index, entry in enumerate(value if isinstance(value, list) else [value]):
             if not isinstance(entry, Mapping):
-                path = (section, kind, index)
-                problems.append((f"{section}.{kind}: a list of MODEL: [MODEL, ...] is expected", path))
+                yield (section, setting, index), "", None
                 continue
             for model, targets in entry.items():
-                if (listed := _names(targets)) is None:
-                    message = f"{section}.{kind}: a list of models' names is expected for {model}"
-                    problems.append((message, (section, kind, index, str(model))))
-                    continue
-                names.setdefault(str(model), listed)
-        read.append(names)
-    section = next((each for each in _SECTIONS if sections[each].get("default_fallbacks")), "")
-    if section:
-        listed = _names(sections[section]["default_fallbacks"])
-        if listed is None:
-            message = f"{section}.default_fallbacks: a list of models' names is expected"
-            problems.append((message, (section, "default_fallbacks")))
-        else:
-            read[0].setdefault(ANY, listed)
-    if not any(read) and not problems:
-        return NONE, problems
-    general, context_window, content_policy = read
-    return Fallbacks(general, context_window, content_policy), problems
+                yield (section, setting, index, str(model)), str(model), _names(targets)
 
 
 def _names(value: Any) -> tuple[str, ...] | None:

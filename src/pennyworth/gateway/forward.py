@@ -32,8 +32,8 @@ def forward(request: Request, endpoint: Endpoint, settings: Settings, outcome: O
     while True:
         outcome.attempts += 1
         outcome.provider, outcome.lane = attempt.deployment.provider, attempt.deployment.lane
-        attempt.upstream.require()
         try:
+            attempt.upstream.require()
             response = lanes.choose(attempt.deployment.lane).send(call, attempt)
         except UpstreamFailure as failed:
             another = route.go_on(attempt, failed)

@@ -143,7 +143,7 @@ class Route:
         most = attempt.deployment.params.get("num_retries")
         if self.retries >= (self._settings.config.num_retries if most is None else most):
             return False
-        if failure.status in _FINAL:
+        if failure.status in _FINAL or attempt.upstream.problem:
             return False
         import random  # only where something failed
 

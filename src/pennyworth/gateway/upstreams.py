@@ -12,7 +12,7 @@ from urllib.parse import quote
 from pennyworth import __version__
 from pennyworth.gateway.addresses import parse_base_url, parse_header, parse_key
 from pennyworth.gateway.config import Deployment, names_secret
-from pennyworth.gateway.errors import ApiError
+from pennyworth.gateway.errors import UpstreamFailure
 from pennyworth.gateway.provider import Choices, Provider
 
 _SHORTEST_SECRET = 6
@@ -58,14 +58,16 @@ class Upstream:
         """Refuse where it can't be called.
 
         Raises:
-            ApiError: 500 `gateway_misconfigured`, which says what is missing.
+            UpstreamFailure: 500 `gateway_misconfigured`, which says what is missing.
         """
         if self.problem:
-            raise ApiError(
+            failure = UpstreamFailure(
                 500,
                 f"The model '{self.deployment.name}' is not fully configured here: {self.problem}.",
                 code="gateway_misconfigured",
             )
+            failure.sent = False
+            raise failure
 
     def scrubbed(self, text: str) -> str:
         """A text without the secrets."""

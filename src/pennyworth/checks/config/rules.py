@@ -13,6 +13,7 @@ from pennyworth.checks.config.report import Finding, Severity
 from pennyworth.gateway.config import Deployment, names_secret
 from pennyworth.gateway.credentials import find_weakness
 from pennyworth.gateway.errors import ApiError
+from pennyworth.gateway.fallbacks import list_fallbacks
 from pennyworth.gateway.lanes.direct import PARAMETERS
 from pennyworth.gateway.upstreams import find_unsendable
 
@@ -80,16 +81,13 @@ def find_ignored_parameters(entry: Entry) -> set[str]:
 
 def check_fallbacks(facts: Facts) -> Iterator[Finding]:
     """Find fallbacks to models that are not there."""
-    for kind, target in facts.config.fallbacks.targets():
-        try:
-            facts.config.resolve(target)
-        except ApiError:
-            sections = ("router_settings", "litellm_settings")
-            section = next(
-                (each for each in sections if (facts.document.get(each) or {}).get(kind)), sections[0]
-            )
-            message = f"names {target}, which is no model here. Correct the name, or add the model"
-            yield facts.make_finding(Severity.WARNING, (section, kind), message)
+    for place, _, targets in list_fallbacks(facts.document):
+        for target in targets or ():
+            try:
+                facts.config.resolve(target)
+            except ApiError:
+                message = f"names {target}, which is no model here. Correct the name, or add the model"
+                yield facts.make_finding(Severity.WARNING, place, message)
 
 
 def check_providers(facts: Facts) -> Iterator[Finding]:

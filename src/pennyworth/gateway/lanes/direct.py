@@ -70,19 +70,19 @@ _WITHHELD = frozenset(
 )
 
 PARAMETERS = PRESETS | {
-    "cooldown_time",
-    "num_retries",
     "additional_drop_params",
     "allowed_openai_params",
     "api_base",
     "api_key",
     "api_version",
     "base_url",
+    "cooldown_time",
     "custom_llm_provider",
     "drop_params",
     "extra_body",
     "extra_headers",
     "model",
+    "num_retries",
     "order",
     "organization",
     "rpm",
@@ -335,9 +335,8 @@ _ENCODE_ASCII = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 
 def _names_model_once(raw: bytes) -> bool:
     """Whether no server can read another model than the gateway did, where a field may be there twice."""
-    return (
-        raw.count(b'"model"') == 1 and b"\\u006" not in raw
-    )  # each letter of the name begins so when it is escaped
+    # each letter of the name begins so when it is escaped
+    return raw.count(b'"model"') == 1 and b"\\u006" not in raw
 
 
 def _withheld(name: str, own: Set[str]) -> bool:
