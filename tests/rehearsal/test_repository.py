@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import yaml
 
+from pennyworth.host.places import ROOT
 from pennyworth.local.rehearsal import act
 from pennyworth.local.rehearsal.issuer import PullRequest
 from pennyworth.local.rehearsal.repository import CALLED, REPOSITORY, Event, Rehearsal, Repository
@@ -18,7 +20,7 @@ on: [push, pull_request, schedule, workflow_dispatch]
 permissions: {}
 jobs:
   look:
-    runs-on: ubuntu-latest
+    runs-on: RUNNER
     permissions: PERMISSIONS
     steps:
       - uses: actions/checkout@v7
@@ -67,8 +69,27 @@ def repository() -> Iterator[Repository]:
         yield repository
 
 
-def probe(repository: Repository, permissions: str) -> None:
-    repository.write(".github/workflows/probe.yml", PROBE.replace("PERMISSIONS", permissions))
+def probe(repository: Repository, permissions: str, runner: str = "ubuntu-latest") -> None:
+    text = PROBE.replace("PERMISSIONS", permissions).replace("RUNNER", runner)
+    repository.write(".github/workflows/probe.yml", text)
+
+
+@pytest.mark.parametrize(("runner", "runs"), [('["ubuntu-latest", "large"]', True), ("nowhere", False)])
+def test_a_variable_chooses_the_runner(repository: Repository, runner: str, runs: bool) -> None:
+    expressions = {
+        job["runs-on"]
+        for name in ("deploy", "preview", "health-check")
+        for job in yaml.safe_load((ROOT / f".github/workflows/{name}.yml").read_text())["jobs"].values()
+    }
+    (expression,) = expressions
+    probe(repository, "{}", expression)
+    repository.variables["RUNS_ON"] = runner
+    try:
+        job = repository.run("probe.yml", event="workflow_dispatch").job
+    except act.ActFailed:
+        assert not runs
+    else:
+        assert [step.name for step in job.steps] == (["actions/checkout@v7", "Look"] if runs else [])
 
 
 def look(repository: Repository, **how: Any) -> dict[str, Any]:
