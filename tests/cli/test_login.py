@@ -12,6 +12,7 @@ from pennyworth.host.places import ROOT, work_dir
 
 ABOUT_A_STACK: dict[str, tuple[str, ...]] = {
     "health": (),
+    "recover": (),
     "rollback": (),
     "tighten-passrole": ("--dry-run",),
     "preview": ("--template", str(ROOT / "template.yaml")),

@@ -14,6 +14,7 @@ import pytest
 from botocore.client import BaseClient
 
 from pennyworth.aws import stack_events
+from pennyworth.aws.account import Account, Unprepared
 from pennyworth.aws.snapshot import Snapshot
 from pennyworth.aws.source_template import SourceTemplate
 from pennyworth.aws.stack import Event, Stack
@@ -27,6 +28,7 @@ from pennyworth.pipeline.deploy.parameters import (
 )
 from pennyworth.pipeline.deploy.secret_parameters import find_secrets
 from pennyworth.pipeline.steps import deploy
+from pennyworth.setup.recover import Recovered, recover
 
 REGION = "us-west-2"
 STACK = "deployed"
@@ -472,3 +474,71 @@ def test_what_the_function_depends_on_is_in_its_configuration_hash() -> None:
         assert hash_parameters(values) != hash_parameters(values | {name: "other"}), name
     for name in BESIDE_THE_FUNCTION:
         assert hash_parameters(values) == hash_parameters(values | {name: "other"}), name
+
+
+UPDATED = """
+Parameters: {Client: {Type: String, Default: first}}
+Resources:
+  Known:
+    Type: AWS::IAM::OIDCProvider
+    Properties: {Url: "https://tokens.example.com", ClientIdList: [!Ref Client]}
+"""
+TAKEN = """  Taken:
+    Type: AWS::SSM::Parameter
+    DependsOn: Known
+    Properties: {Type: String, Name: /kept-by-somebody, Value: else}
+"""
+
+
+@pytest.fixture
+def half_updated(account: None) -> str:
+    """A stack in UPDATE_FAILED, and the ARN of its resource that an update has changed."""
+    cloudformation = client("cloudformation")
+    client("ssm").put_parameter(Name="/kept-by-somebody", Value="else", Type="String", Overwrite=True)
+    cloudformation.create_stack(StackName=STACK, TemplateBody=UPDATED)
+    cloudformation.get_waiter("stack_create_complete").wait(StackName=STACK, WaiterConfig={"Delay": 0.1})
+    cloudformation.update_stack(
+        StackName=STACK,
+        TemplateBody=UPDATED + TAKEN,
+        Parameters=[{"ParameterKey": "Client", "ParameterValue": "second"}],
+        DisableRollback=True,
+    )
+    Stack(STACK, REGION).wait_until_idle(5, print)
+    assert there().status == "UPDATE_FAILED"
+    return Stack(STACK, REGION).list_physical_ids("AWS::IAM::OIDCProvider")["Known"]
+
+
+def test_an_update_that_failed_without_a_rollback_is_gone_on_from(half_updated: str, tmp_path: Path) -> None:
+    assert run(tmp_path, UPDATED, Client="third").startswith("Updated")
+    assert client("iam").get_open_id_connect_provider(OpenIDConnectProviderArn=half_updated)[
+        "ClientIDList"
+    ] == ["third"]
+
+
+def test_a_failed_update_is_rolled_back_by_hand_and_the_rollback_continued(
+    half_updated: str, tmp_path: Path
+) -> None:
+    iam = client("iam")
+    iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=half_updated)
+    with pytest.raises(Unprepared, match=r"UPDATE_ROLLBACK_FAILED: Known .* --skip"):
+        recover(Account(REGION), STACK)
+    with pytest.raises(OperationFailed, match="pennyworth recover") as stopped:
+        run(tmp_path, UPDATED)
+    assert stopped.value.title == "The stack is in UPDATE_ROLLBACK_FAILED"
+    with pytest.raises(Unprepared, match="UPDATE_ROLLBACK_FAILED"):
+        recover(Account(REGION), STACK)
+    done = recover(Account(REGION), STACK, skip=["Known"])
+    assert done == Recovered("UPDATE_ROLLBACK_FAILED", "UPDATE_ROLLBACK_COMPLETE")
+    with pytest.raises(OperationFailed, match="can be deployed as it is"):
+        recover(Account(REGION), STACK)
+
+
+@pytest.mark.usefixtures("account")
+def test_what_a_failed_creation_left_is_deleted_by_hand_too(tmp_path: Path) -> None:
+    client("cloudformation").create_stack(StackName=STACK, TemplateBody=BAD, OnFailure="DO_NOTHING")
+    with pytest.raises(OperationFailed, match="pennyworth recover"):
+        run(tmp_path, GOOD)
+    assert recover(Account(REGION), STACK) == Recovered("CREATE_FAILED", "")
+    assert run(tmp_path, GOOD).startswith("Created")
+    with pytest.raises(OperationFailed, match="There is no stack"):
+        recover(Account(REGION), "nowhere")

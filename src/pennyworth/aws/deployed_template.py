@@ -7,17 +7,7 @@ from typing import Any
 
 from pennyworth.aws.snapshot import describe_stack
 from pennyworth.aws.source_template import SourceTemplate
-
-_NEVER_MADE = frozenset({"REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE"})
-_UPDATABLE = frozenset(
-    {
-        "CREATE_COMPLETE",
-        "UPDATE_COMPLETE",
-        "UPDATE_ROLLBACK_COMPLETE",
-        "IMPORT_COMPLETE",
-        "IMPORT_ROLLBACK_COMPLETE",
-    }
-)
+from pennyworth.aws.stack_states import Then, get_state
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +23,7 @@ class DeployedTemplate:
     @property
     def updatable(self) -> bool:
         """Whether the stack can be updated in its current state."""
-        return self.status in _UPDATABLE
+        return get_state(self.status).then is Then.DEPLOY
 
 
 def fetch_deployed_template(cloudformation: Any, name: str) -> DeployedTemplate | None:
@@ -46,7 +36,7 @@ def fetch_deployed_template(cloudformation: Any, name: str) -> DeployedTemplate 
         the deployed template; None if the stack does not exist or its creation failed.
     """
     stack = describe_stack(cloudformation, name)
-    if stack is None or stack.status in _NEVER_MADE:
+    if stack is None or not stack.state.deployed:
         return None
     body = cloudformation.get_template(StackName=name, TemplateStage="Original")["TemplateBody"]
     text = body if isinstance(body, str) else json.dumps(body)  # boto3 parses JSON templates

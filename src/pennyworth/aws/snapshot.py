@@ -8,8 +8,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from pennyworth.aws.errors import is_absent_stack
-
-_REVIEW = "REVIEW_IN_PROGRESS"  # a change set was created but never executed
+from pennyworth.aws.stack_states import State, Then, get_state
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +28,14 @@ class Snapshot:
     """The start of the current or the last operation."""
 
     @property
-    def busy(self) -> bool:
-        """Whether an operation is in progress. In REVIEW_IN_PROGRESS there is none."""
-        return self.status.endswith("_IN_PROGRESS") and self.status != _REVIEW
+    def state(self) -> State:
+        """What its state means for a deployment."""
+        return get_state(self.status)
 
     @property
-    def created(self) -> bool:
-        """Whether there was a deployment, successful or not."""
-        return self.status != _REVIEW
+    def busy(self) -> bool:
+        """Whether an operation is in progress."""
+        return self.state.then is Then.WAIT
 
 
 def describe_stack(cloudformation: Any, name: str) -> Snapshot | None:

@@ -1,7 +1,4 @@
-"""A CloudFormation stack: whether it can be deployed, what a deployment changed, and why one failed.
-
-For the states of a stack, see https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html.
-"""
+"""A CloudFormation stack: whether it can be deployed, what a deployment changed, and why one failed."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -14,27 +11,8 @@ from botocore.exceptions import ClientError, WaiterError
 
 from pennyworth.aws.errors import is_absent_stack
 from pennyworth.aws.snapshot import Snapshot, describe_stack
+from pennyworth.aws.stack_states import Then
 from pennyworth.host.errors import OperationFailed
-
-_DEPLOYABLE = frozenset(
-    {
-        "REVIEW_IN_PROGRESS",  # a change set was created but never executed
-        "CREATE_COMPLETE",
-        "UPDATE_COMPLETE",
-        "UPDATE_ROLLBACK_COMPLETE",
-        "IMPORT_COMPLETE",
-        "IMPORT_ROLLBACK_COMPLETE",
-    }
-)
-
-# CloudFormation can't update a stack in any other state. What to do about these:
-_ADVICE = {
-    "UPDATE_ROLLBACK_FAILED": "Choose 'Continue update rollback' in the CloudFormation console, then run this again.",
-    "ROLLBACK_FAILED": "Its creation failed. Delete it in the CloudFormation console, then run this again.",
-    "CREATE_FAILED": "Its creation failed. Delete it in the CloudFormation console, then run this again.",
-    "DELETE_FAILED": "Delete it in the CloudFormation console and retain what can't be deleted, then run this again.",
-}
-_BUSY = "Another operation is in progress. Wait for it to finish, then run this again."
 
 _LOOK_SECONDS = 5.0
 _TELL_SECONDS = 30.0
@@ -111,7 +89,7 @@ class Stack:
             if waited > seconds:
                 raise OperationFailed(
                     f"The stack is in {seen.status}",
-                    f"Waited {waited / 60:.0f} min. {_BUSY}",
+                    f"Waited {waited / 60:.0f} min. {seen.state.advice}",
                 )
             if waited >= reported + _TELL_SECONDS:
                 say(
@@ -248,5 +226,5 @@ def check_deployable(stack: Snapshot) -> None:
     Raises:
         OperationFailed: it can't be deployed; the message says what to do.
     """
-    if stack.status not in _DEPLOYABLE:
-        raise OperationFailed(f"The stack is in {stack.status}", _ADVICE.get(stack.status, _BUSY))
+    if stack.state.then is not Then.DEPLOY:
+        raise OperationFailed(f"The stack is in {stack.status}", stack.state.advice)

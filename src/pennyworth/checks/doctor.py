@@ -16,6 +16,7 @@ from pennyworth.aws.github_oidc import AUDIENCE
 from pennyworth.aws.packages import find_package_bucket, name_package_bucket
 from pennyworth.aws.snapshot import read_parameters
 from pennyworth.aws.stack import Stack, check_deployable
+from pennyworth.aws.stack_states import Then
 from pennyworth.checks.finding import Finding, Findings, ok, unknown, warning, wrong
 from pennyworth.github import gh_cli
 from pennyworth.github.deploying_workflows import find_deploying_workflows
@@ -74,14 +75,13 @@ def _check_set_up(set_up: SetUp) -> Findings:
     if stack is None:
         yield wrong(f"there is no stack {STACK} in {set_up.account.region}", "run `pennyworth bootstrap`")
         return
-    status = stack.status
-    if not status.endswith("_COMPLETE") or status in {"ROLLBACK_COMPLETE", "DELETE_COMPLETE"}:
-        yield wrong(f"the stack {STACK} is in {status}", AGAIN)
+    if stack.state.then is not Then.DEPLOY or not stack.state.deployed:
+        yield wrong(f"the stack {STACK} is in {stack.status}", AGAIN)
         return
     if _is_outdated(set_up):
         yield warning(f"the stack {STACK} was created by another version of policies/bootstrap.yaml", AGAIN)
     else:
-        yield ok(f"the stack {STACK} is in {status}")
+        yield ok(f"the stack {STACK} is in {stack.status}")
 
 
 def _is_outdated(set_up: SetUp) -> bool:
@@ -260,7 +260,7 @@ def _check_endpoint(set_up: SetUp) -> Findings:
     if stack is None:
         yield warning(f"the stack {name} does not exist yet", "push to the branch that deploys")
         return
-    if stack.status == "ROLLBACK_COMPLETE":
+    if stack.state.then is Then.RECREATE:
         yield warning(
             f"the first deployment of {name} failed",
             "deploy again: the next run deletes the failed stack and retries",

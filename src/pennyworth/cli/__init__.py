@@ -36,6 +36,7 @@ COMMANDS = {
     "health": "check whether a deployed endpoint is healthy",
     "credentials": "list, set, create, rotate and remove the endpoint's credentials, without deploying",
     "rollback": "send callers to an earlier version again, without deploying",
+    "recover": "bring the stack out of a failed state, so that it can be deployed again",
     "tighten-passrole": "restrict the deploy role's iam:PassRole to the stack's own roles",
     "bootstrap": "prepare your AWS account and repository for the deployment workflow",
     "policy": "show which permissions the deploy role needs for a template",

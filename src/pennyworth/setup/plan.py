@@ -16,6 +16,7 @@ from pennyworth.aws.account import STACK, Account, Unprepared
 from pennyworth.aws.errors import get_or_none
 from pennyworth.aws.snapshot import read_parameters
 from pennyworth.aws.stack import Stack
+from pennyworth.aws.stack_states import Then
 from pennyworth.github import gh_cli
 from pennyworth.host.progress import step
 from pennyworth.iam.bootstrap_template.template import TEMPLATE
@@ -159,7 +160,7 @@ class Plan:
             ]
             if self._is_outdated(region):
                 changes.append("update it to this version of policies/bootstrap.yaml")
-            if not there.status.endswith("_COMPLETE") or there.status == "ROLLBACK_COMPLETE":
+            if there.state.then is not Then.DEPLOY or not there.state.deployed:
                 changes.append(f"retry, because it is in {there.status}")
         return Step(
             f"stack {STACK} in {region}",
@@ -278,10 +279,7 @@ def deploy_stack(account: Account, region: str, wanted: Mapping[str, str]) -> No
     client = account.client("cloudformation", region)
     stack = Stack(STACK, region)
     there = stack.describe()
-    if there and there.status in {
-        "ROLLBACK_COMPLETE",
-        "REVIEW_IN_PROGRESS",
-    }:  # has no resources and can't be updated
+    if there and not there.state.deployed:  # has no resources and can't be updated
         delete_stack(account, STACK, region)
         there = None
     marker = stack.fetch_last_event()

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from pennyworth.aws.stack_states import Then, get_state
 from pennyworth.checks.finding import Finding, Findings, Verdict, ok, unhealthy, unknown, warning
 from pennyworth.checks.health.subject import Subject
 
@@ -13,12 +14,6 @@ _LONGEST = timedelta(hours=2)
 
 _SOUND = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"})
 _BACK = frozenset({"UPDATE_ROLLBACK_COMPLETE", "IMPORT_ROLLBACK_COMPLETE"})
-_FIX = {
-    "UPDATE_ROLLBACK_FAILED": "In the CloudFormation console, choose 'Continue update rollback'.",
-    "DELETE_IN_PROGRESS": "Somebody is deleting the stack. If it was not you, CloudTrail shows who.",
-    "DELETE_FAILED": "Delete it in the CloudFormation console, retaining what can't be deleted. Then deploy again.",
-}
-
 _POLL_SECONDS = 2.0
 
 MOVED = ("AWS::Lambda::Alias", ("/FunctionVersion", "/RoutingConfig"))
@@ -28,6 +23,7 @@ MOVED = ("AWS::Lambda::Alias", ("/FunctionVersion", "/RoutingConfig"))
 def check_state(subject: Subject) -> Findings:
     """Check the stack's state."""
     status = subject.status
+    state = get_state(status)
     if not status:
         yield unhealthy(
             "there is no stack {stack}",
@@ -41,7 +37,7 @@ def check_state(subject: Subject) -> Findings:
             f"{status}: the last deployment failed, and the previous one is live",
             "The summary of that workflow run says why. Fix it and deploy again.",
         )
-    elif status.endswith("_IN_PROGRESS") and not status.startswith("DELETE"):
+    elif state.then is Then.WAIT and status != "DELETE_IN_PROGRESS":
         lasts = datetime.now(UTC) - subject.begun if subject.begun else timedelta()
         minutes = lasts.total_seconds() / 60
         if lasts < _LONGEST:
@@ -54,7 +50,7 @@ def check_state(subject: Subject) -> Findings:
             )
     else:
         yield unhealthy(
-            status, _FIX.get(status, "Deploy again. If that fails, the workflow run says what to do.")
+            status, state.advice or "Deploy again. If that fails, the workflow run says what to do."
         )
 
 

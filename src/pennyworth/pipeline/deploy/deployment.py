@@ -16,6 +16,7 @@ from pennyworth.aws.source_template import SourceTemplate
 from pennyworth.aws.stack import Change, Event, Stack, check_deployable
 from pennyworth.aws.stack_events import Progress
 from pennyworth.aws.stack_parameters import PARAMETER, PARAMETERS, read_parameters
+from pennyworth.aws.stack_states import Then
 from pennyworth.github import actions
 from pennyworth.host.environments import environment
 from pennyworth.host.errors import OperationFailed
@@ -163,7 +164,7 @@ def _deploy(stack: Stack, values: Mapping[str, str], bucket: str | None, inputs:
         recovered = _clear_failed_creation(stack, before)
         if recovered:
             before = None
-        existed = before is not None and before.created
+        existed = before is not None and before.state.deployed
         function = find_function(before)
         previous = (function.fetch_live_version() if function else None) or ""
         progress = Progress(stack, stack.fetch_last_event())
@@ -196,7 +197,7 @@ def _clear_failed_creation(stack: Stack, before: Snapshot | None) -> bool:
     """
     if before is None:
         return False
-    if before.status == "ROLLBACK_COMPLETE":
+    if before.state.then is Then.RECREATE:
         stack.delete_failed_creation()
         return True
     check_deployable(before)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
+from pennyworth.aws.stack_states import get_state
 from pennyworth.github import actions
 from pennyworth.pipeline import cost
 from pennyworth.pipeline.preview.changeset import Detail, ResourceChange
@@ -87,12 +88,7 @@ def _render_verdict(preview: Preview) -> str:
             " resources**. There is no change set, because creating one would leave an empty stack."
         )
     if preview.state is State.BLOCKED:
-        busy = preview.status.endswith("_IN_PROGRESS")
-        advice = (
-            "Another operation is in progress. Wait for it to finish, then run this again."
-            if busy
-            else "Repair it in the CloudFormation console first."
-        )
+        advice = get_state(preview.status).advice
         return f"⛔ **The stack is in {preview.status}** and can't be deployed. {advice}"
     if preview.nothing:
         return "✅ **Nothing would change**: no resources, settings or permissions, and not the package."
