@@ -63,7 +63,7 @@ def test_entries(config: Config) -> None:
 
 
 def test_settings(config: Config) -> None:
-    assert (config.timeout, config.drop_params, config.keys) == (30, True, ("sk-master",))
+    assert (config.timeouts.request, config.drop_params, config.keys) == (30, True, ("sk-master",))
     assert config.aliases == {"gpt-4": "gpt-4o", "old": "claude"}
     assert config.environment == {"REGION": "eu", "COPIED": "openai-key"}
     assert set(config.ignored) == {

@@ -206,29 +206,23 @@ def test_an_upstream_that_is_too_slow(start_gateway: Start, upstream: ScriptedUp
     assert upstream.requests[0].cancelled.wait(5)
 
 
-def test_a_streams_timeout_is_for_its_silence(start_gateway: Start, upstream: ScriptedUpstream) -> None:
+def test_a_stream_that_falls_silent(start_gateway: Start, upstream: ScriptedUpstream) -> None:
     given = {
         "model": "openai/m",
         "api_base": upstream.base_url,
         "api_key": UPSTREAM_KEY,
-        "stream_timeout": 0.8,
+        "stream_timeout": 0.4,
     }
     gateway = start_gateway({"model_list": [{"model_name": "smart", "litellm_params": given}]})
-    upstream.answer = Answer(text="a b c d", pace=0.4)
-    began = time.monotonic()
-    chunks = list(ask(gateway, stream=True))
-    assert chunks[-1].choices[0].finish_reason == "stop"
-    assert time.monotonic() - began > 1
     upstream.answer = Answer(text="a b c d", fault="silence", after=2)
-    seen = []
     with pytest.raises(openai.APIError) as late:
-        seen += list(ask(gateway, stream=True))
+        list(ask(gateway, stream=True))
     assert late.value.code == "upstream_timeout"
     upstream.answer = Answer(fault="silence")
     with pytest.raises(openai.APIStatusError) as caught:
         ask(gateway, stream=True)
     assert (caught.value.status_code, caught.value.code) == (504, "upstream_timeout")
-    upstream.answer = Answer(delay=1.2)  # not a stream: it has the model's timeout
+    upstream.answer = Answer(delay=0.6)  # not a stream: it has the model's timeout
     assert ask(gateway).choices
 
 

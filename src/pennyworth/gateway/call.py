@@ -1,8 +1,10 @@
 """One request on its way to an upstream, and one attempt at having it answered."""
 
+import math
 import time
 from dataclasses import dataclass
 
+from pennyworth.gateway.asked import NOTHING_ASKED, Asked
 from pennyworth.gateway.bodies import Body
 from pennyworth.gateway.config import Deployment
 from pennyworth.gateway.endpoint import Endpoint
@@ -21,35 +23,41 @@ class Call:
     model: str
     """The client's name for it."""
     stream: bool
+    asked: Asked = NOTHING_ASKED
+    """What it asks of the gateway itself."""
 
 
 class Deadline:
-    """When an answer is late: as a whole, or because nothing of it comes any more."""
+    """When an answer is late: as a whole, or because nothing of it comes."""
 
-    def __init__(self, end: float, quiet_seconds: float | None = None) -> None:
+    def __init__(self, end: float = math.inf, silence: float = math.inf) -> None:
         """
         Args:
             end: when it must be complete, on time.monotonic()'s clock.
-            quiet_seconds: how long nothing may come of a stream, its first event included. None: to the end.
+            silence: how many seconds may pass from one `touch` to the next.
         """
         self._end = end
-        self._quiet_seconds = quiet_seconds
-        self._last = end
+        self._silence = silence
+        self._touched = math.inf
 
     def touch(self) -> None:
-        """Note that the request goes out, from when on silence counts, or that something has come."""
-        if self._quiet_seconds:
-            self._last = time.monotonic()
+        """Begin to wait: for a connection, for an answer, or for the next bytes of a stream."""
+        self._touched = time.monotonic()
 
     def left(self) -> float:
         """Seconds for an attempt that begins now, none or fewer where the answer is late."""
-        left = self._end - time.monotonic()
-        return min(left, self._quiet_seconds) if self._quiet_seconds else left
+        return min(self._end - time.monotonic(), self._silence)
 
     def has_passed(self) -> bool:
         """Whether the answer is late."""
         now = time.monotonic()
-        return now > self._end or bool(self._quiet_seconds and now > self._last + self._quiet_seconds)
+        return now > self._end or now > self._touched + self._silence
+
+    def describe(self) -> str:
+        """What of it has passed, for a message."""
+        if time.monotonic() > self._end:
+            return "did not finish its answer in time"
+        return f"sent nothing for {self._silence:g} seconds"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ Format: https://docs.litellm.ai/docs/proxy/configs.
 """
 
 import json
+import math
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -20,6 +21,7 @@ from pennyworth.gateway.providers import (
     WELL_KNOWN_PREFIXES,
     speaks_openai,
 )
+from pennyworth.gateway.timeouts import Timeouts
 
 LaneName = Literal["direct", "litellm"]
 
@@ -37,30 +39,40 @@ _ONE_SEGMENT = frozenset(["azure", "bedrock", "gemini", "sagemaker", "sagemaker_
 # What is honoured; anything else in these sections is named in `Config.ignored`, never dropped in silence.
 _HONOURED = {
     "": {"model_list", "litellm_settings", "router_settings", "general_settings", "environment_variables"},
-    "litellm_settings": {"request_timeout", "drop_params", "num_retries", *FALLBACK_SETTINGS},
+    "litellm_settings": {
+        "request_timeout",
+        "drop_params",
+        "num_retries",
+        "cooldown_time",
+        *FALLBACK_SETTINGS,
+    },
     "router_settings": {
         "model_group_alias",
         "timeout",
+        "stream_timeout",
         "num_retries",
         "cooldown_time",
         "disable_cooldowns",
         "max_fallbacks",
         *FALLBACK_SETTINGS,
     },
-    "general_settings": {"master_key"},
+    "general_settings": {"master_key", "max_stream_duration"},
 }
 
 # Parameters that are numbers, and whether they may be 0.
 _NUMBERS = (
     ("timeout", False),
+    ("request_timeout", False),
     ("stream_timeout", False),
     ("order", True),
     ("weight", True),
     ("rpm", True),
     ("tpm", True),
     ("num_retries", True),
+    ("max_retries", True),
     ("cooldown_time", True),
 )
+_INFO_NUMBERS = (("max_stream_duration", False), ("cooldown_time", True), ("allowed_fails", True))
 
 _NEEDED = frozenset(["", "api_base", "base_url"])
 """Without what these refer to, a request would go elsewhere. The empty name is a value's by itself."""
@@ -102,6 +114,8 @@ class Deployment:
     """Whether GET /v1/models names it."""
     index: int = 0
     """Of its entry in `model_list`."""
+    info: Mapping[str, Any] = field(default_factory=dict)
+    """`model_info` as it stands."""
 
     def endpoint(self) -> Provider:
         """How a direct call reaches the provider."""
@@ -141,14 +155,16 @@ class Config:
     """`router_settings.model_group_alias`: further names of models."""
     keys: tuple[str, ...] = ()
     """Keys that the configuration itself gives: `general_settings.master_key`."""
-    timeout: float = 600.0
-    """Seconds that an answer may take where neither the model nor the platform says less."""
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    """How long a provider may be silent."""
     fallbacks: Fallbacks = field(default_factory=Fallbacks)
     """Which models stand in for one that fails."""
-    num_retries: float = 0
+    num_retries: float | None = None
     """How often a model is tried again where nothing else can answer."""
     cooldown_seconds: float = 5.0
     """How long a deployment that failed comes last."""
+    cooldowns: bool = True
+    """Whether one that failed comes last at all."""
     drop_params: bool = False
     """`litellm_settings.drop_params`: what an upstream refuses is left out."""
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -306,13 +322,15 @@ def parse(document: Mapping[str, Any], environ: Mapping[str, str], *, empty: boo
         ConfigError: no model can be used.
     """
     problems: list[ConfigError] = []
-    settings = {name: _section(document, name, problems) for name in _HONOURED if name}
     unset: list[str] = []
     own = {
         str(name): str(_resolve(value, environ, unset, "") or "")
         for name, value in _section(document, "environment_variables", problems).items()
     }
     environ = {**environ, **own}
+    settings = {
+        name: _resolve(_section(document, name, problems), environ, unset, name) for name in _HONOURED if name
+    }
     deployments, refused = [], set()
     for index, entry in enumerate(_entries(document, problems)):
         try:
@@ -327,16 +345,23 @@ def parse(document: Mapping[str, Any], environ: Mapping[str, str], *, empty: boo
     fallbacks, wrong = read_fallbacks(settings)
     problems += (ConfigError(message, *path) for message, path in wrong)
     router = settings["router_settings"]
-    most = _first_number(settings, (("router_settings", "max_fallbacks"),), 5, problems)
-    cooldown = _first_number(settings, (("router_settings", "cooldown_time"),), 5.0, problems)
+    numbers = _Numbers(settings, problems)
+    most = numbers.find("router_settings.max_fallbacks")
+    cooldown = numbers.find("router_settings.cooldown_time", "litellm_settings.cooldown_time")
     return Config(
         deployments=tuple(deployments),
         aliases=aliases,
         keys=_master_key(settings["general_settings"].get("master_key"), environ, unset, problems),
-        timeout=_first_number(settings, _TIMEOUTS, 600.0, problems, zero=False),
-        fallbacks=replace(fallbacks, most=int(most)),
-        num_retries=_first_number(settings, _RETRIES, 0, problems),
-        cooldown_seconds=0.0 if router.get("disable_cooldowns") is True else cooldown,
+        timeouts=Timeouts(
+            request=numbers.find("litellm_settings.request_timeout", zero=False),
+            router=numbers.find("router_settings.timeout", zero=False),
+            stream=numbers.find("router_settings.stream_timeout", zero=False),
+            whole_stream=numbers.find("general_settings.max_stream_duration", zero=False) or math.inf,
+        ),
+        fallbacks=fallbacks if most is None else replace(fallbacks, most=most),
+        num_retries=numbers.find("router_settings.num_retries", "litellm_settings.num_retries"),
+        cooldown_seconds=5.0 if cooldown is None else cooldown,
+        cooldowns=router.get("disable_cooldowns") is not True,
         drop_params=bool(settings["litellm_settings"].get("drop_params", False)),
         environment=own,
         ignored=tuple(_ignored(document, settings)),
@@ -393,22 +418,25 @@ def _deployment(index: int, entry: Any, environ: Mapping[str, str]) -> Deploymen
             values[key] = value.strip()  # a pasted value often ends in a line break
     written = _resolve(params["model"], environ, missing, "api_key")  # no model without its name
     provider, model = _split(written, values.get("custom_llm_provider"), place, path) if written else ("", "")
-    for key, zero in _NUMBERS:
-        if values.get(key) is not None:
-            where = (*path, "litellm_params", key)
-            values[key] = _number(values[key], f"{place}: litellm_params.{key}", where, zero=zero)
-    info = entry.get("model_info") or {}
-    lane = info.get("lane") if isinstance(info, Mapping) else None
+    info = entry.get("model_info")
+    info = {**info} if isinstance(info, Mapping) else {}
+    for section, given, numbers in (
+        ("litellm_params", values, _NUMBERS),
+        ("model_info", info, _INFO_NUMBERS),
+    ):
+        for key, zero in numbers:
+            if given.get(key) is not None:
+                where = (*path, section, key)
+                given[key] = _number(given[key], f"{place}: {section}.{key}", where, zero=zero)
+    lane = info.get("lane")
     if lane not in (None, "direct", "litellm"):
         raise ConfigError(
             f"{place}: model_info.lane is either direct or litellm, not {lane!r}", *path, "model_info", "lane"
         )
-    listed = not isinstance(info, Mapping) or info.get("listed") is not False
-    mode = info.get("mode") if isinstance(info, Mapping) else None
-    chosen: LaneName = lane or (
-        "direct" if not provider or speaks_openai(provider, model, values, mode) else "litellm"
-    )
-    return Deployment(name, provider, model, chosen, values, tuple(missing), listed, index)
+    listed = info.get("listed") is not False
+    direct = not provider or speaks_openai(provider, model, values, info.get("mode"))
+    chosen: LaneName = lane or ("direct" if direct else "litellm")
+    return Deployment(name, provider, model, chosen, values, tuple(missing), listed, index, info)
 
 
 def _split(model: str, provider: Any, place: str, path: tuple[str | int, ...] = ()) -> tuple[str, str]:
@@ -494,26 +522,29 @@ def _aliases(value: Any, problems: list[ConfigError]) -> tuple[dict[str, str], f
     return aliases, frozenset(hidden)
 
 
-_TIMEOUTS = (("litellm_settings", "request_timeout"), ("router_settings", "timeout"))
-_RETRIES = (("router_settings", "num_retries"), ("litellm_settings", "num_retries"))
+class _Numbers:
+    """The numbers in a file's sections."""
 
+    def __init__(self, settings: Mapping[str, Mapping[str, Any]], problems: list[ConfigError]) -> None:
+        self._settings = settings
+        self._problems = problems
 
-def _first_number(
-    settings: Mapping[str, Mapping[str, Any]],
-    places: tuple[tuple[str, str], ...],
-    default: float,
-    problems: list[ConfigError],
-    *,
-    zero: bool = True,
-) -> float:
-    """The number that stands in the first of these places; the default where it stands in none."""
-    for section, name in places:
-        if settings[section].get(name) is not None:
-            try:
-                return _number(settings[section][name], f"{section}.{name}", (section, name), zero=zero)
-            except ConfigError as problem:
-                problems.append(problem)
-    return default
+    def find(self, *places: str, zero: bool = True) -> float | None:
+        """Find the first that is set.
+
+        Args:
+            places: such as `router_settings.timeout`.
+            zero: whether it may be 0.
+        """
+        for place in places:
+            section, _, name = place.partition(".")
+            value = self._settings[section].get(name)
+            if value is not None:
+                try:
+                    return _number(value, place, (section, name), zero=zero)
+                except ConfigError as problem:
+                    self._problems.append(problem)
+        return None
 
 
 def _number(value: Any, place: str, path: tuple[str | int, ...], *, zero: bool = False) -> float:

@@ -12,9 +12,9 @@ from pennyworth.gateway.errors import UpstreamFailure
 ANY = "*"
 """Stands for every model that has no fallbacks of its own."""
 
-_KINDS = ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks")
+FALLBACK_KINDS = ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks")
 _DEFAULT = "default_fallbacks"
-FALLBACK_SETTINGS = (*_KINDS, _DEFAULT)
+FALLBACK_SETTINGS = (*FALLBACK_KINDS, _DEFAULT)
 _SECTIONS = ("router_settings", "litellm_settings")
 """Where they may stand; the first wins."""
 
@@ -29,7 +29,7 @@ Place = tuple[str | int, ...]
 Problem = tuple[str, Place]
 """What is wrong, and where."""
 
-_EXPECTED = dict.fromkeys(_KINDS, "[{MODEL: [MODEL, ...]}]") | {_DEFAULT: "[MODEL, ...]"}
+_EXPECTED = dict.fromkeys(FALLBACK_KINDS, "[{MODEL: [MODEL, ...]}]") | {_DEFAULT: "[MODEL, ...]"}
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -41,7 +41,7 @@ class Fallbacks:
     """For requests that are too long for the model."""
     content_policy: Names = field(default_factory=dict)
     """For requests that a provider's filter refuses."""
-    most: int = 5
+    most: float = 5
     """How many are tried for a request."""
 
     def find(self, model: str, failure: UpstreamFailure) -> tuple[str, ...]:
@@ -77,7 +77,7 @@ def read_fallbacks(sections: Mapping[str, Mapping[str, Any]]) -> tuple[Fallbacks
         the fallbacks, and what is wrong with them.
     """
     problems: list[Problem] = []
-    read: dict[str, dict[str, tuple[str, ...]]] = {kind: {} for kind in _KINDS}
+    read: dict[str, dict[str, tuple[str, ...]]] = {kind: {} for kind in FALLBACK_KINDS}
     for path, model, targets in list_fallbacks(sections):
         if targets is None:
             section, setting = path[:2]

@@ -1,6 +1,7 @@
 """A request on its way to an upstream and back: its body, its model, and the attempts at an answer."""
 
 from pennyworth.gateway import lanes
+from pennyworth.gateway.asked import Asked, read_asked, unpack
 from pennyworth.gateway.bodies import Body, read_body
 from pennyworth.gateway.call import Call
 from pennyworth.gateway.endpoint import Endpoint
@@ -23,10 +24,11 @@ def forward(request: Request, endpoint: Endpoint, settings: Settings, outcome: O
         ApiError: the request can't be understood, or no upstream gives an answer.
         ClientDisconnected: nobody is left to answer.
     """
-    body = read_body(endpoint.body, request)
+    body = unpack(read_body(endpoint.body, request))
     stream = endpoint.streams and body.fields.get("stream") is True
-    call = Call(request, endpoint, body, _model(body), stream)
-    outcome.model, outcome.stream = call.model, call.stream
+    call = Call(request, endpoint, body, _model(body), stream, read_asked(body.fields, request))
+    outcome.model, outcome.stream, outcome.tags = call.model, call.stream, call.asked.tags
+    _check_fallbacks(call.asked, settings)
     route = Route(settings, call)
     attempt = route.begin()
     while True:
@@ -52,6 +54,16 @@ def _tell_attempts(response: Response, route: Route, outcome: Outcome) -> Respon
         ("x-litellm-attempted-fallbacks", str(route.fallbacks)),
     ]
     return response._replace(headers=headers)
+
+
+def _check_fallbacks(asked: Asked, settings: Settings) -> None:
+    """See that a caller names only models that it could ask for itself."""
+    for field, name in asked.named_models():
+        try:
+            settings.config.resolve(name)
+        except ApiError as error:
+            error.param = field
+            raise
 
 
 def _model(body: Body) -> str:

@@ -25,6 +25,7 @@ class Outcome:
     provider: str | None = None
     lane: str | None = None
     stream: bool | None = None
+    tags: tuple[str, ...] = ()
     attempts: int = 0
     usage: Usage | None = None
     """As the upstream told it."""
@@ -61,6 +62,7 @@ class Outcome:
             "lane": self.lane,
             "stream": self.stream,
             "attempts": self.attempts if self.attempts > 1 else None,
+            "tags": self.tags or None,
             "usage": self.usage,
             "error": self.error,
             "bytes": self.sent_bytes,

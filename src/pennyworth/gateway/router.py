@@ -1,5 +1,6 @@
 """Which deployments a call is tried on, in which order, and how often."""
 
+import math
 import os
 import time
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pennyworth.gateway.config import Deployment
 from pennyworth.gateway.errors import ApiError, UpstreamFailure
 from pennyworth.gateway.http.connection import CONNECT_SECONDS
 from pennyworth.gateway.settings import Settings
+from pennyworth.gateway.wsgi import Request
 
 _LAMBDA_MARGIN_SECONDS = 2.0
 """What is kept of a function's time to tell the client that the rest is missing."""
@@ -17,6 +19,9 @@ _LAMBDA_MARGIN_SECONDS = 2.0
 
 _SHARES = ("weight", "rpm", "tpm")
 """Parameters by which deployments share the calls, the first that any of them has."""
+
+_RETRIES_IF_ASKED = 2
+"""How often a request may have itself tried again where nothing is configured: LiteLLM's default for all."""
 
 # That the same credentials are refused a moment later is certain.
 _FINAL = frozenset([401, 402, 403])
@@ -50,6 +55,7 @@ class Router:
             ApiError: 404 `model_not_found`.
         """
         found = self._settings.config.resolve(model or call.model)
+        ends = _find_end(call.request)
         # a weight of nothing is for a deployment that rests, unless all do
         waiting = [deployment for deployment in found if _weight(deployment)] or list(found)
         while waiting:
@@ -57,26 +63,29 @@ class Router:
             first = min(map(_order, ready))
             chosen = _choose([deployment for deployment in ready if _order(deployment) == first])
             waiting.remove(chosen)
-            deadline = self._deadline(call, chosen)
+            deadline = self._deadline(call, chosen, ends)
             # half of the time, where the other half is of use to another deployment
             seconds = min(CONNECT_SECONDS, deadline.left() / 2) if waiting else CONNECT_SECONDS
             yield Attempt(chosen, self._settings.upstream(chosen), deadline, seconds)
 
-    def _deadline(self, call: Call, deployment: Deployment) -> Deadline:
-        """The model's timeout or the configuration's, and the function's own end, whichever comes first.
+    def _deadline(self, call: Call, deployment: Deployment, ends: float) -> Deadline:
+        """What LiteLLM would wait for one read; the whole answer has the function's time, or a stream its own."""
+        timeouts = self._settings.config.timeouts
+        if call.stream:
+            ends = min(ends, call.request.began + timeouts.choose_whole(deployment.info))
+        return Deadline(ends, timeouts.choose(deployment.params, call.asked, stream=call.stream))
 
-        A stream's `stream_timeout` is for its silence alone, as it is with LiteLLM.
-        """
-        params = deployment.params
-        deadline = call.request.began + float(params.get("timeout") or self._settings.config.timeout)
-        if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:  # elsewhere anybody could send this header
-            import json
 
-            context = json.loads(call.request.header("x-amzn-lambda-context") or "{}")
-            if ends := context.get("deadline"):
-                left = ends / 1000 - time.time() - _LAMBDA_MARGIN_SECONDS
-                deadline = min(deadline, time.monotonic() + left)
-        return Deadline(deadline, params.get("stream_timeout") if call.stream else None)
+def _find_end(request: Request) -> float:
+    """When a function's own time is over, on time.monotonic()'s clock; never elsewhere."""
+    if "AWS_LAMBDA_FUNCTION_NAME" not in os.environ:  # elsewhere anybody could send this header
+        return math.inf
+    import json
+
+    context = json.loads(request.header("x-amzn-lambda-context") or "{}")
+    if not (ends := context.get("deadline")):
+        return math.inf
+    return float(time.monotonic() + ends / 1000 - time.time() - _LAMBDA_MARGIN_SECONDS)
 
 
 class Route:
@@ -89,6 +98,7 @@ class Route:
         self._settings = settings
         self._router = Router(settings)
         self._call = call
+        self._fallbacks = call.asked.choose_fallbacks(settings.config.fallbacks)
         self._models = [call.model]
         self._at = 0
         """Which of the models is tried."""
@@ -122,10 +132,9 @@ class Route:
                 self._attempts = self._router.attempts(self._call, self._models[self._at])
                 if found := self._next_in_time():
                     return found
-        fallbacks = self._settings.config.fallbacks
-        names = fallbacks.find(self._models[self._at], failure)
+        names = self._fallbacks.find(self._models[self._at], failure)
         self._models += [name for name in names if name not in self._models]
-        while self._at < min(len(self._models) - 1, fallbacks.most):
+        while self._at < min(len(self._models) - 1, self._fallbacks.most):
             self._at += 1
             self.retries = 0
             self._attempts = self._router.attempts(self._call, self._models[self._at])
@@ -140,8 +149,7 @@ class Route:
 
     def _waits(self, attempt: Attempt, failure: UpstreamFailure) -> bool:
         """Wait before another try. False where there is none, or no time for it."""
-        most = attempt.deployment.params.get("num_retries")
-        if self.retries >= (self._settings.config.num_retries if most is None else most):
+        if self.retries >= self._count_retries(attempt.deployment):
             return False
         if failure.status in _FINAL or attempt.upstream.problem:
             return False
@@ -158,6 +166,15 @@ class Route:
             self._call.request.check_wanted()
             time.sleep(min(left, _LOOK_SECONDS))
         return True
+
+    def _count_retries(self, deployment: Deployment) -> float:
+        """How often to try again: as configured, or fewer times where the request asks for it."""
+        params, asked = deployment.params, self._call.asked.retries
+        given = (params.get("num_retries"), params.get("max_retries"), self._settings.config.num_retries)
+        most = next((number for number in given if number is not None), None)
+        if asked is not None:
+            return min(asked, _RETRIES_IF_ASKED if most is None else most)
+        return most or 0
 
 
 def _asked_seconds(failure: UpstreamFailure) -> float:

@@ -77,7 +77,7 @@ class Settings:
         """
         own = deployment.params.get("cooldown_time")
         seconds = own if own is not None else asked_seconds or self.config.cooldown_seconds
-        if seconds:
+        if seconds and self.config.cooldowns:
             self._resting[deployment.index, deployment.model] = time.monotonic() + seconds
 
     def rested(self, deployments: Sequence[Deployment]) -> list[Deployment]:

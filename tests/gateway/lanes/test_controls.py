@@ -10,7 +10,6 @@ from pennyworth.gateway.bodies import Body
 from pennyworth.gateway.call import Attempt, Call
 from pennyworth.gateway.endpoint import Endpoint
 from pennyworth.gateway.endpoints import ENDPOINTS
-from pennyworth.gateway.errors import ApiError
 from pennyworth.gateway.lanes import direct, litellm
 from pennyworth.gateway.lanes.controls import is_control, without_controls
 from pennyworth.gateway.router import Router
@@ -85,15 +84,22 @@ def test_the_operators_own_are_sent() -> None:
 def test_on_the_litellm_lane_nobody_can_let_a_caller_steer(name: str, drop: bool) -> None:
     params = {"model": "anthropic/claude", "allowed_openai_params": [name], "timeout": 7, "drop_params": drop}
     call, attempt = call_with({name: CONTROLS[name]}, params)
-    sdk = SimpleNamespace(drop_params=False)
-    if not drop:
-        with pytest.raises(ApiError) as refused:
-            litellm._arguments(sdk, call, attempt)
-        assert (refused.value.status, refused.value.param) == (400, name)
-        return
-    arguments = litellm._arguments(sdk, call, attempt)
+    arguments = litellm._arguments(SimpleNamespace(drop_params=False), call, attempt)
     assert (arguments["api_base"], arguments["api_key"], arguments["timeout"]) == (BASE, "sk-operator", 7)
     assert arguments.get(name) != CONTROLS[name]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"metadata": {"trace_id": "t"}},
+        {"metadata": {"tags": ["a"]}, "store": True},
+        {"metadata": "t", "store": True},
+    ],
+)
+def test_metadata_that_openai_would_refuse_is_for_litellm(fields: dict[str, Any]) -> None:
+    call, attempt = call_with(fields, {"model": "openai/m"})
+    assert "metadata" not in json.loads(sent_by_direct(call, attempt))
 
 
 def _known_to_openai(endpoint: Endpoint) -> set[str]:
@@ -103,4 +109,4 @@ def _known_to_openai(endpoint: Endpoint) -> set[str]:
 def test_nothing_of_openais_and_no_providers_field_is_among_them() -> None:
     known = set().union(*map(_known_to_openai, ENDPOINTS)) | litellm._PROVIDER_FIELDS
     assert not [name for name in known if is_control(name)]
-    assert without_controls(fields := dict.fromkeys(known)) is fields
+    assert without_controls(fields := dict.fromkeys(known - {"metadata"})) is fields

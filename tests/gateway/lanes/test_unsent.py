@@ -3,7 +3,7 @@
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, suppress
 from typing import Any
 
@@ -161,8 +161,10 @@ def test_another_deployment_has_half_of_the_time() -> None:
     assert last.connect_seconds == Attempt.__dataclass_fields__["connect_seconds"].default
 
 
-def forward(made: Settings, monkeypatch: pytest.MonkeyPatch) -> tuple[Response, Outcome]:
-    request = Request({}, "POST", "/")
+def forward(
+    made: Settings, monkeypatch: pytest.MonkeyPatch, environ: Mapping[str, str] | None = None
+) -> tuple[Response, Outcome]:
+    request = Request(environ or {}, "POST", "/")
     outcome = Outcome(request)
     monkeypatch.setattr(forwarding, "read_body", lambda kind, request: CALL.body)
     return forwarding.forward(request, CHAT, made, outcome), outcome
@@ -176,11 +178,13 @@ def test_another_deployment_answers_where_no_connection_is_made(
     assert (response.status, outcome.attempts) == (200, 2)
 
 
-def test_no_other_is_tried_past_its_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_other_is_tried_past_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "f")
+    over = {"HTTP_X_AMZN_LAMBDA_CONTEXT": '{"deadline": 1}'}
     with socket.socket() as nobody, ScriptedUpstream(key=UPSTREAM_KEY) as upstream:
         nobody.bind(("127.0.0.1", 0))
         base = f"http://127.0.0.1:{nobody.getsockname()[1]}"
         with pytest.raises(UpstreamFailure) as failed:
-            forward(settings(base, upstream.base_url, timeouts=(600, 1e-9)), monkeypatch)
+            forward(settings(base, upstream.base_url), monkeypatch, over)
     assert failed.value.code == "upstream_unreachable"
     assert not upstream.requests

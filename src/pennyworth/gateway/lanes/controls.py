@@ -9,6 +9,7 @@ from typing import Any
 
 _CONTROLS = frozenset(
     [
+        "additional_drop_params",
         "allowed_openai_params",
         "api_base",
         "api_key",
@@ -16,32 +17,43 @@ _CONTROLS = frozenset(
         "base_url",
         "cache",
         "caching",
+        "callbacks",
         "content_policy_fallbacks",
         "context_window_fallback_dict",
         "context_window_fallbacks",
         "custom_llm_provider",
         "disable_fallbacks",
+        "drop_params",
+        "extra_body",
         "extra_headers",
+        "failure_callback",
         "fallbacks",
         "guardrails",
         "headers",
         "max_fallbacks",
+        "input_cost_per_token",
         "max_retries",
+        "model_info",
         "model_list",
         "no-log",
         "num_retries",
+        "organization",
+        "output_cost_per_token",
+        "proxy_server_request",
         "request_timeout",
         "retry_policy",
         "retry_strategy",
         "routing_strategy",
+        "service_callback",
         "ssl_verify",
         "stream_timeout",
+        "success_callback",
         "tags",
         "timeout",
         "user_config",
     ]
 )
-"""Without `metadata`, which is OpenAI's own, and without what the providers' APIs know."""
+"""Without what the providers' APIs know."""
 
 _BEGINNINGS = ("aws_", "azure_", "langfuse_", "litellm_", "mock_", "vertex_")
 """Of names of credentials and of switches."""
@@ -54,6 +66,20 @@ def is_control(name: str) -> bool:
 
 def without_controls(fields: Mapping[str, Any]) -> Mapping[str, Any]:
     """A request's fields for an upstream: the same object where there is nothing to leave out."""
-    if not any(map(is_control, fields)):
+    if not any(map(is_control, fields)) and ("metadata" not in fields or _stores(fields)):
         return fields
-    return {name: value for name, value in fields.items() if not is_control(name)}
+    return {
+        name: value
+        for name, value in fields.items()
+        if not is_control(name) and (name != "metadata" or _stores(fields))
+    }
+
+
+def _stores(fields: Mapping[str, Any]) -> bool:
+    """Whether `metadata` is for OpenAI, which takes texts, and only of what it is to store; else it is for LiteLLM."""
+    metadata = fields["metadata"]
+    return (
+        fields.get("store") is True
+        and isinstance(metadata, Mapping)
+        and all(isinstance(value, str) for value in metadata.values())
+    )

@@ -82,9 +82,11 @@ PARAMETERS = PRESETS | {
     "extra_body",
     "extra_headers",
     "model",
+    "max_retries",
     "num_retries",
     "order",
     "organization",
+    "request_timeout",
     "rpm",
     "stream_timeout",
     "timeout",
@@ -133,11 +135,12 @@ def _send(call: Call, attempt: Attempt, body: bytes) -> Response:
     def sending() -> None:
         nonlocal sent
         sent = True
+        attempt.deadline.touch()
 
     def check() -> None:
         call.request.check_wanted()
         if attempt.deadline.has_passed():
-            raise timed_out(upstream, sent=sent)
+            raise timed_out(upstream, attempt.deadline.describe(), sent=sent)
 
     headers = {**upstream.headers, "Content-Type": call.body.content_type or "application/json"}
     url = upstream.locate(call.endpoint.upstream_path, attempt.deployment.model)
@@ -271,14 +274,15 @@ def _stream(
 def _whole_events(exchange: client.Exchange, attempt: Attempt) -> Iterator[bytes]:
     """What has arrived, as soon as it makes whole events."""
     upstream = attempt.upstream
-    reader = EventReader()
+    reader, touch = EventReader(), attempt.deadline.touch
+    touch()
     while chunk := exchange.read_some():
-        attempt.deadline.touch()
         events = reader.feed(chunk)
         if len(reader.rest) > LARGEST_EVENT_BYTES:
             raise unusable(upstream, f"an event of it has more than {LARGEST_EVENT_BYTES} bytes")
         if events:
             yield drop_unused_lines(events)
+        touch()  # not earlier: a client that reads slowly is no silence of the upstream's
     if not reader.rest.strip():
         return
     last = close_event(reader.rest)

@@ -69,16 +69,17 @@ def unreachable(upstream: Upstream, reason: str, *, sent: bool) -> UpstreamFailu
     return failure
 
 
-def timed_out(upstream: Upstream, *, sent: bool) -> UpstreamFailure:
-    """The upstream had not finished its answer by the deadline.
+def timed_out(upstream: Upstream, how: str, *, sent: bool) -> UpstreamFailure:
+    """The upstream was silent for too long, or had not finished its answer by the deadline.
 
     Args:
         upstream: where the request went.
+        how: which of the two.
         sent: whether the request may have reached it; else no connection was made in time.
     """
     failure = UpstreamFailure(
         504,
-        f"{_subject(upstream)} did not finish its answer in time. Try again, ask for a shorter answer, or stream it.",
+        f"{_subject(upstream)} {how}. Try again, ask for a shorter answer, or stream it.",
         code="upstream_timeout",
         type="timeout_error",
     )

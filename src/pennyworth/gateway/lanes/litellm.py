@@ -27,7 +27,7 @@ from pennyworth.gateway.endpoints import PRESETS
 from pennyworth.gateway.errors import ApiError
 from pennyworth.gateway.http.errors import Unreachable
 from pennyworth.gateway.lanes import bounds
-from pennyworth.gateway.lanes.controls import is_control
+from pennyworth.gateway.lanes.controls import is_control, without_controls
 from pennyworth.gateway.lanes.failures import (
     broken,
     kept_headers,
@@ -208,10 +208,11 @@ def send(call: Call, attempt: Attempt) -> Response:
     def check() -> None:
         call.request.check_wanted()
         if attempt.deadline.has_passed():
-            raise timed_out(upstream, sent=scope.sent)
+            raise timed_out(upstream, attempt.deadline.describe(), sent=scope.sent)
 
     scope = CallScope(
         check,
+        touch=attempt.deadline.touch,
         connect=attempt.connect_seconds,
         redirected=partial(redirected, upstream),
         refused=partial(told_error, upstream),
@@ -333,7 +334,11 @@ def _arguments(litellm: Any, call: Call, attempt: Attempt) -> dict[str, Any]:
         name: value for name, value in deployment.params.items() if name not in PRESETS - endpoint.presets
     }
     params = copy.deepcopy(presets)
-    given = {name: value for name, value in call.body.fields.items() if name not in _DROPPED_FIELDS}
+    given = {
+        name: value
+        for name, value in without_controls(call.body.fields).items()
+        if name not in _DROPPED_FIELDS
+    }
     if endpoint.content_field == "messages":
         _check_conversation(given, translated=deployment.provider in _TRANSLATED)
     else:
@@ -449,7 +454,6 @@ def _stream(
             if lacking := tools.see(document):
                 yield _event(lacking)
             yield _event(document)
-            attempt.deadline.touch()
             with scope:
                 chunk = next(answer, None)
         yield b"data: [DONE]\n\n"

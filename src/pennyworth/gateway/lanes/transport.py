@@ -70,6 +70,7 @@ class CallScope:
         self,
         check: Callable[[], None],
         *,
+        touch: Callable[[], None],
         connect: float,
         redirected: Callable[[int, str], ApiError],
         refused: Callable[[bytes], ApiError | None],
@@ -79,6 +80,7 @@ class CallScope:
         """
         Args:
             check: called several times a second; what it raises ends the call.
+            touch: called when waiting begins: for an answer, and for each read of a stream.
             connect: seconds that a connection may take to be made.
             redirected: makes the error for an answer that leads elsewhere, of its status and target.
             refused: makes the error of a body that is called a stream and may be one; None where it is none.
@@ -86,6 +88,7 @@ class CallScope:
             streaming: whether the call asks for a stream.
         """
         self._check = check
+        self.touch = touch
         self.connect = connect
         self.redirected = redirected
         self.refused = refused
@@ -118,6 +121,7 @@ class CallScope:
     def sending(self) -> None:
         """Note that a request goes out."""
         self.sent = True
+        self.touch()
 
     def own(self, exchange: client.Exchange) -> None:
         """Have an exchange ended with this call."""
@@ -196,7 +200,7 @@ def _response(exchange: client.Exchange, request: httpx.Request, scope: CallScop
     kind = (exchange.header("content-type") or "").partition(";")[0].strip().lower()
     if status < 300 and scope and kind not in _DOCUMENTS and (scope.streaming or kind in _STREAMS):
         scope.own(exchange)
-        content = _events(exchange, scope) if kind == "text/event-stream" else _pieces(exchange)
+        content = _events(exchange, scope) if kind == "text/event-stream" else _pieces(exchange, scope)
         end = next((mark for path, mark in _ENDS.items() if request.url.path.endswith(path)), None)
         if end and kind in _STREAMS:
             content = _whole(content, end)
@@ -222,14 +226,16 @@ def _response(exchange: client.Exchange, request: httpx.Request, scope: CallScop
     return httpx.Response(status, headers=_headers(exchange), stream=httpx.ByteStream(body))
 
 
-def _pieces(exchange: client.Exchange) -> Iterator[bytes]:
+def _pieces(exchange: client.Exchange, scope: CallScope) -> Iterator[bytes]:
     """A body as it comes."""
     size = 0
+    scope.touch()
     while data := exchange.read_some():
         size += len(data)
         if size > LARGEST_ANSWER_BYTES:
             raise TooLarge(f"it has more than {LARGEST_ANSWER_BYTES} bytes")
         yield data
+        scope.touch()
     if not size:
         raise Truncated("it is empty")
 
@@ -237,7 +243,7 @@ def _pieces(exchange: client.Exchange) -> Iterator[bytes]:
 def _events(exchange: client.Exchange, scope: CallScope) -> Iterator[bytes]:
     """Whole events that hold JSON. Comments and blank lines are left out: LiteLLM makes a chunk of each line."""
     reader, empty = EventReader(), True
-    for data in _pieces(exchange):
+    for data in _pieces(exchange, scope):
         whole = reader.feed(data)
         if len(reader.rest) > LARGEST_EVENT_BYTES:
             raise TooLarge(f"an event of it has more than {LARGEST_EVENT_BYTES} bytes")
