@@ -21,6 +21,7 @@ from pennyworth.host.errors import OperationFailed
 from pennyworth.host.places import ROOT, made, work_dir
 from pennyworth.host.processes import Child
 from pennyworth.host.progress import note, say, step
+from pennyworth.host.startup_files import explain, find_unexpected
 
 LOCKS = ROOT / "requirements"
 
@@ -127,6 +128,7 @@ def _make_with_venv(lock: Path, home: Path, python: str) -> None:
         ":all:",
     ]
     call([*pip, "--require-hashes", "-r", lock], _not_installed(lock))
+    _check_startup(lock, home)
 
 
 def _make_with_uv(lock: Path, home: Path, python: str) -> None:
@@ -135,16 +137,20 @@ def _make_with_uv(lock: Path, home: Path, python: str) -> None:
         [uv(), "venv", "--quiet", "--no-project", "--no-config", "--python", python, home],
         f"uv can't create an environment with {python}.",
     )
-    install: list[str | Path] = [
-        uv(),
-        "pip",
-        "install",
-        "--no-config",
-        "--compile-bytecode",
-        "--require-hashes",
-    ]
-    dependencies = ["--no-deps"] if lock.stem in WITHOUT_DEPENDENCIES else []
-    call([*install, *dependencies, "--python", home / "bin" / "python", "-r", lock], _not_installed(lock))
+    install: list[str | Path] = [uv(), "pip", "install", "--no-config", "--require-hashes"]
+    install += ["--no-deps"] if lock.stem in WITHOUT_DEPENDENCIES else []
+    install += ["--python", home / "bin" / "python", "-r", lock]
+    call(install, _not_installed(lock))
+    _check_startup(lock, home)
+    # not before, because the environment's own Python compiles
+    call([*install, "--compile-bytecode"], _not_installed(lock))
+
+
+def _check_startup(lock: Path, home: Path) -> None:
+    """Check that no package runs code of its own whenever the environment's Python starts."""
+    for folder in home.glob("lib/python*/site-packages"):
+        if found := find_unexpected(folder):
+            raise EnvironmentUnavailable(explain(found, lock.stem))
 
 
 def _not_installed(lock: Path) -> str:

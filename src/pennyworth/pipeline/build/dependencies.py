@@ -11,9 +11,10 @@ from pathlib import Path
 from pennyworth.host.environments import LOCKS, clean_environ, locked, uv
 from pennyworth.host.interpreters import Interpreter
 from pennyworth.host.progress import step
+from pennyworth.host.startup_files import explain, find_startup_files
 from pennyworth.pipeline.build.bytecode import compile_all
 from pennyworth.pipeline.build.target import Target
-from pennyworth.pipeline.build.tools import run
+from pennyworth.pipeline.build.tools import BuildFailed, run
 from pennyworth.pipeline.build.trim import read_entries, trim
 
 _SOURCES = ("bytecode.py", "dependencies.py", "target.py", "trim.py", "trim.toml")
@@ -30,7 +31,8 @@ def install_dependencies(target: Target, lock: str, compiler: Interpreter | None
     Returns:
         the folder in the cache. Copy it; do not change it.
     Raises:
-        BuildFailed: a package can't be installed, or trim.toml does not match the packages.
+        BuildFailed: a package can't be installed, or runs code of its own whenever Python starts, or trim.toml does not
+            match the packages.
     """
     tree = (
         kept / f"{lock}-{target.python}-{target.architecture}-{target.system}-{_compute_key(lock, compiler)}"
@@ -84,6 +86,9 @@ def _install(root: Path, target: Target, lock: str, compiler: Interpreter | None
             clean_environ(),
         )
         detail(measure_size(root))
+    # run.sh has Python search the package first
+    if found := find_startup_files(root, first=True):
+        raise BuildFailed(explain(found, lock))
     with step("removing unused files") as detail:
         trim(root, read_entries(lock))
         detail(measure_size(root))
