@@ -28,11 +28,11 @@ def read_first(module: str) -> Iterator[Path]:
         yield path.with_suffix(".py") if path.with_suffix(".py").exists() else path / "__main__.py"
 
 
-def run(python: str, *words: str) -> subprocess.CompletedProcess[str]:
+def run(python: str, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [python, *words],
         cwd=ROOT,
-        env={"PYTHONPATH": "src", "PYTHONDONTWRITEBYTECODE": "1", "PATH": os.environ["PATH"]},
+        env={"PYTHONPATH": "src", "PYTHONDONTWRITEBYTECODE": "1", "PATH": os.environ["PATH"], **environ},
         capture_output=True,
         text=True,
         check=False,
@@ -53,7 +53,7 @@ def find_real(version: tuple[int, int]) -> str | None:
 @pytest.mark.parametrize("module", MODULES)
 def test_what_comes_before_the_check_can_be_parsed_by_an_old_python(module: str) -> None:
     files = list(read_first(module))
-    files += [ROOT / "src/pennyworth/cli/__main__.py"]
+    files += [ROOT / "src/pennyworth/cli/__main__.py", ROOT / "src/pennyworth/host/newer_python.py"]
     for path in files:
         ast.parse(path.read_text(), str(path), feature_version=OLDEST)
 
@@ -83,6 +83,19 @@ def test_a_real_old_python_gets_it_too(version: tuple[int, int]) -> None:
         assert (done.returncode, done.stdout) == (1, "")
         (line,) = done.stderr.splitlines()
         assert f"is Python {version[0]}.{version[1]}; pennyworth needs 3.11 or newer" in line
+
+
+@pytest.mark.parametrize("version", TOO_OLD, ids=lambda version: ".".join(map(str, version)))
+def test_a_runners_old_python_goes_on_in_a_newer_one(tmp_path: Path, version: tuple[int, int]) -> None:
+    python = find_real(version)
+    if python is None:
+        pytest.skip("no such Python here")
+    (tmp_path / "python3.13").write_text("#!/bin/sh\nexit 127\n")  # as a shim of pyenv's
+    (tmp_path / "python3.13").chmod(0o755)
+    (tmp_path / "python3.12").symlink_to(sys.executable)
+    done = run(python, "-m", "pennyworth.cli", "version", GITHUB_ACTIONS="true", PATH=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("pennyworth ")
 
 
 @pytest.mark.parametrize("module", ["tests", "bench"])
