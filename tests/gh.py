@@ -23,6 +23,8 @@ match words:
         print(json.dumps({"full_name": repository, "owner": {"id": 11}, "id": 22}))
     case ["secret", "list", *_]:
         print(json.dumps([{"name": name, "updatedAt": at} for name, (_, at) in secrets.items()]))
+    case ["variable", "list", "--repo", given, "--json", "name"] if given == repository:
+        print((here / "variables").read_text() if (here / "variables").exists() else "[]")
     case ["secret", "set", name, *where] if where in ([], ["--repo", repository]):
         secrets[name] = value, now
     case ["secret", "delete", name, "--repo", given] if given == repository:
@@ -65,6 +67,10 @@ class Gh:
             if kept.exists()
             else {}
         )
+
+    def set_variable(self, name: str) -> None:
+        """Give the repository one variable."""
+        (self._folder / "variables").write_text(json.dumps([{"name": name}]))
 
     @property
     def calls(self) -> list[list[str]]:

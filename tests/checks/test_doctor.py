@@ -243,6 +243,8 @@ def test_missing_secrets_are_named(sound: Shell) -> None:
     )
     (finding,) = examined(sound, status=1)["secrets"]
     assert finding["detail"] == "Octo/pennyworth lacks AWS_REGION"
+    sound.gh.set_variable("AWS_REGION")
+    assert verdicts(examined(sound)) == SOUND
     sound.log_out()
     assert verdicts(examined(sound)) == {**SOUND, "secrets": "unknown", "trust": "unknown"}
 

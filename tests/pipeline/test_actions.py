@@ -164,11 +164,29 @@ def test_a_caller_declares_every_secret_and_input_that_the_workflow_reads(workfl
 
 @each_workflow
 def test_every_variable_may_be_said_as_an_input(workflow: Path) -> None:
-    said = re.findall(r"inputs\.([\w-]+) \|\| vars\.(\w+)", workflow.read_text())
-    assert {variable for _, variable in said} == set(re.findall(r"\bvars\.(\w+)", workflow.read_text()))
-    for name, variable in said:
-        own = "MODEL_PROVIDER" if variable == "LITELLM_MODEL_PROVIDER" else variable
-        assert name == own.lower().replace("_", "-")
+    text = workflow.read_text()
+    said = re.findall(r"inputs\.([\w-]+) \|\|(?: secrets\.(\w+) \|\|)? vars\.(\w+)", text)
+    assert {variable for *_, variable in said} == set(re.findall(r"\bvars\.(\w+)", text))
+    for name, secret, variable in said:
+        own = re.sub("^LITELLM_(?=MODEL_PROVIDER)", "", variable).lower().replace("_", "-")
+        assert name == re.sub("^aws-(deploy|view)-role-arn$", "role-to-assume", own)
+        assert secret in ("", variable)  # a secret is never shadowed by an organisation's variable
+
+
+@each_workflow
+def test_what_names_an_account_may_be_an_input_and_what_opens_it_may_not(workflow: Path) -> None:
+    text = workflow.read_text()
+    openly = set(re.findall(r"inputs\.[\w-]+ \|\| secrets\.(\w+)", text))
+    assert not openly & {
+        "LITELLM_API_KEYS",
+        "PROVIDER_CREDENTIALS",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+    }
+    assert {"AWS_REGION", "STACK_NAME"} <= openly
+    for name in openly:
+        uses = re.findall(rf"\$\{{\{{ ([^}}]*\bsecrets\.{name}\b[^}}]*) \}}\}}", text)
+        assert len({use for use in uses if "!secrets" not in use}) == 1, uses
 
 
 @each_workflow

@@ -30,6 +30,17 @@ THEIR_OWN = {"preview": "test_preview.py", "health-check": "test_health_check.py
 """What belongs to a pull request or a schedule, and is run by tests of its own."""
 
 
+AFTERWARDS = """\
+  tell:
+    needs: deploy
+    runs-on: ubuntu-latest
+    steps:
+      - env:
+          URL: ${{ needs.deploy.outputs.url }}
+        run: echo "It is at $URL"
+"""
+
+
 @pytest.fixture
 def repository(prepared_aws: LocalAws, origin: Repository) -> Iterator[Repository]:
     with like(origin, prepared_aws, called=True) as repository:
@@ -56,12 +67,21 @@ def test_every_example_is_run_somewhere() -> None:
 
 
 def test_the_examples_deploy_go_back_and_deploy_again(repository: Repository) -> None:
-    # the workflow's example, in the place of what `pennyworth init` wrote
+    # the workflow's example, in the place of what `pennyworth init` wrote; region and stack name are no secrets
     workflow = next(one for one in usages() if one.page.name == "deploy.md")
-    repository.write(CALLER, in_a_workflow(workflow, CALLED))
+    secrets = dict(repository.secrets)
+    region = repository.secrets.pop("AWS_REGION")
+    repository.variables["STACK_NAME"] = repository.secrets.pop("STACK_NAME")
+    text = in_a_workflow(workflow, CALLED)
+    repository.write(
+        CALLER, text.replace("    with:\n", f"    with:\n      aws-region: {region}\n") + AFTERWARDS
+    )
     called = repository.run()
     assert called.job.succeeded, called.job.output
     assert "Created: " in called.summary
+    (url,) = (line for line in called.job.output if line.startswith("It is at "))
+    assert re.fullmatch(rf"It is at https://\w+\.execute-api\.{region}\.amazonaws\.com/v1", url)
+    repository.secrets, repository.variables = secrets, {}
 
     # every action by itself, with another configuration: a second version
     config = (repository.tree / "config.yaml").read_text()

@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -113,6 +114,9 @@ def test_it_makes_everything_and_a_second_run_changes_nothing(shell: Shell) -> N
         "ACM_CERTIFICATE_ARN": certificate["CertificateArn"],
     }
     assert f"gh secret set LITELLM_API_KEYS --repo {REPOSITORY}" in made
+    command = ["gh", "secret", "delete", "AWS_REGION", "--repo", REPOSITORY]
+    subprocess.run(command, env=shell.environ, check=True, input=b"")
+    shell.gh.set_variable("AWS_REGION")
     before = len(shell.calls)
     again = shell.bootstrap()
     assert re.findall(r"^\+ .*", again, re.MULTILINE) == []

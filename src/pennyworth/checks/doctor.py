@@ -324,13 +324,13 @@ def _check_secrets(set_up: SetUp) -> Findings:
         *(VIEW_SECRETS if set_up.settings.views else ()),
     ]
     present = gh_cli.list_secrets(repository)
-    missing = [name for name in wanted if name not in present]
+    missing = [name for name in wanted if name not in {*present, *gh_cli.list_variables(repository)}]
     if missing:
         yield wrong(
             f"{repository} lacks {', '.join(missing)}", f"{AGAIN} (--new-api-key creates LITELLM_API_KEYS)"
         )
     else:
-        yield ok(f"{repository} has all {len(wanted)} secrets")
+        yield ok(f"{repository} has all {len(wanted)} secrets, or a variable instead")
     if "PROVIDER_CREDENTIALS" not in present:
         yield warning(
             f"{repository} has no secret PROVIDER_CREDENTIALS, so only models without an API key can answer",

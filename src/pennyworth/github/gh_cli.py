@@ -70,6 +70,16 @@ def list_secrets(repository: str) -> dict[str, datetime]:
     return {secret["name"]: datetime.fromisoformat(secret["updatedAt"]) for secret in listed}
 
 
+def list_variables(repository: str) -> set[str]:
+    """List the names of a repository's variables.
+
+    Raises:
+        GitHubFailed: gh failed.
+    """
+    listed = json.loads(_done("variable", "list", "--repo", repository, "--json", "name"))
+    return {variable["name"] for variable in listed}
+
+
 def set_secret(repository: str, name: str, value: str) -> None:
     """Set a repository's secret. Passes the value on standard input: other processes can see arguments.
 

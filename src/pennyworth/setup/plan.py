@@ -243,7 +243,7 @@ class Plan:
         if not gh_cli.is_logged_in():
             return
         repository = self._settings["Repository"]
-        present = gh_cli.list_secrets(repository)
+        present, variables = gh_cli.list_secrets(repository), gh_cli.list_variables(repository)
         # secrets can't be read: set those again that are older than the stack's last change
         stack = None if changing else self._account.describe_stack()
         since = stack.begun.replace(microsecond=0) if stack else None  # GitHub reports whole seconds
@@ -251,6 +251,7 @@ class Plan:
             name
             for name, value in self.secrets().items()
             if value is not None
+            and name not in variables  # it is no secret to the repository's owner
             and (name == KEYS or since is None or name not in present or present[name] < since)
         ]
 

@@ -115,6 +115,11 @@ class Deployment:
     """The values of all of the template's parameters."""
     region: str
 
+    @property
+    def url(self) -> str:
+        """The endpoint's base URL."""
+        return self.outputs.get("CustomDomainUrl") or self.outputs.get("ApiUrl", "")
+
 
 def deploy(inputs: Inputs) -> Deployment:
     """Deploy, after the end of whatever else is at work on the stack.

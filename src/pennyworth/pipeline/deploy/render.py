@@ -31,7 +31,7 @@ def _describe_outcome(done: Deployment) -> str:
 def _list_places(done: Deployment) -> str:
     outputs = done.outputs
     places = {
-        "Base URL": outputs.get("CustomDomainUrl") or outputs.get("ApiUrl", ""),
+        "Base URL": done.url,
         "Function": outputs.get("FunctionName", ""),
         "Version": outputs.get("FunctionVersion", "").rpartition(":")[2],
         "Log group": outputs.get("LogGroupName", ""),

@@ -8,7 +8,7 @@ TITLE = "Deployment"
 
 
 def run(environ: dict[str, str]) -> str:
-    """Deploy. Sets the step's outputs `changed`, `version` and `previous-version`.
+    """Deploy. Sets the step's outputs `changed`, `url`, `version` and `previous-version`.
 
     Args:
         environ: see `Inputs.of`.
@@ -22,6 +22,8 @@ def run(environ: dict[str, str]) -> str:
         actions.mask(secret)
     done = deploy(inputs)
     actions.output("changed", "true" if done.changes else "false")
+    if done.url:
+        actions.output("url", done.url)
     if done.version:
         actions.output("version", done.version)
         actions.output("previous-version", done.previous_version)
