@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from pennyworth import __version__
-from pennyworth.gateway.aws.signing import Credentials, NoCredentials, Signer
+from pennyworth.gateway.aws.credentials import find_source
+from pennyworth.gateway.aws.signing import NoCredentials, Signer
 from pennyworth.gateway.http import client
 from pennyworth.gateway.http.errors import HttpError
 
@@ -80,10 +81,11 @@ class Client:
     def __init__(self, environ: Mapping[str, str]) -> None:
         """
         Args:
-            environ: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN and AWS_REGION, as Lambda gives
-                them; AWS_ENDPOINT_URL, or AWS_ENDPOINT_URL_SSM for that service alone, leads elsewhere.
+            environ: AWS_REGION, and credentials or where they are handed out, as Lambda gives them.
+                AWS_ENDPOINT_URL, or AWS_ENDPOINT_URL_SSM for that service alone, leads elsewhere.
         """
         self._environ = dict(environ)
+        self._credentials = find_source(self._environ)
         self._skew = 0.0
         """How far the service's clock is ahead of this machine's, in seconds."""
 
@@ -107,7 +109,7 @@ class Client:
         if not region:
             raise AwsError("NoRegion", "AWS_REGION is not set")
         try:
-            signer = Signer(Credentials.of(self._environ), region, service)
+            signer = Signer(self._credentials(), region, service)
         except NoCredentials as error:
             raise AwsError("NoCredentials", str(error)) from None
         url = self._endpoint(service, region)

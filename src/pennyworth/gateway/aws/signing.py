@@ -55,7 +55,7 @@ class Signer:
         Args:
             method: GET, POST ...
             url: the address, percent-encoded as it will be sent, without `.`, `..` or empty segments in its path.
-            headers: what else is sent; all of it is signed. Host is added by whoever sends the request.
+            headers: what else is sent; all but User-Agent is signed. Host is added by whoever sends the request.
             body: the body; empty for none.
             at: the time of signing in UTC, such as 20261123T183000Z.
         Returns:
@@ -66,6 +66,7 @@ class Signer:
         if self.credentials.token:
             sent["X-Amz-Security-Token"] = self.credentials.token
         lowered = {name.lower(): " ".join(value.split()) for name, value in sent.items()}
+        lowered.pop("user-agent", None)  # proxies may change it, so AWS's own SDKs do not sign it either
         lowered["host"] = _host(url)
         names = ";".join(sorted(lowered))
         canonical = "\n".join(
