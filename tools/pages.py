@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pennyworth.cli import COMMANDS
-from pennyworth.gateway.provider import Edit
+from pennyworth.gateway.provider import Edit, Provider
 from pennyworth.gateway.providers import HARMLESS, PROVIDERS
 from pennyworth.host.environments import environment
 from pennyworth.host.places import ROOT
@@ -122,13 +122,25 @@ def providers() -> str:
     rows = [
         (
             f"`{name}`",
-            f"`{row.base_url}`" if row.base_url else "yours: `api_base`",
-            ", ".join(f"`{variable}`" for variable in row.key_variables) or "`api_key`",
+            _address(row),
+            ", ".join(_credentials(row)) or "`api_key`",
             "; ".join(_changes(row.edit)) or "nothing",
         )
         for name, row in PROVIDERS.items()
     ]
     return _table(("provider", "address", "key", "changed in a request"), rows)
+
+
+def _address(row: Provider) -> str:
+    if row.service:
+        return "AWS's in `aws_region_name`"
+    return f"`{row.base_url}`" if row.base_url else "yours: `api_base`"
+
+
+def _credentials(row: Provider) -> Iterator[str]:
+    if row.service:
+        yield "the function's role"
+    yield from (f"`{variable}`" for variable in row.key_variables)
 
 
 def _changes(edit: Edit) -> Iterator[str]:

@@ -411,6 +411,13 @@ def test_a_stack_whose_name_begins_as_the_roles_names_do_can_be_deployed(
             arn("bedrock", "inference-profile/some.model", region="us-east-1"),
             True,
         ),
+        ("bedrock:InvokeModel", arn("bedrock", "project/default", region="us-east-1"), True),
+        ("bedrock:InvokeModel", arn("bedrock", "project/payroll", region="us-east-1"), False),
+        (
+            "bedrock-mantle:CreateInference",
+            arn("bedrock-mantle", "project/default", region="us-east-1"),
+            True,
+        ),
         ("dynamodb:UpdateItem", arn("dynamodb", f"table/{STACK}-Usage"), True),
         ("dynamodb:DeleteTable", arn("dynamodb", f"table/{STACK}-Usage"), False),
         ("dynamodb:GetItem", arn("dynamodb", "table/payroll"), False),

@@ -23,7 +23,7 @@ Document = dict[str, Any]
 DOMAIN = {"BaseDomain": "example.com", "Route53HostedZoneId": "Z0123456789"}
 CERTIFICATE = {"AcmCertificateArn": "arn:aws:acm:us-west-2:123456789012:certificate/0a1b2c3d"}
 PARAMETER_STORE = {"ssm:GetParametersByPath"}
-BEDROCK = {"bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"}
+BEDROCK = {"bedrock-mantle:CreateInference", "bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"}
 PARAMETERS = {
     "nothing set": {},
     "a domain": DOMAIN,

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 from pennyworth.gateway.addresses import parse_base_url
-from pennyworth.gateway.provider import BEARER
+from pennyworth.gateway.provider import Address
 
 _KEY = ("api-key", "")
 _V1 = "/openai/v1"
@@ -18,9 +18,6 @@ _DEFAULT_VERSION = "2025-02-01-preview"
 """LiteLLM's, where none is given."""
 _FOUNDRY_VERSION = "2024-05-01-preview"
 _DEPLOYMENT = re.compile(r"/openai/deployments/([^/]+)")
-
-Address = tuple[str, str, tuple[str, str], dict[str, str]]
-"""Base URL, the path below it, the key's header, and headers of every request."""
 
 
 def resolve_azure(
@@ -46,28 +43,28 @@ def resolve_azure(
     asked = parse_qs(query).get("api-version", [""])[0]
     version = asked or str(params.get("api_version") or "")
     if base.endswith(_V1):
-        return base, "{path}", _KEY, {}
+        return Address(base, key_header=_KEY)
     if provider == "azure_ai":
         return _resolve_foundry(base, version)
     version = version or environ.get("AZURE_API_VERSION") or _DEFAULT_VERSION
     resource = base.removesuffix("/openai")
     if version in _UNDATED:
-        return resource + _V1, "{path}", _KEY, {}
+        return Address(resource + _V1, key_header=_KEY)
     named = _DEPLOYMENT.search(base)
     if named:
         resource = base[: named.start()]
     deployment = named[1] if named else "{model}"
     dated = f"?api-version={quote(version, safe='')}"
-    return resource, f"/openai/deployments/{deployment}{{path}}{dated}", _KEY, {}
+    return Address(resource, f"/openai/deployments/{deployment}{{path}}{dated}", _KEY)
 
 
 def _resolve_foundry(base: str, version: str) -> Address:
     if not (urlsplit(base).hostname or "").endswith(".services.ai.azure.com"):  # a model's own endpoint
-        return base, "{path}" + (f"?api-version={quote(version, safe='')}" if version else ""), BEARER, {}
+        return Address(base, "{path}" + (f"?api-version={quote(version, safe='')}" if version else ""))
     if version in _UNDATED:
-        return base.removesuffix("/models").removesuffix("/openai") + _V1, "{path}", _KEY, {}
+        return Address(base.removesuffix("/models").removesuffix("/openai") + _V1, key_header=_KEY)
     if not base.endswith("/models"):
         base += "/models"
     # what the service itself does not know is the model's to judge
     headers = {"extra-parameters": "pass-through"}
-    return base, f"{{path}}?api-version={quote(version or _FOUNDRY_VERSION, safe='')}", _KEY, headers
+    return Address(base, f"{{path}}?api-version={quote(version or _FOUNDRY_VERSION, safe='')}", _KEY, headers)

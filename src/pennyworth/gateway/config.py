@@ -138,7 +138,8 @@ class Deployment:
                 provider, model = _split(model, None, self.name)
             except ConfigError:
                 return None
-            lane = "direct" if speaks_openai(provider, model, self.params) else "litellm"
+            direct = speaks_openai(provider, model, self.params, wildcard=True)
+            lane = "direct" if direct else "litellm"
         if (lane == "litellm" or provider == "azure") and not (
             _SEGMENT if provider in _ONE_SEGMENT else _SEGMENTS
         ).fullmatch(captured):

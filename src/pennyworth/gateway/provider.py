@@ -45,6 +45,21 @@ class Choices(NamedTuple):
     """`additional_drop_params`: goes out never. A name, or a path such as `tools[*].function.strict`."""
 
 
+class Address(NamedTuple):
+    """Where a deployment's requests go."""
+
+    base_url: str
+    """Without a slash at the end."""
+    path: str = "{path}"
+    """Where an endpoint lies below it: `{path}` stands for its own path, `{model}` for the model's name."""
+    key_header: tuple[str, str] = BEARER
+    """Name of the header that carries the key, and what stands before it."""
+    headers: Mapping[str, str] = {}
+    """Of every request."""
+    region: str = ""
+    """That requests are signed for; empty where none are."""
+
+
 class Provider(NamedTuple):
     """How to reach a provider that speaks OpenAI's API."""
 
@@ -77,6 +92,8 @@ class Provider(NamedTuple):
     """A header that tells what kind of key it is, by how the key begins; that is left out. `{key}` is the key."""
     key_optional: bool = False
     """A server of your own often wants no key."""
+    service: str = ""
+    """AWS's name for it, in the signatures of requests without a key."""
     by_choice: bool = False
     """Direct only where `model_info.lane` says so: something is lost without an error."""
     address: str = ""
@@ -85,10 +102,14 @@ class Provider(NamedTuple):
     """A pattern of models that have no OpenAI-compatible API there."""
     translated_parameters: frozenset[str] = frozenset()
     """Names in litellm_params that only LiteLLM can make something of."""
+    directions: str = ""
+    """A pattern of what LiteLLM's users write before a model's name, and the provider does not know."""
 
     def name_model(self, model: str) -> str:
         """A model's name there."""
         prefix = self.model_prefix
+        if self.directions:
+            model = re.sub(self.directions, "", model)
         if not prefix or "#" in model or model.startswith(prefix[: prefix.index("/") + 1]):
             return model
         return prefix + model

@@ -191,6 +191,49 @@ _ENTRA = frozenset(
     ]
 )
 
+# https://docs.aws.amazon.com/bedrock/latest/userguide/models-api-compatibility.html
+_BEDROCK = _COMMON._replace(rename=_TO_MAX_COMPLETION_TOKENS, lacks=frozenset(["n"]))
+_BEDROCK_GPT = _BEDROCK._replace(lacks=frozenset(["n", "stop"]))
+_BEDROCK_GPT_OSS = _BEDROCK._replace(lacks=frozenset(["logit_bias", "n"]))
+_BEDROCK_GROK = _BEDROCK._replace(lacks=frozenset(["frequency_penalty", "n", "presence_penalty", "stop"]))
+_BEDROCK_MODELS = (
+    (r"(?:^|[./])openai\.gpt-oss", _BEDROCK_GPT_OSS),
+    (r"(?:^|[./])openai\.gpt-", _BEDROCK_GPT),
+    (r"(?:^|[./])xai\.", _BEDROCK_GROK),
+)
+_BEDROCK_REGION = r"(?:(?:[a-z]+-)+\d/)"
+_BEDROCK_DIRECT = (
+    r"deepseek\.v3\.2",
+    r"google\.gemma-3-",
+    r"minimax\.minimax-m2",
+    r"mistral\.(?:devstral|magistral|ministral|mistral-large-3|voxtral)-",
+    r"moonshot(?:ai)?\.kimi-k[23]",
+    r"nvidia\.nemotron-",
+    r"qwen\.qwen3-(?:32b|coder-30b|coder-next|next)",
+    r"zai\.glm-(?:4\.7|5)",
+)
+# The others have no OpenAI-compatible API there, or lose something by it: GPT takes function tools only without
+# reasoning, gpt-oss writes its reasoning into the answer, and Grok calls its tools call_0 in every turn.
+_BEDROCK_TRANSLATED = (
+    rf"^(?!chat_completions/)(?!{_BEDROCK_REGION}?(?:(?:apac|au|eu|global|in|jp|us|us-gov)\.)?"
+    rf"(?:{'|'.join(_BEDROCK_DIRECT)}))"
+)
+_AWS_TRANSLATED = frozenset(
+    [
+        "aws_external_id",
+        "aws_profile_name",
+        "aws_role_name",
+        "aws_session_name",
+        "aws_sts_endpoint",
+        "aws_web_identity_token",
+        "guardrailConfig",
+        "model_id",
+        "performanceConfig",
+        "requestMetadata",
+        "serviceTier",
+    ]
+)
+
 PROVIDERS: dict[str, Provider] = {
     "abliteration": Provider("https://api.abliteration.ai/v1", ("ABLITERATION_API_KEY",), edit=_COMMON),
     "ai21": Provider(
@@ -264,6 +307,28 @@ PROVIDERS: dict[str, Provider] = {
         address=r"^(?!.*\.openai\.azure\.com)(?!.*/openai/deployments)",
     ),
     "baseten": Provider("https://inference.baseten.co/v1", ("BASETEN_API_KEY",), edit=_RENAMED),
+    "bedrock": Provider(
+        None,
+        ("AWS_BEARER_TOKEN_BEDROCK",),
+        ("AWS_BEDROCK_RUNTIME_ENDPOINT",),
+        edit=_BEDROCK,
+        edits_by_model=_BEDROCK_MODELS,
+        service="bedrock",
+        translated_models=_BEDROCK_TRANSLATED,
+        translated_parameters=_AWS_TRANSLATED,
+        directions=rf"^(?:chat_completions/)?{_BEDROCK_REGION}?",
+    ),
+    "bedrock_mantle": Provider(
+        None,
+        ("BEDROCK_MANTLE_API_KEY", "AWS_BEARER_TOKEN_BEDROCK"),
+        ("BEDROCK_MANTLE_API_BASE",),
+        edit=_RENAMED._replace(lacks=frozenset(["n"])),
+        edits_by_model=((r"(?:^|/)openai\.gpt-(?!oss)", _BEDROCK),),
+        service="bedrock-mantle",
+        translated_models=r"(?:^|/)anthropic\.|\*",
+        translated_parameters=_AWS_TRANSLATED,
+        directions=rf"^{_BEDROCK_REGION}",
+    ),
     "bigmodel": Provider(
         "https://open.bigmodel.cn/api/paas/v4",
         ("BIGMODEL_API_KEY",),
@@ -895,7 +960,9 @@ _OPERATIONS = {
 """What a model is for, by LiteLLM's name of it (`model_info.mode`)."""
 
 
-def speaks_openai(provider: str, model: str, params: Mapping[str, Any], mode: object = None) -> bool:
+def speaks_openai(
+    provider: str, model: str, params: Mapping[str, Any], mode: object = None, *, wildcard: bool = False
+) -> bool:
     """Whether a deployment's requests need no translation.
 
     Args:
@@ -903,9 +970,12 @@ def speaks_openai(provider: str, model: str, params: Mapping[str, Any], mode: ob
         model: the upstream's name for the model; may hold a `*`.
         params: its litellm_params.
         mode: its model_info.mode.
+        wildcard: whether the client has named the model, and so must not decide about the address.
     """
     row = PROVIDERS.get(provider)
     if row is None or row.by_choice or any(params.get(name) for name in row.translated_parameters):
+        return False
+    if wildcard and row.service:
         return False
     if row.translated_models and re.search(row.translated_models, model):
         return False

@@ -4,19 +4,32 @@ So a request keeps what it began with, and what is put on the wire is what is sc
 """
 
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 from pennyworth import __version__
 from pennyworth.gateway.addresses import parse_base_url, parse_header, parse_key
 from pennyworth.gateway.config import Deployment, names_secret
 from pennyworth.gateway.errors import UpstreamFailure
-from pennyworth.gateway.provider import Choices, Provider
+from pennyworth.gateway.provider import Address, Choices, Provider
+
+if TYPE_CHECKING:
+    from pennyworth.gateway.aws.credentials import CredentialSource
 
 _SHORTEST_SECRET = 6
 _NO_CHOICES = Choices()
+
+
+class Signing(NamedTuple):
+    """How requests to AWS are signed."""
+
+    source: "CredentialSource"
+    region: str
+    service: str
+    """Its signing name, such as `bedrock`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +48,8 @@ class Upstream:
     """What must never reach a client or a log, the longest first."""
     choices: Choices = _NO_CHOICES
     """What may be left out of a request; on the direct lane only."""
+    signing: Signing | None = None
+    """How requests are signed; None where a key is enough."""
     problem: str = ""
     """Why it can't be called; empty where it can."""
 
@@ -54,6 +69,27 @@ class Upstream:
             path = self.path.replace("{path}", path).replace("{model}", quote(model, safe=""))
         return self.base_url + path
 
+    def sign(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Mapping[str, str]:
+        """The headers of a request, signed where the upstream wants it.
+
+        Args:
+            method: GET or POST.
+            url: where it goes.
+            headers: all that it has.
+            body: what it sends, empty for none.
+        Raises:
+            UpstreamFailure: 500 `gateway_misconfigured`: there are no credentials.
+        """
+        if self.signing is None:
+            return headers
+        from pennyworth.gateway.aws.signing import NoCredentials, Signer
+
+        try:
+            signer = Signer(self.signing.source(), self.signing.region, self.signing.service)
+        except NoCredentials as missing:
+            raise self._misconfigured(f"there are no AWS credentials: {missing}") from None
+        return signer.signed(method, url, headers, body, time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()))
+
     def require(self) -> None:
         """Refuse where it can't be called.
 
@@ -61,13 +97,16 @@ class Upstream:
             UpstreamFailure: 500 `gateway_misconfigured`, which says what is missing.
         """
         if self.problem:
-            failure = UpstreamFailure(
-                500,
-                f"The model '{self.deployment.name}' is not fully configured here: {self.problem}.",
-                code="gateway_misconfigured",
-            )
-            failure.sent = False
-            raise failure
+            raise self._misconfigured(self.problem)
+
+    def _misconfigured(self, problem: str) -> UpstreamFailure:
+        failure = UpstreamFailure(
+            500,
+            f"The model '{self.deployment.name}' is not fully configured here: {problem}.",
+            code="gateway_misconfigured",
+        )
+        failure.sent = False
+        return failure
 
     def scrubbed(self, text: str) -> str:
         """A text without the secrets."""
@@ -95,21 +134,28 @@ def resolve_upstream(
         # which of the variables LiteLLM takes is its own affair
         named = [value for name, value in environ.items() if names_secret(name)]
         return Upstream(deployment, secrets=_longest_first([*deployment.secrets(), *named]))
-    base_url = ""
+    address, provider = Address(""), deployment.endpoint()
     try:
-        base_url, path, key_header, further = _address(deployment, environ)
+        address = _address(deployment, environ)
         key = _key(deployment, environ)
-        headers = {**further, **_headers(deployment, key, key_header)}
+        headers = {**address.headers, **_headers(deployment, key, address.key_header)}
     except ValueError as problem:
-        return Upstream(deployment, base_url, problem=str(problem))
-    others = [environ[name] for name in deployment.endpoint().key_variables if name in environ]
+        return Upstream(deployment, address.base_url, problem=str(problem))
+    others = [environ[name] for name in provider.key_variables if name in environ]
+    signing = None
+    if provider.service and not key:
+        from pennyworth.gateway.bedrock import find_credentials
+
+        signing = Signing(find_credentials(deployment.params, environ), address.region, provider.service)
+        others += [value for name, value in environ.items() if name.startswith("AWS_") and names_secret(name)]
     return Upstream(
         deployment,
-        base_url,
-        path,
+        address.base_url,
+        address.path,
         headers,
         _longest_first([*deployment.secrets(), *others, key]),
         _choices(deployment.params, drop_params),
+        signing,
     )
 
 
@@ -139,26 +185,28 @@ def find_unsendable(deployment: Deployment) -> tuple[str, str] | None:
     return None
 
 
-def _address(
-    deployment: Deployment, environ: Mapping[str, str]
-) -> tuple[str, str, tuple[str, str], dict[str, str]]:
-    """Base URL, the path below it, the key's header, and headers of every request."""
+def _address(deployment: Deployment, environ: Mapping[str, str]) -> Address:
     provider, params = deployment.endpoint(), deployment.params
     named = (environ[name] for name in provider.base_variables if environ.get(name))
     written = str(params.get("api_base") or params.get("base_url") or next(named, ""))
+    # imported only here, as few deployments are there
     if deployment.provider.startswith("azure"):
-        from pennyworth.gateway.azure import resolve_azure  # few deployments are there
+        from pennyworth.gateway.azure import resolve_azure
 
         return resolve_azure(deployment.provider, written, params, environ)
+    if provider.service:
+        from pennyworth.gateway.bedrock import resolve_bedrock
+
+        return resolve_bedrock(deployment.provider, deployment.model, written, params, environ)
     if not written:
-        return _default(provider, environ), provider.path, provider.key_header, {}
+        return Address(_default(provider, environ), provider.path, provider.key_header)
     try:
         base = parse_base_url(written)
     except ValueError as problem:
         raise ValueError(f"litellm_params.api_base {problem}") from None
     if not base.endswith(provider.suffix):
         base += provider.suffix
-    return base, provider.path, provider.key_header, {}
+    return Address(base, provider.path, provider.key_header)
 
 
 def _default(provider: Provider, environ: Mapping[str, str]) -> str:
@@ -190,7 +238,7 @@ def _key(deployment: Deployment, environ: Mapping[str, str]) -> str:
     provider = deployment.endpoint()
     named = (environ[name] for name in provider.key_variables if environ.get(name))
     key = parse_key(str(deployment.params.get("api_key") or next(named, "")))
-    if not key and not provider.key_optional:
+    if not key and not provider.key_optional and not provider.service:
         raise ValueError(
             f"the gateway lacks the credentials of '{deployment.provider}' (environment variable"
             f" {provider.key_variables[0]})"

@@ -25,7 +25,12 @@ FILE = Path(__file__).with_name("litellm.json")
 BASE = "https://up.example/v1"
 """The address of providers that have none of their own."""
 
-MODELS = {"openai": "gpt-4.1", "azure": "gpt-4.1"}
+MODELS = {
+    "azure": "gpt-4.1",
+    "bedrock": "chat_completions/us-east-1/openai.gpt-oss-20b-1:0",
+    "bedrock_mantle": "openai.gpt-oss-20b",
+    "openai": "gpt-4.1",
+}
 """Models by provider, where their names matter."""
 
 _FUNCTION = {"name": "f", "description": "d", "parameters": {"type": "object", "properties": {}}}
@@ -97,7 +102,12 @@ def request(provider: str, name: str) -> dict[str, Any]:
 
 def params(provider: str) -> dict[str, str]:
     """What the configuration says of a provider's deployment."""
-    further = {"api_base": BASE} if PROVIDERS[provider].base_url is None or provider == "snowflake" else {}
+    row = PROVIDERS[provider]
+    further = (
+        {"api_base": BASE} if (row.base_url is None and not row.service) or provider == "snowflake" else {}
+    )
+    if row.service:
+        further["aws_region_name"] = "us-east-1"
     if provider == "azure":
         further["api_version"] = "2024-10-21"
     if provider == "cloudflare":

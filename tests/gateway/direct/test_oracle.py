@@ -74,6 +74,7 @@ DIFFERENT: list[tuple[str, frozenset[str], str]] = [
         "Groq refuses it; this release of LiteLLM sends it",
     ),
     ("reasoning_effort", ALL, "LiteLLM leaves it out, or makes of it what its table says of the model"),
+    ("response_format", frozenset(["bedrock"]), "LiteLLM asks Converse: gpt-oss does not keep to it"),
     ("response_format", frozenset(["groq"]), "LiteLLM makes a tool call of it; Groq has it natively"),
     (
         "safety_identifier",
@@ -81,6 +82,7 @@ DIFFERENT: list[tuple[str, frozenset[str], str]] = [
         "Groq's client does not know it, and it changes no answer",
     ),
     ("service_tier", frozenset(["sail"]), "LiteLLM makes metadata of it"),
+    ("stop", frozenset(["bedrock"]), "LiteLLM asks Converse, where it does not stop hidden reasoning"),
     ("store", frozenset(["poe"]), "Poe refuses it, and it changes no answer"),
     (
         "stream_options",
@@ -98,6 +100,7 @@ DIFFERENT: list[tuple[str, frozenset[str], str]] = [
         "LiteLLM leaves it out; these tell the usage of a stream only where they are asked",
     ),
     ("stream_options", frozenset(["ai21"]), "LiteLLM takes it for OpenAI here, not as `ai21_chat`"),
+    ("top_k", frozenset(["bedrock"]), "LiteLLM asks Converse, which knows it"),
     ("user", ALL, "LiteLLM leaves it out; upstreams know it, or ignore it"),
 ]
 

@@ -163,6 +163,8 @@ def upstream(running: Strict) -> Strict:
 
 def send(provider: str, base: str, request: dict[str, Any], **params: Any) -> None:
     given = {"model": f"{provider}/m", "api_base": base, "api_key": "sk-key", **params}
+    if PROVIDERS[provider].service:
+        given["aws_region_name"] = "us-east-1"
     entry = {"model_name": "m", "litellm_params": given, "model_info": {"lane": "direct"}}
     made = Settings.of({"model_list": [entry]}, {})
     (deployment,) = made.config.deployments

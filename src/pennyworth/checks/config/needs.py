@@ -89,6 +89,8 @@ def list_needs(deployment: Deployment, environ: Mapping[str, str]) -> Iterator[N
 def _list_wanted(deployment: Deployment) -> tuple[_Wanted, ...]:
     if not deployment.provider:
         return ()  # the request names the provider
+    if uses_role(deployment):
+        return ()
     if deployment.lane == "direct":
         endpoint = deployment.endpoint()
         key = () if endpoint.key_optional else (_want_key(*endpoint.key_variables),)
@@ -99,8 +101,6 @@ def _list_wanted(deployment: Deployment) -> tuple[_Wanted, ...]:
                 *(_Wanted("account", ("api_base",), (name, *endpoint.base_variables)) for name in named),
             )
         return (*key, _Wanted("address", ("api_base", "base_url"), endpoint.base_variables))
-    if uses_role(deployment):
-        return ()
     return _WANTED.get(deployment.provider) or (
         _want_key(*list_key_variables().get(deployment.provider, ())),
     )

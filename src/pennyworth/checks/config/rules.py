@@ -15,6 +15,7 @@ from pennyworth.gateway.credentials import find_weakness
 from pennyworth.gateway.errors import ApiError
 from pennyworth.gateway.fallbacks import list_fallbacks
 from pennyworth.gateway.lanes.direct import PARAMETERS
+from pennyworth.gateway.providers import PROVIDERS
 from pennyworth.gateway.upstreams import find_unsendable
 
 # Only LiteLLM's router and proxy read these. The LiteLLM lane uses the SDK, which ignores them.
@@ -263,8 +264,10 @@ def check_role_permissions(facts: Facts) -> Iterator[Finding]:
 
 def uses_bedrock_role(deployment: Deployment, facts: Facts) -> bool:
     """Return whether a model calls Bedrock with the Lambda function's own IAM role."""
-    own_key = bool(facts.environ.get("AWS_BEARER_TOKEN_BEDROCK"))
-    return deployment.provider.startswith("bedrock") and uses_role(deployment) and not own_key
+    if not deployment.provider.startswith("bedrock") or not uses_role(deployment):
+        return False
+    row = PROVIDERS.get(deployment.provider, PROVIDERS["bedrock"])
+    return not any(facts.environ.get(name) for name in row.key_variables)
 
 
 def check_package(facts: Facts) -> Iterator[Finding]:

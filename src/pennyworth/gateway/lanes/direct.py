@@ -75,6 +75,11 @@ PARAMETERS = PRESETS | {
     "api_base",
     "api_key",
     "api_version",
+    "aws_access_key_id",
+    "aws_bedrock_runtime_endpoint",
+    "aws_region_name",
+    "aws_secret_access_key",
+    "aws_session_token",
     "base_url",
     "cooldown_time",
     "custom_llm_provider",
@@ -144,9 +149,10 @@ def _send(call: Call, attempt: Attempt, body: bytes) -> Response:
 
     headers = {**upstream.headers, "Content-Type": call.body.content_type or "application/json"}
     url = upstream.locate(call.endpoint.upstream_path, attempt.deployment.model)
+    signed = upstream.sign("POST", url, headers, body)
     attempt.deadline.touch()
     try:
-        exchange = client.post(url, body, headers, check, connect=attempt.connect_seconds, sending=sending)
+        exchange = client.post(url, body, signed, check, connect=attempt.connect_seconds, sending=sending)
     except Unreachable as error:
         raise unreachable(upstream, str(error), sent=error.sent) from error
     except Unsendable as error:
@@ -176,7 +182,8 @@ def models(upstream: Upstream) -> list[str]:
 
     try:
         upstream.require()
-        exchange = client.get(upstream.locate("/models", ""), upstream.headers, check)
+        url = upstream.locate("/models", "")
+        exchange = client.get(url, upstream.sign("GET", url, upstream.headers, b""), check)
         try:
             document = json.loads(exchange.read(_LARGEST_LIST_BYTES)) if exchange.status == 200 else {}
         finally:
@@ -307,7 +314,7 @@ def _fields(call: Call, upstream: Upstream, deployment: Deployment) -> Mapping[s
     chat = call.endpoint.content_field == "messages"
     provider, model = upstream.provider, deployment.model
     edit = provider.edit_of(model) if chat else _UNCHANGED
-    if provider.model_prefix:
+    if provider.model_prefix or provider.directions:
         model = provider.name_model(model)
     fields = edit_request(fields, edit, upstream.choices)
     extra = deployment.params.get("extra_body") or {}
