@@ -25,7 +25,7 @@ model_list:
       api_base: os.environ/AZURE_API_BASE
       api_key: "os.environ/AZURE_API_KEY"
       api_version: "2024-10-21"
-      max_retries: 6
+      max_parallel_requests: 6
   - model_name: gpt-4o
     litellm_params: {model: gpt-4o, api_key: os.environ/OPENAI_API_KEY, weight: 3}
   - model_name: claude
@@ -122,7 +122,7 @@ def test_each_model_is_told_its_lane_why_and_what_it_needs(tmp_path: Path) -> No
 def test_what_has_no_effect_is_said_with_its_line(tmp_path: Path) -> None:
     report = checked(tmp_path, CONFIG, COMPLETE)
     assert {(s.line, s.place) for s in report.settings if not s.honoured} == {
-        (8, "model_list[0].litellm_params.max_retries"),
+        (8, "model_list[0].litellm_params.max_parallel_requests"),
         (14, "model_list[2].model_info.mode"),
         (17, "litellm_settings.success_callback"),
         (18, "router_settings.routing_strategy"),
@@ -134,7 +134,7 @@ def test_what_has_no_effect_is_said_with_its_line(tmp_path: Path) -> None:
         (19, "general_settings.master_key"),
     }
     assert [(line, place) for line, place, _ in said(report, Severity.WARNING)] == [
-        (8, "model_list[0].litellm_params.max_retries"),
+        (8, "model_list[0].litellm_params.max_parallel_requests"),
         (17, "litellm_settings.success_callback"),
         (18, "router_settings.routing_strategy"),
     ]
@@ -289,7 +289,7 @@ model_list:
         ({"model": "bedrock/x", "aws_role_name": "y"}, Severity.WARNING, "may not assume another"),
         ({"model": "vertex_ai/x"}, Severity.WARNING, "VERTEXAI_PROJECT"),
         ({"model": "gemini/x"}, Severity.WARNING, "GEMINI_API_KEY"),
-        ({"model": "anthropic/x", "max_retries": 3}, Severity.WARNING, "on the litellm lane"),
+        ({"model": "anthropic/x", "max_parallel_requests": 3}, Severity.WARNING, "on the litellm lane"),
         ({"model": "anthropic/claude-sonet-4-5"}, Severity.NOTE, "Did you mean 'claude-sonnet-4-5'?"),
     ],
 )
@@ -465,6 +465,7 @@ def test_the_direct_lanes_parameters_are_all_that_the_gateway_reads() -> None:
         for path in (
             gateway / "config.py",
             gateway / "router.py",
+            gateway / "timeouts.py",
             gateway / "upstreams.py",
             gateway / "lanes" / "direct.py",
         )
@@ -488,7 +489,7 @@ def test_the_command(tmp_path: Path) -> None:
     done = run(path, "--credentials", credentials)
     assert done.returncode == 0, done.stderr
     assert f"{path}: 3 models, with LiteLLM" in done.stdout
-    assert "warning: line 8, model_list[0].litellm_params.max_retries: has no effect" in done.stdout
+    assert "warning: line 8, model_list[0].litellm_params.max_parallel_requests: has no effect" in done.stdout
     assert "not set" not in done.stdout
     assert run(path, "--credentials", credentials, "--strict").returncode == 1
     document = json.loads(run(path, "--json", OPENAI_API_KEY="x").stdout)

@@ -263,6 +263,17 @@ def test_a_configuration_is_packed_as_json_and_decides_about_litellm(
     )
 
 
+def test_what_a_configuration_includes_is_packed_with_it(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("include: [models.yaml]\n")
+    (tmp_path / "models.yaml").write_text(
+        "model_list: [{model_name: m, litellm_params: {model: anthropic/claude}}]\n"
+    )
+    settings = read_configuration(path, "")
+    assert settings.needs_litellm
+    assert list(json.loads(settings.document or "")) == ["model_list"]
+
+
 def test_a_provider_decides_where_there_is_no_configuration() -> None:
     assert not read_configuration(None, "openai").needs_litellm
     assert read_configuration(None, "anthropic").needs_litellm

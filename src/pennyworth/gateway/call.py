@@ -2,7 +2,8 @@
 
 import math
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from pennyworth.gateway.asked import NOTHING_ASKED, Asked
 from pennyworth.gateway.bodies import Body
@@ -70,3 +71,5 @@ class Attempt:
     deadline: Deadline
     connect_seconds: float = CONNECT_SECONDS
     """How long a connection may take to be made."""
+    forwarded: Mapping[str, str] = field(default_factory=dict)
+    """The client's own headers that go on."""

@@ -14,6 +14,9 @@ from typing import Any, Literal
 
 from pennyworth.gateway.errors import ApiError
 from pennyworth.gateway.fallbacks import FALLBACK_SETTINGS, Fallbacks, read_fallbacks
+from pennyworth.gateway.forwarding import Forwarding, read_forwarding
+from pennyworth.gateway.named_credentials import Values, add_credential, read_credential_list
+from pennyworth.gateway.policies import Policies, read_policies, read_policy
 from pennyworth.gateway.provider import Provider
 from pennyworth.gateway.providers import (
     PROVIDERS,
@@ -38,12 +41,21 @@ _ONE_SEGMENT = frozenset(["azure", "bedrock", "gemini", "sagemaker", "sagemaker_
 
 # What is honoured; anything else in these sections is named in `Config.ignored`, never dropped in silence.
 _HONOURED = {
-    "": {"model_list", "litellm_settings", "router_settings", "general_settings", "environment_variables"},
+    "": {
+        "model_list",
+        "credential_list",
+        "litellm_settings",
+        "router_settings",
+        "general_settings",
+        "environment_variables",
+    },
     "litellm_settings": {
         "request_timeout",
         "drop_params",
         "num_retries",
         "cooldown_time",
+        "allowed_fails",
+        "model_group_settings",
         *FALLBACK_SETTINGS,
     },
     "router_settings": {
@@ -51,12 +63,23 @@ _HONOURED = {
         "timeout",
         "stream_timeout",
         "num_retries",
+        "retry_after",
+        "retry_policy",
+        "model_group_retry_policy",
         "cooldown_time",
         "disable_cooldowns",
+        "allowed_fails",
+        "allowed_fails_policy",
+        "enable_pre_call_checks",
         "max_fallbacks",
         *FALLBACK_SETTINGS,
     },
-    "general_settings": {"master_key", "max_stream_duration"},
+    "general_settings": {
+        "master_key",
+        "max_stream_duration",
+        "forward_client_headers_to_llm_api",
+        "forward_openai_org_id",
+    },
 }
 
 # Parameters that are numbers, and whether they may be 0.
@@ -166,6 +189,14 @@ class Config:
     """How long a deployment that failed comes last."""
     cooldowns: bool = True
     """Whether one that failed comes last at all."""
+    policies: Policies = field(default_factory=Policies)
+    """What differs by the kind of failure."""
+    retry_after: float = 0
+    """At least so many seconds are waited before another try."""
+    length_checks: bool = False
+    """`router_settings.enable_pre_call_checks`: a request that is too long for one deployment is tried on the next."""
+    forwarding: Forwarding = field(default_factory=Forwarding)
+    """Which of a client's own headers go on."""
     drop_params: bool = False
     """`litellm_settings.drop_params`: what an upstream refuses is left out."""
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -277,11 +308,20 @@ def document(path: Path | None, environ: Mapping[str, str]) -> dict[str, Any]:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """A config file's mapping.
+    """A config file's mapping, with what it includes.
 
     Raises:
-        ConfigError: it can't be read, is no YAML, or holds no mapping.
+        ConfigError: it can't be read, is no YAML, or holds no mapping; or what it includes.
     """
+    document = _read_one(path)
+    if "include" not in document:
+        return document
+    from pennyworth.gateway.includes import merge_included  # a package has nothing to include
+
+    return merge_included(document, path, _read_one)
+
+
+def _read_one(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
@@ -332,10 +372,12 @@ def parse(document: Mapping[str, Any], environ: Mapping[str, str], *, empty: boo
     settings = {
         name: _resolve(_section(document, name, problems), environ, unset, name) for name in _HONOURED if name
     }
+    credentials, wrong = read_credential_list(document)
+    problems += (ConfigError(message, *path) for message, path in wrong)
     deployments, refused = [], set()
     for index, entry in enumerate(_entries(document, problems)):
         try:
-            deployments.append(_deployment(index, entry, environ))
+            deployments.append(_deployment(index, entry, environ, credentials))
         except ConfigError as problem:
             problems.append(problem)
             if isinstance(entry, Mapping):
@@ -348,6 +390,9 @@ def parse(document: Mapping[str, Any], environ: Mapping[str, str], *, empty: boo
     router = settings["router_settings"]
     numbers = _Numbers(settings, problems)
     most = numbers.find("router_settings.max_fallbacks")
+    allowed_fails = numbers.find("router_settings.allowed_fails", "litellm_settings.allowed_fails")
+    policies, wrong = read_policies(settings, allowed_fails)
+    problems += (ConfigError(message, *path) for message, path in wrong)
     cooldown = numbers.find("router_settings.cooldown_time", "litellm_settings.cooldown_time")
     return Config(
         deployments=tuple(deployments),
@@ -363,6 +408,10 @@ def parse(document: Mapping[str, Any], environ: Mapping[str, str], *, empty: boo
         num_retries=numbers.find("router_settings.num_retries", "litellm_settings.num_retries"),
         cooldown_seconds=5.0 if cooldown is None else cooldown,
         cooldowns=router.get("disable_cooldowns") is not True,
+        policies=policies,
+        retry_after=numbers.find("router_settings.retry_after") or 0,
+        length_checks=router.get("enable_pre_call_checks") is True,
+        forwarding=read_forwarding(settings),
         drop_params=bool(settings["litellm_settings"].get("drop_params", False)),
         environment=own,
         ignored=tuple(_ignored(document, settings)),
@@ -393,7 +442,9 @@ def _master_key(
     return ()
 
 
-def _deployment(index: int, entry: Any, environ: Mapping[str, str]) -> Deployment:
+def _deployment(
+    index: int, entry: Any, environ: Mapping[str, str], credentials: Mapping[str, Values]
+) -> Deployment:
     place, path = f"model_list[{index}]", ("model_list", index)
     if not isinstance(entry, Mapping):
         raise ConfigError(f"{place}: a mapping with model_name and litellm_params is expected", *path)
@@ -409,6 +460,15 @@ def _deployment(index: int, entry: Any, environ: Mapping[str, str]) -> Deploymen
             "litellm_params",
             "model",
         )
+    try:
+        params = add_credential(params, credentials)
+    except KeyError as unknown:
+        raise ConfigError(
+            f"{place}: credential_list has no credential {unknown}. Add it, or write its values here",
+            *path,
+            "litellm_params",
+            "litellm_credential_name",
+        ) from None
     missing: list[str] = []
     values = _resolve({key: value for key, value in params.items() if key != "model"}, environ, missing, "")
     for key in ("api_base", "base_url", "api_key"):
@@ -429,6 +489,10 @@ def _deployment(index: int, entry: Any, environ: Mapping[str, str]) -> Deploymen
             if given.get(key) is not None:
                 where = (*path, section, key)
                 given[key] = _number(given[key], f"{place}: {section}.{key}", where, zero=zero)
+    policy, wrong = read_policy(info.get("allowed_fails_policy"), ("model_info", "allowed_fails_policy"))
+    for message, at in wrong:
+        raise ConfigError(f"{place}: {message}", *path, *at)
+    info["allowed_fails_policy"] = policy
     lane = info.get("lane")
     if lane not in (None, "direct", "litellm"):
         raise ConfigError(

@@ -44,21 +44,35 @@ class Fallbacks:
     most: float = 5
     """How many are tried for a request."""
 
-    def find(self, model: str, failure: UpstreamFailure) -> tuple[str, ...]:
+    def find(self, model: str, failure: UpstreamFailure, real: str | None = None) -> tuple[str, ...]:
         """Find the models to try after a failure.
 
         None where the call may have been paid, or where the client has to mend it.
+
+        Args:
+            model: the name of the one that failed.
+            failure: how.
+            real: what that name is an alias of.
         """
-        if _says(failure, _TOO_LONG_CODES, _TOO_LONG):
+        if is_too_long(failure):
             special, general = self.context_window, True
-        elif _says(failure, _FILTERED_CODES, _FILTERED):
+        elif is_filtered(failure):
             special, general = self.content_policy, True
         else:
             special, general = {}, failure.refused or not failure.sent or failure.status == 404
-        found = special.get(model) or special.get(ANY)
-        if not found and general:
-            found = self.general.get(model) or self.general.get(ANY)
-        return found or ()
+        kinds = [special, self.general] if general else [special]
+        names = (kind.get(name) for kind in kinds for name in (model, real or model, ANY))
+        return next(filter(None, names), ())
+
+
+def is_too_long(failure: UpstreamFailure) -> bool:
+    """Whether the request is too long for the model."""
+    return _says(failure, _TOO_LONG_CODES, _TOO_LONG)
+
+
+def is_filtered(failure: UpstreamFailure) -> bool:
+    """Whether a provider's filter refuses the request."""
+    return _says(failure, _FILTERED_CODES, _FILTERED)
 
 
 def _says(failure: UpstreamFailure, codes: frozenset[str], phrases: tuple[str, ...]) -> bool:

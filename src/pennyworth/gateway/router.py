@@ -9,6 +9,7 @@ from contextlib import suppress
 from pennyworth.gateway.call import Attempt, Call, Deadline
 from pennyworth.gateway.config import Deployment
 from pennyworth.gateway.errors import ApiError, UpstreamFailure
+from pennyworth.gateway.fallbacks import is_too_long
 from pennyworth.gateway.http.connection import CONNECT_SECONDS
 from pennyworth.gateway.settings import Settings
 from pennyworth.gateway.wsgi import Request
@@ -22,6 +23,9 @@ _SHARES = ("weight", "rpm", "tpm")
 
 _RETRIES_IF_ASKED = 2
 """How often a request may have itself tried again where nothing is configured: LiteLLM's default for all."""
+
+_UNPAID = frozenset([400, 401, 402, 403, 404, 409, 413, 422, 429])
+"""Answers of those who did no work, which are tried again where a policy says so."""
 
 # That the same credentials are refused a moment later is certain.
 _FINAL = frozenset([401, 402, 403])
@@ -66,7 +70,8 @@ class Router:
             deadline = self._deadline(call, chosen, ends)
             # half of the time, where the other half is of use to another deployment
             seconds = min(CONNECT_SECONDS, deadline.left() / 2) if waiting else CONNECT_SECONDS
-            yield Attempt(chosen, self._settings.upstream(chosen), deadline, seconds)
+            forwarded = self._settings.config.forwarding.choose(call.request, call.model, chosen.provider)
+            yield Attempt(chosen, self._settings.upstream(chosen), deadline, seconds, forwarded)
 
     def _deadline(self, call: Call, deployment: Deployment, ends: float) -> Deadline:
         """What LiteLLM would wait for one read; the whole answer has the function's time, or a stream its own."""
@@ -124,15 +129,17 @@ class Route:
         """
         unpaid = failure.refused or not failure.sent
         if unpaid:
-            self._settings.rest(attempt.deployment, _asked_seconds(failure))
+            self._settings.rest(attempt.deployment, failure, _asked_seconds(failure))
+        elsewhere = unpaid or (self._settings.config.length_checks and is_too_long(failure))
+        if elsewhere and (found := self._next_in_time()):
+            return found
+        if self.retries < self._count_retries(attempt, failure) and self._waits(attempt, failure):
+            self.retries += 1
+            self._attempts = self._router.attempts(self._call, self._models[self._at])
             if found := self._next_in_time():
                 return found
-            if self._waits(attempt, failure):
-                self.retries += 1
-                self._attempts = self._router.attempts(self._call, self._models[self._at])
-                if found := self._next_in_time():
-                    return found
-        names = self._fallbacks.find(self._models[self._at], failure)
+        failed = self._models[self._at]
+        names = self._fallbacks.find(failed, failure, self._settings.config.aliases.get(failed))
         self._models += [name for name in names if name not in self._models]
         while self._at < min(len(self._models) - 1, self._fallbacks.most):
             self._at += 1
@@ -147,18 +154,31 @@ class Route:
     def _next_in_time(self) -> Attempt | None:
         return next((each for each in self._attempts if not each.deadline.has_passed()), None)
 
+    def _count_retries(self, attempt: Attempt, failure: UpstreamFailure) -> float:
+        """How often to try again: as configured, or fewer times where the request asks for it."""
+        config, params = self._settings.config, attempt.deployment.params
+        unpaid = failure.refused or not failure.sent
+        most = config.policies.find_retries(self._models[self._at], failure)
+        if most is not None:
+            again = unpaid or failure.status in _UNPAID
+        else:
+            again = unpaid and failure.status not in _FINAL
+            given = (params.get("num_retries"), params.get("max_retries"), config.num_retries)
+            most = next((number for number in given if number is not None), None)
+        if not again or attempt.upstream.problem:
+            return 0
+        asked = self._call.asked.retries
+        if asked is not None:
+            return min(asked, _RETRIES_IF_ASKED if most is None else most)
+        return most or 0
+
     def _waits(self, attempt: Attempt, failure: UpstreamFailure) -> bool:
-        """Wait before another try. False where there is none, or no time for it."""
-        if self.retries >= self._count_retries(attempt.deployment):
-            return False
-        if failure.status in _FINAL or attempt.upstream.problem:
-            return False
+        """Wait before another try. False where there is no time for it."""
         import random  # only where something failed
 
-        seconds = _asked_seconds(failure) or min(
-            _FIRST_WAIT_SECONDS * 2**self.retries + random.uniform(0, _JITTER_SECONDS),  # noqa: S311  # guards nothing
-            _LONGEST_WAIT_SECONDS,
-        )
+        own = min(_FIRST_WAIT_SECONDS * 2**self.retries, _LONGEST_WAIT_SECONDS)
+        seconds = _asked_seconds(failure) or max(own, self._settings.config.retry_after)
+        seconds += random.uniform(0, _JITTER_SECONDS)  # noqa: S311  # guards nothing
         if seconds >= attempt.deadline.left():
             return False
         until = time.monotonic() + seconds
@@ -167,24 +187,28 @@ class Route:
             time.sleep(min(left, _LOOK_SECONDS))
         return True
 
-    def _count_retries(self, deployment: Deployment) -> float:
-        """How often to try again: as configured, or fewer times where the request asks for it."""
-        params, asked = deployment.params, self._call.asked.retries
-        given = (params.get("num_retries"), params.get("max_retries"), self._settings.config.num_retries)
-        most = next((number for number in given if number is not None), None)
-        if asked is not None:
-            return min(asked, _RETRIES_IF_ASKED if most is None else most)
-        return most or 0
-
 
 def _asked_seconds(failure: UpstreamFailure) -> float:
     """The wait that an upstream asks for, in seconds. 0 if none, or too long a one."""
-    asked = next((value for name, value in failure.headers if name.lower() == "retry-after"), "")
+    asked = {name.lower(): value for name, value in failure.headers}
+    after = asked.get("retry-after", "")
     try:
-        seconds = float(asked)
+        seconds = float(asked["retry-after-ms"]) / 1000 if "retry-after-ms" in asked else float(after)
+    except ValueError:
+        seconds = _seconds_to(after)
+    return seconds if 0 < seconds <= _LONGEST_ASKED_SECONDS else 0.0
+
+
+def _seconds_to(date: str) -> float:
+    """Seconds to a date as HTTP writes it. 0 if it is none."""
+    if not date.endswith(" GMT"):
+        return 0.0
+    from email.utils import parsedate_to_datetime  # nearly all write seconds
+
+    try:
+        return parsedate_to_datetime(date).timestamp() - time.time()
     except ValueError:
         return 0.0
-    return seconds if 0 < seconds <= _LONGEST_ASKED_SECONDS else 0.0
 
 
 def _choose(deployments: list[Deployment]) -> Deployment:

@@ -1,6 +1,7 @@
 """What the gateway serves at one moment, made from a configuration and the variables that it refers to."""
 
 import time
+from collections import deque
 from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -14,10 +15,15 @@ from pennyworth.gateway.credentials import (
     read_api_keys,
     read_provider_credentials,
 )
+from pennyworth.gateway.errors import UpstreamFailure
 from pennyworth.gateway.upstreams import Upstream, resolve_upstream
 
 PUBLIC = "PENNYWORTH_PUBLIC"
 """Set where others than this machine can reach the gateway."""
+
+
+_COUNTED_SECONDS = 60.0
+"""For how long a failure counts."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -30,6 +36,8 @@ class Settings:
     _upstreams: dict[tuple[int, str], Upstream] = field(default_factory=dict)
     _resting: dict[tuple[int, str], float] = field(default_factory=dict)
     """Until when, on time.monotonic()'s clock, by the entry and the upstream's model."""
+    _failed: dict[tuple[int, str], deque[float]] = field(default_factory=dict)
+    """When those failed that may fail more often than once, in the last minute."""
 
     @classmethod
     def of(cls, document: Mapping[str, Any], environ: Mapping[str, str]) -> "Settings":
@@ -68,17 +76,29 @@ class Settings:
         """Those that have been resolved so far."""
         return list(self._upstreams.values())
 
-    def rest(self, deployment: Deployment, asked_seconds: float = 0.0) -> None:
-        """Have a deployment that failed come last for a while.
+    def rest(self, deployment: Deployment, failure: UpstreamFailure, asked_seconds: float = 0.0) -> None:
+        """Have a deployment that failed come last for a while, once it has failed more often than it may.
 
         Args:
             deployment: the one that failed.
+            failure: how.
             asked_seconds: for how long its upstream asked not to be called.
         """
-        own = deployment.params.get("cooldown_time")
-        seconds = own if own is not None else asked_seconds or self.config.cooldown_seconds
-        if seconds and self.config.cooldowns:
-            self._resting[deployment.index, deployment.model] = time.monotonic() + seconds
+        own = (each.get("cooldown_time") for each in (deployment.info, deployment.params))
+        seconds = next((number for number in own if number is not None), None)
+        if seconds is None:
+            seconds = asked_seconds or self.config.cooldown_seconds
+        if not seconds or not self.config.cooldowns:
+            return
+        place, now = (deployment.index, deployment.model), time.monotonic()
+        if allowed := self.config.policies.find_allowed_fails(deployment.info, failure):
+            failed = self._failed.setdefault(place, deque())
+            failed.append(now)
+            while failed[0] < now - _COUNTED_SECONDS:
+                failed.popleft()
+            if len(failed) <= allowed:
+                return
+        self._resting[place] = now + seconds
 
     def rested(self, deployments: Sequence[Deployment]) -> list[Deployment]:
         """Those that have not failed a moment ago."""

@@ -19,7 +19,7 @@ from pennyworth.gateway.providers import PROVIDERS
 from pennyworth.gateway.upstreams import find_unsendable
 
 # Only LiteLLM's router and proxy read these. The LiteLLM lane uses the SDK, which ignores them.
-_ROUTERS_OWN = frozenset(["max_parallel_requests", "max_retries", "tags"])
+_ROUTERS_OWN = frozenset(["max_parallel_requests", "tags"])
 _ENTRY = frozenset(["model_name", "litellm_params", "model_info"])
 
 # Common formats of secrets. For many more, see https://docs.github.com/code-security/secret-scanning.

@@ -16,6 +16,7 @@ from pennyworth.gateway.dialects import Dialect, dialect
 from pennyworth.gateway.endpoints import PRESETS
 from pennyworth.gateway.errors import ApiError, UpstreamFailure
 from pennyworth.gateway.events import EventReader, close_event, drop_unused_lines
+from pennyworth.gateway.forwarding import add_forwarded
 from pennyworth.gateway.http import client
 from pennyworth.gateway.http.errors import HttpError, TooLarge, Unreachable, Unsendable
 from pennyworth.gateway.lanes.controls import without_controls
@@ -86,8 +87,9 @@ PARAMETERS = PRESETS | {
     "drop_params",
     "extra_body",
     "extra_headers",
-    "model",
+    "litellm_credential_name",
     "max_retries",
+    "model",
     "num_retries",
     "order",
     "organization",
@@ -147,7 +149,8 @@ def _send(call: Call, attempt: Attempt, body: bytes) -> Response:
         if attempt.deadline.has_passed():
             raise timed_out(upstream, attempt.deadline.describe(), sent=sent)
 
-    headers = {**upstream.headers, "Content-Type": call.body.content_type or "application/json"}
+    own = add_forwarded(upstream.headers, attempt.forwarded)
+    headers = {**own, "Content-Type": call.body.content_type or "application/json"}
     url = upstream.locate(call.endpoint.upstream_path, attempt.deployment.model)
     signed = upstream.sign("POST", url, headers, body)
     attempt.deadline.touch()

@@ -170,8 +170,9 @@ def upstream_error(
         type=cleaned(type_),
         headers=kept_headers(upstream, headers),
     )
-    advice = (value for name, value in failure.headers if name.lower() == "x-should-retry")
-    failure.refused = status in _ELSEWHERE and next(advice, "").strip().lower() != "false"
+    told = (value.strip().lower() for name, value in failure.headers if name.lower() == "x-should-retry")
+    advice = next(told, "")
+    failure.refused = advice == "true" or (status in _ELSEWHERE and advice != "false")
     return failure
 
 

@@ -25,6 +25,7 @@ from pennyworth.gateway.call import Attempt, Call
 from pennyworth.gateway.endpoint import Endpoint
 from pennyworth.gateway.endpoints import PRESETS
 from pennyworth.gateway.errors import ApiError
+from pennyworth.gateway.forwarding import add_forwarded
 from pennyworth.gateway.http.errors import Unreachable
 from pennyworth.gateway.lanes import bounds
 from pennyworth.gateway.lanes.controls import is_control, without_controls
@@ -363,6 +364,8 @@ def _arguments(litellm: Any, call: Call, attempt: Attempt) -> dict[str, Any]:
         "model": f"{deployment.provider}/{deployment.model}",
         **_ALWAYS,
     }
+    if attempt.forwarded:
+        arguments["extra_headers"] = add_forwarded(params.get("extra_headers") or {}, attempt.forwarded)
     if endpoint.name == "embeddings":
         # providers give numbers, and `_document` makes of them what was asked for
         arguments.pop("encoding_format", None)
