@@ -13,7 +13,9 @@ from pennyworth.host.environments import environment
 from pennyworth.iam.bootstrap_template.template import LONGEST_DOMAIN
 from pennyworth.iam.policy import documents
 
-ROOM = 0.85
+FREE = {"deploy-boundary": 0.22}
+"""The share of IAM's limit that stays free, if it is not a seventh."""
+
 README = (documents.POLICIES / "README.md").read_text()
 NAMES = {
     "ACCOUNT_ID": "123456789012",
@@ -71,7 +73,7 @@ WRITES_ROLES = {
 
 def statements(*names: str) -> Iterator[dict[str, Any]]:
     for name in names:
-        yield from documents.render_document(name, VALUES)["Statement"]
+        yield from documents.fill_placeholders(documents.read_document(name), VALUES)["Statement"]
 
 
 def listed(value: str | list[str]) -> list[str]:
@@ -97,9 +99,9 @@ def test_every_placeholder_is_known(name: str) -> None:
 
 @pytest.mark.parametrize("name", POLICIES)
 def test_it_fits_into_a_managed_policy(name: str) -> None:
-    """With the longest names in the longest partition, a seventh of IAM's limit stays free."""
+    """With the longest names in the longest partition, there is room for what a stack will need next."""
     characters = documents.count_characters(documents.render_document(name, VALUES))
-    assert characters <= ROOM * documents.MANAGED_POLICY_CHARACTERS
+    assert characters <= (1 - FREE.get(name, 1 / 7)) * documents.MANAGED_POLICY_CHARACTERS
 
 
 def test_a_list_fills_a_whole_string_and_no_part_of_one() -> None:
@@ -179,7 +181,7 @@ def test_roles_are_changed_only_with_the_stacks_boundary_on_them(name: str) -> N
 def test_one_policy_alone_gets_new_versions(name: str) -> None:
     for statement in statements(name):
         actions = listed(statement.get("Action", []))
-        writes = ("CreatePolicyVersion", "DeletePolicyVersion", "SetDefaultPolicyVersion", "*PolicyVersion")
+        writes = ("CreatePolicyVersion", "DeletePolicyVersion", "SetDefaultPolicyVersion", "*PolicyVersion*")
         if statement["Effect"] == "Allow" and any(action.endswith(writes) for action in actions):
             (resource,) = listed(statement["Resource"])
             account = "*" if name == "deploy-boundary" else NAMES["ACCOUNT_ID"]

@@ -15,20 +15,20 @@ from pennyworth.aws.github_oidc import AUDIENCE, ISSUER
 from pennyworth.host.places import ROOT
 from pennyworth.iam.bootstrap_template.alerts import build_alerts
 from pennyworth.iam.policy.documents import (
+    BOUNDARY,
     DEPLOY_ROLE,
     MANAGED_POLICIES,
     POLICIES,
     VIEW_ROLE,
     fill_placeholders,
     read_document,
+    read_policy,
 )
 
 TEMPLATE = POLICIES / "bootstrap.yaml"
 
 FIRST, VIEW = "first-deployment", "view"
-BOUNDARY = "-boundary"
-"""FIRST is attached to the deploy role temporarily, VIEW to the read-only role. Documents whose names end with BOUNDARY
-are permissions boundaries."""
+"""FIRST is attached to the deploy role temporarily, VIEW to the read-only role."""
 
 ATTACHED = tuple(
     document for document in MANAGED_POLICIES if document != VIEW and not document.endswith(BOUNDARY)
@@ -347,7 +347,7 @@ def _build_resources(subjects: list[dict[str, Any]]) -> dict[str, Any]:
             "Condition": {FIRST: "First", VIEW: "Views"}.get(document, "MakesRole"),
             "Properties": {
                 "ManagedPolicyName": name,
-                "PolicyDocument": _build_policy(read_document(document)),
+                "PolicyDocument": _build_policy(read_policy(document)),
             },
         }
         for document, name in MANAGED_POLICIES.items()

@@ -26,6 +26,9 @@ VIEW_ROLE = "pennyworth-github-view-role"
 MANAGED_POLICIES = {name: f"pennyworth-{name}" for name in NAMES if name != "trust"}
 """The name of the managed policy that is created from each document."""
 
+BOUNDARY = "-boundary"
+"""Documents whose names end with this are permissions boundaries."""
+
 MANAGED_POLICY_CHARACTERS = 6144
 """IAM's limit for a managed policy, not counting white space.
 
@@ -70,8 +73,23 @@ def read_document(name: str) -> dict[str, Any]:
     return document
 
 
+def read_policy(name: str) -> dict[str, Any]:
+    """Read a document as IAM gets it: a boundary without its statements' names, which would take room from its content.
+
+    Args:
+        name: one of NAMES, with or without .json.
+    Returns:
+        the document, with its placeholders.
+    """
+    document = read_document(name)
+    if name.removesuffix(".json").endswith(BOUNDARY):
+        for statement in document["Statement"]:
+            del statement["Sid"]
+    return document
+
+
 def render_document(name: str, values: Mapping[str, str | Sequence[str]]) -> dict[str, Any]:
-    """Read a document and fill its placeholders.
+    """Read a document as IAM gets it, and fill its placeholders.
 
     Args:
         name: one of NAMES, with or without .json.
@@ -83,7 +101,7 @@ def render_document(name: str, values: Mapping[str, str | Sequence[str]]) -> dic
         KeyError: a placeholder has no value.
         ValueError: a list is given for a placeholder inside a string.
     """
-    document: dict[str, Any] = fill_placeholders(read_document(name), values)
+    document: dict[str, Any] = fill_placeholders(read_policy(name), values)
     return document
 
 
