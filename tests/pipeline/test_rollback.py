@@ -285,7 +285,9 @@ def test_without_credentials_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None
     assert "Unable to locate credentials" in done.stderr and "Traceback" not in done.stderr
 
 
-def test_a_half_moved_alias_goes_back_whole(tiny: Path) -> None:
+def test_a_half_moved_alias_goes_back_whole_and_a_version_whose_tests_break_too(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     run_deploy(tiny, Setting="one")
     run_deploy(tiny, Setting="two")
     now = function()
@@ -296,6 +298,20 @@ def test_a_half_moved_alias_goes_back_whole(tiny: Path) -> None:
     alias = aliases.get_alias(FunctionName=now.function, Name="live")
     assert alias["FunctionVersion"] == "1"
     assert not alias.get("RoutingConfig", {}).get("AdditionalVersionWeights")
+    now.point_at("2")
+
+    def broken(_: object) -> None:
+        raise ValueError(f"Invalid header value b'Bearer {FIRST}\\n'")
+
+    monkeypatch.setattr(verification.smoke_tests, "try_stack", broken)
+    monkeypatch.setenv("LITELLM_API_KEYS", FIRST)
+    with pytest.raises(OperationFailed) as failed:
+        verify.run(environ(PREVIOUS_VERSION="1"))
+    assert answer() == "1"
+    assert "nor does version 1, which serves again" in failed.value.title
+    assert "Version 2, new, taken back:\nAn unexpected error: ValueError" in failed.value.detail
+    said = capfd.readouterr().out
+    assert "in broken\n" in said and FIRST not in f"{said}{failed.value}"
 
 
 def test_a_failed_update_leaves_callers_where_a_rollback_had_put_them(tiny: Path) -> None:

@@ -45,6 +45,8 @@ _REJECTED_CREDENTIALS = frozenset(
 )
 """https://docs.aws.amazon.com/systems-manager/latest/APIReference/CommonErrors.html and what other services say."""
 
+_EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
+
 _ABSENT = frozenset({"NoSuchEntity", "NoSuchHostedZone", "ResourceNotFoundException"})
 
 
@@ -63,6 +65,11 @@ def lacks_credentials(failure: BaseException | None) -> bool:
     if isinstance(failure, ClientError):
         return read_error_code(failure) in _REJECTED_CREDENTIALS
     return isinstance(failure, _WITHOUT_CREDENTIALS)
+
+
+def is_expired(failure: BaseException | None) -> bool:
+    """Check whether a call failed because the temporary credentials have expired."""
+    return isinstance(failure, ClientError) and read_error_code(failure) in _EXPIRED
 
 
 def is_absent(failure: ClientError) -> bool:

@@ -3,7 +3,7 @@
 import re
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -121,9 +121,12 @@ class Deployment:
         return self.outputs.get("CustomDomainUrl") or self.outputs.get("ApiUrl", "")
 
 
-def deploy(inputs: Inputs) -> Deployment:
+def deploy(inputs: Inputs, deployed: Callable[[str], None] = lambda _: None) -> Deployment:
     """Deploy, after the end of whatever else is at work on the stack.
 
+    Args:
+        inputs: what is deployed, and where.
+        deployed: is told the version that callers reached before, as soon as they may reach another one.
     Raises:
         OperationFailed: with the first cause.
     """
@@ -135,6 +138,7 @@ def deploy(inputs: Inputs) -> Deployment:
         values[BOUNDARY] = fetch_stack_boundary(account)
     values = complete_parameters(template, values)
     done = _deploy(stack, values, find_package_bucket(account, inputs.stack), inputs)
+    deployed(done.previous_version)
     after = stack.describe()
     function = find_function(after)
     # an earlier rollback may have put another version there, of which CloudFormation knows nothing

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
-from pennyworth.gateway.credentials import read_api_keys
+from pennyworth.aws.stack_parameters import PARAMETER
+from pennyworth.gateway.credentials import API_KEYS, PROVIDER_CREDENTIALS, read_api_keys
 from pennyworth.gateway.dotenv import read_dotenv
 
 SECRETS: Mapping[str, Callable[[str], Iterable[str]]] = {
@@ -11,6 +12,11 @@ SECRETS: Mapping[str, Callable[[str], Iterable[str]]] = {
     "AlarmEmail": lambda address: [address],
 }
 """The stack parameters that hold secrets, and how each is taken apart."""
+
+_VARIABLES = {API_KEYS: "ApiKeys", PROVIDER_CREDENTIALS: "ProviderCredentials"}
+"""Environment variables with a parameter's value, beside PARAMETER_NAME."""
+_TOKENS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "GITHUB_TOKEN")
+"""Environment variables that are secrets as a whole."""
 
 _SHORTEST_SECRET = 8  # a shorter value is a setting: masking it would blank half the log
 
@@ -26,3 +32,11 @@ def find_secrets(parameters: Mapping[str, str]) -> list[str]:
         for line in secret.splitlines()
     ]
     return [line for line in dict.fromkeys(found) if len(line) >= _SHORTEST_SECRET]
+
+
+def find_secrets_in(environ: Mapping[str, str]) -> list[str]:
+    """Each secret in a step's environment."""
+    own = {name: environ.get(f"{PARAMETER}{name}", "") for name in SECRETS}
+    named = {parameter: environ.get(name, "") for name, parameter in _VARIABLES.items()}
+    tokens = [environ[name] for name in _TOKENS if environ.get(name)]
+    return [*find_secrets(own), *find_secrets(named), *tokens]

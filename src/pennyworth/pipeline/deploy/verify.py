@@ -9,6 +9,7 @@ from pennyworth.aws.stack import Stack
 from pennyworth.checks.smoke import deployed_endpoint as smoke_tests
 from pennyworth.github import actions
 from pennyworth.host.errors import OperationFailed
+from pennyworth.pipeline.failures import explain
 
 _TRIES = 3
 _PAUSE_SECONDS = 5.0
@@ -61,7 +62,7 @@ def verify(inputs: Inputs, tell: Callable[[smoke_tests.Tried], None]) -> smoke_t
     Returns:
         how it answered, which is well.
     Raises:
-        OperationFailed: a check failed. It tells both stories: what failed, and what serves now.
+        OperationFailed: a check failed, or could not be made. It tells both stories: what failed, and what serves now.
     """
     try:
         tried = smoke_tests.try_stack(inputs.smoke)
@@ -69,11 +70,9 @@ def verify(inputs: Inputs, tell: Callable[[smoke_tests.Tried], None]) -> smoke_t
         if tried.passed:
             return tried
         raise smoke_tests.make_failure(tried)
-    except OperationFailed as failure:
-        if not inputs.rollback:
-            raise
-        stack = Stack(inputs.smoke.stack, inputs.smoke.region).describe()
-        raise _put_back(find_function(stack), inputs, failure) from failure
+    except Exception as failure:
+        explained = explain(failure)
+        raise (_put_back(inputs, explained) if inputs.rollback else explained) from failure
 
 
 def try_again(inputs: smoke_tests.Inputs) -> Answers:
@@ -88,32 +87,34 @@ def try_again(inputs: smoke_tests.Inputs) -> Answers:
             if tried.passed:
                 return Answers(True, smoke_tests.tried_as_markdown(tried))
             raise smoke_tests.make_failure(tried)
-        except OperationFailed as failure:
-            report = f"{failure.title}. {failure.detail}"
+        except Exception as failure:
+            explained = explain(failure)
+            report = f"{explained.title}. {explained.detail}"
     return Answers(False, report)
 
 
-def _put_back(now: AliasedFunction | None, inputs: Inputs, failure: OperationFailed) -> OperationFailed:
+def _put_back(inputs: Inputs, failure: OperationFailed) -> OperationFailed:
     """Both stories as one failure."""
     previous = inputs.previous_version
-    if now is None or not previous or previous == now.wanted:
-        why = _explain_no_way_back(now, previous)
+    what = failure.detail or failure.title
+    try:
+        now = find_function(Stack(inputs.smoke.stack, inputs.smoke.region).describe())
+        if now is None or not previous or previous == now.wanted:
+            why = _explain_no_way_back(now, previous)
+            return OperationFailed(failure.title, f"{why} {failure.message}", failure.detail)
+        actions.say(f"Version {now.wanted} fails: version {previous} is put back.")
+        now.point_at(previous)
+    except Exception as refusal:
+        refused = explain(refusal)
         return OperationFailed(
-            failure.title, f"{failure.message} {why}".replace(" What failed: ", " "), failure.detail
+            "The new version does not answer as it should, and can't be taken back",
+            f"It goes on serving. {refused.title}. {refused.message}",
+            f"The new version:\n{what}\n\n{refused.detail}",
         )
     new = now.wanted
     stays = _STACK_STAYS.format(new=new)
-    actions.say(f"Version {new} fails: version {previous} is put back.")
-    try:
-        now.point_at(previous)
-    except OperationFailed as refused:
-        return OperationFailed(
-            f"Version {new} does not answer as it should, and can't be taken back",
-            f"It goes on serving. {refused.title}. {refused.message}",
-            f"Version {new}, new:\n{failure.detail}\n\n{refused.detail}",
-        )
     answers = try_again(inputs.smoke)
-    taken_back = f"Version {new}, new, taken back:\n{failure.detail}\n\nVersion {previous}, which serves now:"
+    taken_back = f"Version {new}, new, taken back:\n{what}\n\nVersion {previous}, which serves now:"
     if answers.well:
         return OperationFailed(
             f"Version {new} does not answer as it should: version {previous} serves again",

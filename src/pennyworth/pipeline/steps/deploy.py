@@ -8,7 +8,7 @@ TITLE = "Deployment"
 
 
 def run(environ: dict[str, str]) -> str:
-    """Deploy. Sets the step's outputs `changed`, `url`, `version` and `previous-version`.
+    """Deploy. Sets the step's outputs `deployed`, `changed`, `url`, `version` and `previous-version`.
 
     Args:
         environ: see `Inputs.of`.
@@ -20,11 +20,16 @@ def run(environ: dict[str, str]) -> str:
     inputs = Inputs.of(environ)
     for secret in inputs.secrets():
         actions.mask(secret)
-    done = deploy(inputs)
+    done = deploy(inputs, _tell)
     actions.output("changed", "true" if done.changes else "false")
     if done.url:
         actions.output("url", done.url)
     if done.version:
         actions.output("version", done.version)
-        actions.output("previous-version", done.previous_version)
     return deployment_as_markdown(done)
+
+
+def _tell(previous_version: str) -> None:
+    """Tell the later steps at once, so that they test what was deployed even if the rest of this step fails."""
+    actions.output("deployed", "true")
+    actions.output("previous-version", previous_version)

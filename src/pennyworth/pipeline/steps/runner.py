@@ -11,11 +11,6 @@ from pennyworth.github import actions, timings
 from pennyworth.host.environments import environment
 from pennyworth.host.errors import OperationFailed
 
-_REFUSED = (
-    "AWS refuses a call",
-    "Where it says AccessDenied, `pennyworth bootstrap` brings the role what policies/ has; else run this again.",
-)
-
 _UNUSED = ("awscrt", "urllib3.contrib.pyopenssl")
 """What botocore imports where sam has brought it, which takes a third of a second. No step uses it: AWS's signatures
 for several regions at once, checksums in C, `aws login`, and TLS in the place of Python's own."""
@@ -30,6 +25,29 @@ def run_step(package: str, name: str) -> int:
     Returns:
         the exit status.
     """
+    began = time.monotonic()
+    title = name.replace("-", " ").capitalize()
+    try:
+        _enter_tools(package, name)
+        step = importlib.import_module(f"{package}.{name.replace('-', '_')}")
+        title = step.TITLE
+        run: Callable[[dict[str, str]], str] = step.run
+        # what led to these modules is not for the programs that a step runs
+        report = run({name: value for name, value in os.environ.items() if name != "PYTHONPATH"})
+        mark, status = "✅", 0
+    except Exception as failure:
+        from pennyworth.pipeline.failures import explain  # nobody needs it where all is well
+
+        report, mark, status = _failed(explain(failure)), "❌", 1
+    seconds = time.monotonic() - began
+    if report:
+        actions.summary(f"### {mark} {title} ({actions.duration(seconds)})\n\n{report}")
+        timings.note(f"{mark} {title}", seconds)
+    return status
+
+
+def _enter_tools(package: str, name: str) -> None:
+    """Go on in the environment with AWS's libraries."""
     tools = environment("tools")
     if Path(sys.prefix).resolve() != tools.parent.resolve():
         python = tools / "python"
@@ -37,24 +55,6 @@ def run_step(package: str, name: str) -> int:
         os.execv(python, [str(python), "-m", package, name])  # noqa: S606
     for unused in _UNUSED:
         sys.modules.setdefault(unused, None)  # type: ignore[arg-type]  # makes an import raise ImportError
-    from botocore.exceptions import BotoCoreError, ClientError  # a library of that environment
-
-    step = importlib.import_module(f"{package}.{name.replace('-', '_')}")
-    run: Callable[[dict[str, str]], str] = step.run
-    began = time.monotonic()
-    try:
-        # what led to these modules is not for the programs that a step runs
-        report = run({name: value for name, value in os.environ.items() if name != "PYTHONPATH"})
-        mark, status = "✅", 0
-    except OperationFailed as failure:
-        report, mark, status = _failed(failure), "❌", 1
-    except (ClientError, BotoCoreError) as failure:
-        report, mark, status = _failed(OperationFailed(*_REFUSED, str(failure))), "❌", 1
-    seconds = time.monotonic() - began
-    if report:
-        actions.summary(f"### {mark} {step.TITLE} ({actions.duration(seconds)})\n\n{report}")
-        timings.note(f"{mark} {step.TITLE}", seconds)
-    return status
 
 
 def _failed(failure: OperationFailed) -> str:
