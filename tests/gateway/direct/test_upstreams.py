@@ -17,6 +17,7 @@ from pennyworth.gateway.errors import UpstreamFailure
 from pennyworth.gateway.lanes import direct
 from pennyworth.gateway.providers import PROVIDERS
 from pennyworth.gateway.settings import Settings
+from pennyworth.gateway.upstreams import resolve_upstream
 from pennyworth.gateway.wsgi import Request
 
 CHAT = next(endpoint for endpoint in ENDPOINTS if endpoint.name == "chat_completions")
@@ -223,3 +224,28 @@ def test_azures_dated_versions(upstream: Strict, params: dict[str, str], path: s
     sent, headers = upstream.requests[0]
     assert (sent, headers["api-key"]) == (path, "sk-key")
     assert "authorization" not in headers
+
+
+FOUNDRY = "https://r.services.ai.azure.com"
+
+
+@pytest.mark.parametrize(
+    ("base", "version", "url", "key_header"),
+    [
+        (FOUNDRY, "", f"{FOUNDRY}/models/chat/completions?api-version=2024-05-01-preview", "api-key"),
+        (f"{FOUNDRY}/models", "2025-01-01", f"{FOUNDRY}/models/chat/completions?api-version=2025-01-01", "api-key"),
+        (f"{FOUNDRY}/openai/v1/", "", f"{FOUNDRY}/openai/v1/chat/completions", "api-key"),
+        (f"{FOUNDRY}/models", "v1", f"{FOUNDRY}/openai/v1/chat/completions", "api-key"),
+        ("https://r.models.example", "", "https://r.models.example/chat/completions", "Authorization"),
+    ],
+)  # fmt: skip
+def test_foundrys_models(base: str, version: str, url: str, key_header: str) -> None:
+    params = {"model": "azure_ai/m", "api_base": base, "api_key": "sk-key", "api_version": version}
+    (deployment,) = Settings.of(
+        {"model_list": [{"model_name": "m", "litellm_params": params}]}, {}
+    ).config.deployments
+    made = resolve_upstream(deployment, {})
+    assert made.locate("/chat/completions", "m") == url
+    assert made.headers[key_header].removeprefix("Bearer ") == "sk-key"
+    # what Foundry does not know, it hands on to the model
+    assert ("extra-parameters" in made.headers) is ("/models/" in url)
