@@ -158,6 +158,14 @@ def read_service_models_once() -> None:
     JSONFileLoader.load_file = lambda _, path: shared(path)  # type: ignore[method-assign]
 
 
+def read_certificates_once() -> None:
+    """Have all of httpx's clients in this process share what they know of certificates. Reading them takes longer than
+    the requests that a test makes, to addresses without TLS at that."""
+    from httpx._transports import default as transports
+
+    transports.__dict__["create_ssl_context"] = cache(transports.__dict__["create_ssl_context"])
+
+
 def _read_service_models() -> None:
     import botocore.session
 

@@ -13,9 +13,12 @@ from typing import Any
 
 import pytest
 from openai import OpenAI
+from tests import warm
 
 from pennyworth.host.places import ROOT
 from pennyworth.local.llm.scripted import ScriptedUpstream
+
+warm.read_certificates_once()
 
 KEY = "key-of-a-test"
 UPSTREAM_KEY = "sk-upstream-0123456789"
