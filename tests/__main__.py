@@ -13,36 +13,40 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor, as_completed
+from contextlib import suppress
+from functools import partial
 from itertools import dropwhile, takewhile
 from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
 
-from pennyworth.host.environments import EnvironmentUnavailable, environment
+from pennyworth.host.environments import EnvironmentUnavailable, environment, uv
 from pennyworth.host.places import ROOT, made
 from pennyworth.host.processes import raise_on_signals
 from pennyworth.host.progress import say, show_anything
 from pennyworth.local.aws import adapter
-from tests.lint import CHECKS
+from tests.lint import CHECKS, Check
 from tests.runner import Outcome, Runner
 
 TESTS = ROOT / "tests"
 LANES = (os.cpu_count() or 1) + 1
 """How many programs run side by side: one for each core, and one that runs while another only waits."""
 
-# The environments that a part needs are made before anything runs, so that no test waits for them (nor for the real
-# Web Adapter, which `local` tries where cargo is there to build it). Parts begin in this order, the longest first; a
-# folder that is not named here comes last.
-ENVIRONMENTS = {
-    "lint": ("lint", "tools"),
-    "rehearsal": ("test", "tools", "localaws", "rehearsal", "gateway"),
+# What a part needs is made before it begins, while others run: environments, and the real Web Adapter for those that
+# invoke functions, where cargo is there to build it. Parts begin in this order as soon as they can, the longest first;
+# a folder that is not named here comes last.
+ADAPTER = "adapter"
+NEEDS = {
+    "rehearsal": ("test", "tools", "localaws", "rehearsal", "gateway", ADAPTER),
     "gateway": ("test", "tools", "localaws"),
     "pipeline": ("test", "tools", "localaws"),
     "checks": ("test", "tools", "localaws"),
-    "e2e": ("test", "tools", "localaws", "model", "gateway", "litellm"),
+    "e2e": ("test", "tools", "localaws", "model", "gateway", "litellm", ADAPTER),
     "iam": ("test", "tools", "localaws"),
     "setup": ("test", "tools", "localaws"),
-    "local": ("test", "localaws", "tools"),
+    "local": ("test", "localaws", "tools", ADAPTER),
     "template": ("test", "tools"),
     "aws": ("test", "tools", "localaws"),
     "cli": ("test", "tools", "localaws", "rehearsal", "gateway", "completion"),
@@ -82,43 +86,93 @@ def main(words: Sequence[str]) -> int:
 
     began = time.monotonic()
     try:
-        for name in _needed([*folders, *(["lint"] if linters else [])]):
-            environment(name)
+        outcomes = _run(folders, linters, options, fix=fix)
     except EnvironmentUnavailable as error:
         say(str(error))
         return 1
-    if "local" in folders and adapter.real() is None and shutil.which("cargo"):
-        try:
-            adapter.build()
-        except adapter.AdapterUnavailable as error:
-            say(str(error))  # what needs it says so again, as a failed test
-    with tempfile.TemporaryDirectory(dir=made("tmp")) as scratch:
-        runner = Runner(Path(scratch), follow=not linters and len(folders) == 1)
-        jobs: list[Callable[[], Outcome]] = [
-            *(lambda check=check: runner.check(check, fix=fix) for check in linters),
-            *(lambda part=part: runner.pytest(part, TESTS / part, options) for part in folders),
-        ]
-        with ThreadPoolExecutor(1 if fix else LANES) as pool, runner.heartbeat():
-            futures = [pool.submit(job) for job in jobs]
-            try:
-                outcomes = [future.result() for future in as_completed(futures)]
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                runner.stop()
-                raise
     return _summary(outcomes, time.monotonic() - began)
 
 
 def parts() -> list[str]:
     """`lint`, and the folders in tests/ that hold tests."""
     folders = {path.relative_to(TESTS).parts[0] for path in TESTS.glob("*/**/test_*.py")}
-    ordered = [name for name in ENVIRONMENTS if name in folders]
+    ordered = [name for name in NEEDS if name in folders]
     return ["lint", *ordered, *sorted(folders - set(ordered))]
 
 
-def _needed(chosen: Sequence[str]) -> list[str]:
-    """The environments of the chosen parts, each once."""
-    return list(dict.fromkeys(name for part in chosen for name in ENVIRONMENTS.get(part, ("test",))))
+def _run(
+    folders: Sequence[str], linters: Sequence[Check], options: Sequence[str], *, fix: bool
+) -> list[Outcome]:
+    """Run linters and folders of tests side by side, each as soon as what it needs is there."""
+    needs = {part: NEEDS.get(part, ("test",)) for part in folders}
+    names = [*(linter.environment for linter in linters), *(name for part in folders for name in needs[part])]
+    with tempfile.TemporaryDirectory(dir=made("tmp")) as scratch:
+        runner = Runner(Path(scratch), follow=not linters and len(folders) == 1)
+        prepared = _prepare(
+            [name for name in dict.fromkeys(names) if name != ADAPTER], with_adapter="local" in folders
+        )
+
+        def check(linter: Check) -> Outcome:
+            prepared[linter.environment].result()
+            return runner.check(linter, fix=fix)
+
+        def test(part: str) -> Outcome:
+            for name in needs[part]:
+                prepared[name].result()
+            return runner.pytest(part, TESTS / part, options)
+
+        with ThreadPoolExecutor(1 if fix else LANES) as pool, runner.heartbeat():
+            futures = [
+                *(pool.submit(check, linter) for linter in linters),
+                *(pool.submit(test, p) for p in folders),
+            ]
+            try:
+                return [future.result() for future in as_completed(futures)]
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                runner.stop()
+                for ready in prepared.values():
+                    ready.cancel()  # nobody waits any more
+                raise
+
+
+def _prepare(names: Sequence[str], *, with_adapter: bool) -> Mapping[str, "Future[None]"]:
+    """Begin to make environments, and the Web Adapter; what is done when each is there."""
+    prepared: dict[str, Future[None]] = {name: Future() for name in (*names, ADAPTER)}
+    waiting: SimpleQueue[str] = SimpleQueue()
+    for name in names:
+        waiting.put(name)
+
+    def make(name: str, call: Callable[[], object]) -> None:
+        with suppress(InvalidStateError):  # nobody waits any more
+            try:
+                call()
+            except Exception as error:
+                prepared[name].set_exception(error)
+            else:
+                prepared[name].set_result(None)
+
+    def make_environments() -> None:
+        with suppress(Empty):
+            while True:
+                name = waiting.get_nowait()
+                make(name, partial(environment, name))
+
+    begin = partial(Thread, daemon=True)
+    begin(target=make, args=(ADAPTER, _build_adapter if with_adapter else bool)).start()
+    if names:
+        uv()  # which makes all others
+    for _ in range(LANES):
+        begin(target=make_environments).start()
+    return prepared
+
+
+def _build_adapter() -> None:
+    if adapter.real() is None and shutil.which("cargo"):
+        try:
+            adapter.build()
+        except adapter.AdapterUnavailable as error:
+            say(str(error))  # what needs it says so again, as a failed test
 
 
 def _summary(outcomes: Sequence[Outcome], seconds: float) -> int:

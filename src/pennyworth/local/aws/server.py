@@ -15,7 +15,7 @@ from pennyworth.host.scratch import scratch
 from pennyworth.host.source_tree import source_tree
 
 ACCOUNT = "123456789012"
-_READY_SECONDS = 30.0
+_READY_SECONDS = 60.0
 _STATE_SECONDS = 90.0
 _POLL_SECONDS = 0.02
 
