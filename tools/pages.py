@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pennyworth.cli import COMMANDS
+from pennyworth.gateway import grades
 from pennyworth.gateway.provider import Edit, Provider
 from pennyworth.gateway.providers import HARMLESS, PROVIDERS
 from pennyworth.host.environments import environment
@@ -42,6 +43,7 @@ def tables() -> dict[tuple[Path, str], str]:
     template = _read(TEMPLATE)
     found = {
         (ROOT / "docs" / "configuration.md", "Providers of the direct lane"): providers(),
+        (ROOT / "docs" / "configuration.md", "Every setting"): settings(),
         (ROOT / "docs" / "configuration.md", "Stack parameters"): parameters(template),
         (ROOT / "docs" / "configuration.md", "Stack outputs"): names("output", template["Outputs"]),
         (ROOT / "README.md", "Stack parameters"): settable_parameters(template),
@@ -155,6 +157,30 @@ def _changes(edit: Edit) -> Iterator[str]:
     refused = edit.lacks & HARMLESS if edit.takes is None else HARMLESS - edit.takes
     if left_out := sorted({*refused, *edit.message_drop, *edit.tool_drop}):
         yield "without " + ", ".join(f"`{name}`" for name in left_out)
+
+
+def settings() -> str:
+    """A table of what becomes of each of LiteLLM's settings."""
+    rows = [
+        (
+            "; ".join(_settings_of(row)),
+            f"{row.grade}{', protects' if row.protects else ''}",
+            _cell(f"{_LANES.get(row.lane, '')}{row.says}"),
+        )
+        for row in (*grades.ROWS, *grades.OTHERS.values())
+    ]
+    return _table(("settings", "grade", ""), rows)
+
+
+_LANES = {"direct": "direct lane: ", "litellm": "LiteLLM lane: "}
+
+
+def _settings_of(row: grades.Row) -> Iterator[str]:
+    for section, names in row.keys.items():
+        where = "in any section: " if section == "*" else f"`{section}`: " if section else ""
+        known, _, others = names.partition(" ... ")
+        listed = [f"`{name.replace('=', ': ')}`" for name in known.split()]
+        yield where + ", ".join([*listed, others] if others else listed)
 
 
 def rewritten(page: str, heading: str, table: str) -> str:

@@ -1,17 +1,18 @@
 """`pennyworth config check`: every finding, with its line; nothing found where nothing is wrong."""
 
 import json
-import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from pennyworth.checks.config import Report, Severity, StackSettings, catalogue, check, render
 from pennyworth.gateway.config import load
-from pennyworth.gateway.lanes.direct import PARAMETERS
+from pennyworth.gateway.endpoints import ENDPOINTS
+from pennyworth.gateway.grades import Grade
 from pennyworth.gateway.providers import PROVIDERS
 from pennyworth.host.environments import environment
 from pennyworth.host.places import ROOT
@@ -25,7 +26,7 @@ model_list:
       api_base: os.environ/AZURE_API_BASE
       api_key: "os.environ/AZURE_API_KEY"
       api_version: "2024-10-21"
-      max_parallel_requests: 6
+      tags: [eu]
   - model_name: gpt-4o
     litellm_params: {model: gpt-4o, api_key: os.environ/OPENAI_API_KEY, weight: 3}
   - model_name: claude
@@ -119,33 +120,170 @@ def test_each_model_is_told_its_lane_why_and_what_it_needs(tmp_path: Path) -> No
     assert [model.lane for model in report.models] == lanes
 
 
-def test_what_has_no_effect_is_said_with_its_line(tmp_path: Path) -> None:
+def test_each_key_is_graded_and_what_is_lost_is_said_at_its_line(tmp_path: Path) -> None:
     report = checked(tmp_path, CONFIG, COMPLETE)
-    assert {(s.line, s.place) for s in report.settings if not s.honoured} == {
-        (8, "model_list[0].litellm_params.max_parallel_requests"),
-        (14, "model_list[2].model_info.mode"),
-        (17, "litellm_settings.success_callback"),
-        (18, "router_settings.routing_strategy"),
-    }
-    assert {(s.line, s.place) for s in report.settings if s.honoured} >= {
-        (10, "model_list[1].litellm_params.weight"),
-        (16, "litellm_settings.drop_params"),
-        (18, "router_settings.model_group_alias"),
-        (19, "general_settings.master_key"),
+    graded = {(s.name, s.grade): s.lines for s in report.settings}
+    assert graded == {
+        ("litellm_params.api_base", Grade.EXACT): (5,),
+        ("litellm_params.api_key", Grade.EXACT): (6, 10),
+        ("litellm_params.api_version", Grade.EXACT): (7,),
+        ("litellm_params.tags", Grade.UNSUPPORTED): (8,),
+        ("litellm_params.model", Grade.EXACT): (4, 10, 13),
+        ("litellm_params.weight", Grade.EXACT): (10,),
+        ("litellm_settings.drop_params", Grade.EXACT): (16,),
+        ("litellm_settings.success_callback", Grade.UNSUPPORTED): (17,),
+        ("model_info.mode", Grade.EXACT): (14,),
+        ("model_list[].model_name", Grade.EXACT): (2, 9, 11),
+        ("router_settings.model_group_alias", Grade.EXACT): (18,),
+        ("router_settings.routing_strategy", Grade.EXACT): (18,),
+        ("general_settings.master_key", Grade.EXACT): (19,),
+        ("environment_variables", Grade.EXACT): (20,),
     }
     assert [(line, place) for line, place, _ in said(report, Severity.WARNING)] == [
-        (8, "model_list[0].litellm_params.max_parallel_requests"),
+        (8, "model_list[0].litellm_params.tags"),
         (17, "litellm_settings.success_callback"),
-        (18, "router_settings.routing_strategy"),
     ]
     assert not report.failed() and report.failed(strict=True)
 
 
-def test_the_gateway_names_the_same_settings_as_ignored(tmp_path: Path) -> None:
-    report = checked(tmp_path, CONFIG)
-    ignored = set(load(tmp_path / "config.yaml", {}).ignored)
-    outside = {s.place for s in report.settings if not s.honoured and not s.place.startswith("model_list")}
-    assert outside == ignored
+def test_what_is_said_of_many_lines_is_said_once(tmp_path: Path) -> None:
+    entries = [
+        {
+            "model_name": f"m{n}",
+            "litellm_params": {"model": "openai/x", "api_key": "os.environ/K", "tags": ["a"]},
+        }
+        for n in range(9)
+    ]
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump({"model_list": entries}, sort_keys=True))
+    report = check(path, {"K": "x"})
+    (finding,) = report.findings
+    assert (finding.place, finding.line, len(finding.more)) == ("litellm_params.tags", 5, 8)
+    assert "warning: lines 5, 11, 17 and 6 more, litellm_params.tags: unsupported:" in render.as_text(report)
+    (tags,) = [setting for setting in report.settings if setting.name == "litellm_params.tags"]
+    assert (tags.count, len(tags.lines)) == (9, 9)
+
+
+@pytest.mark.parametrize(
+    ("rest", "name"),
+    [
+        ({"guardrails": [{"guardrail_name": "a"}]}, "guardrails"),
+        ({"general_settings": {"custom_auth": "my.auth"}}, "general_settings.custom_auth"),
+        ({"general_settings": {"enable_jwt_auth": True}}, "general_settings.enable_jwt_auth"),
+        ({"general_settings": {"allowed_ips": ["10.0.0.1"]}}, "general_settings.allowed_ips"),
+        ({"litellm_settings": {"max_budget": 10}}, "litellm_settings.max_budget"),
+        ({"litellm_settings": {"callbacks": ["prometheus", "presidio"]}}, "litellm_settings.callbacks"),
+    ],
+)
+def test_what_protects_is_an_error_until_its_loss_is_acknowledged(
+    tmp_path: Path, rest: dict[str, Any], name: str
+) -> None:
+    document = json.loads(one_model(model="openai/x", api_key="os.environ/K")) | rest
+    ((_, place, message),) = said(checked(tmp_path, json.dumps(document), {"K": "x"}), Severity.ERROR)
+    assert place == name and f"add {name} to pennyworth_settings.acknowledged" in message
+    document["pennyworth_settings"] = {"acknowledged": [name]}
+    report = checked(tmp_path, json.dumps(document), {"K": "x"})
+    assert not report.failed()
+    assert name in [place for _, place, message in said(report, Severity.NOTE) if "(acknowledged)" in message]
+
+
+def test_what_protects_and_is_off_is_no_loss(tmp_path: Path) -> None:
+    off = {"guardrails": [], "general_settings": {"custom_auth": None, "enable_jwt_auth": False}}
+    document = json.loads(one_model(model="openai/x", api_key="os.environ/K")) | off
+    assert checked(tmp_path, json.dumps(document), {"K": "x"}).findings == ()
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        ({"acknowledged": ["guardrails"]}, "'guardrails' is no key of this file that protects anything"),
+        ({"acknowledged": "guardrails"}, "a list of keys is expected"),
+        ({"acknowledge": []}, "Did you mean acknowledged?"),
+        ("guardrails", "a mapping is expected"),
+    ],
+)
+def test_an_acknowledgment_that_is_none_is_told(tmp_path: Path, section: object, message: str) -> None:
+    document = json.loads(one_model(model="openai/x", api_key="os.environ/K")) | {
+        "pennyworth_settings": section
+    }
+    found(checked(tmp_path, json.dumps(document), {"K": "x"}), message)
+
+
+@pytest.mark.parametrize(
+    ("rest", "message"),
+    [
+        ({"general_settings": {"num_retries": 2}}, "It belongs into litellm_settings"),
+        ({"guardrail": [1]}, "Did you mean guardrails?"),
+        ({"router_settings": {"routing_stratgy": "x"}}, "Did you mean routing_strategy?"),
+        ({"litellm_settings": {"credential_lists": [1]}}, "Did you mean credential_list?"),
+    ],
+)
+def test_a_key_that_litellm_does_not_know_is_told_where_it_may_belong(
+    tmp_path: Path, rest: dict[str, Any], message: str
+) -> None:
+    document = json.loads(one_model(model="openai/x", api_key="os.environ/K")) | rest
+    assert found(checked(tmp_path, json.dumps(document), {"K": "x"}), message)[0] is Severity.WARNING
+
+
+@pytest.mark.parametrize(
+    ("params", "info", "message"),
+    [
+        ({"model": "openai/tts-1"}, {}, "models for audio speech (/v1/audio/speech)"),
+        ({"model": "openai/x"}, {"mode": "realtime"}, "models for realtime (/v1/realtime)"),
+        ({"model": "cohere/rerank-v3.5"}, {}, "models for rerank"),
+        ({"model": "openai/x"}, {"mode": "telepathy"}, "models for telepathy. Remove it"),
+    ],
+)
+def test_a_model_that_no_endpoint_serves_is_told(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    params: dict[str, Any],
+    info: dict[str, Any],
+    message: str,
+) -> None:
+    chat = [endpoint for endpoint in ENDPOINTS if endpoint.path == "/chat/completions"]
+    monkeypatch.setattr("pennyworth.checks.config.modes.ENDPOINTS", chat)
+    entry = {"model_name": "m", "litellm_params": {"api_key": "os.environ/K", **params}, "model_info": info}
+    report = checked(tmp_path, json.dumps({"model_list": [entry]}), {"K": "x"})
+    assert found(report, message)[0] is Severity.WARNING
+
+
+@pytest.mark.parametrize("params", [{"model": "openai/gpt-4o"}, {"model": "openai/text-embedding-3-small"}])
+def test_a_model_that_an_endpoint_serves_is_not(tmp_path: Path, params: dict[str, Any]) -> None:
+    assert checked(tmp_path, one_model(api_key="os.environ/K", **params), {"K": "x"}).findings == ()
+
+
+@pytest.mark.parametrize(
+    ("rest", "message"),
+    [
+        ({"kind": "ConfigMap", "data": {"config.yaml": ""}}, "`pennyworth config import`"),
+        ({"proxy_config": {"model_list": []}}, "`pennyworth config import`"),
+        ({"general_settings": {"store_model_in_db": True}}, "LiteLLM has them in its database"),
+    ],
+)
+def test_a_file_without_models_is_told_why_litellm_takes_it(
+    tmp_path: Path, rest: dict[str, Any], message: str
+) -> None:
+    ((_, place, text),) = said(checked(tmp_path, json.dumps(rest)), Severity.ERROR)
+    assert place == "model_list" and message in text
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        (
+            {"model": "auto_router/complexity_router", "complexity_router_config": {}},
+            "no model chooses among others",
+        ),
+        ({"model": "mine/x"}, "'mine' is Python code of yours"),
+    ],
+)
+def test_an_entry_that_can_never_answer_is_an_error(
+    tmp_path: Path, document: dict[str, Any], message: str
+) -> None:
+    own = {"litellm_settings": {"custom_provider_map": [{"provider": "mine", "custom_handler": "a.b"}]}}
+    text = json.dumps(json.loads(one_model(**document)) | own)
+    assert message in said(checked(tmp_path, text), Severity.ERROR)[0][2]
 
 
 def test_a_file_with_nothing_wrong_has_no_findings(tmp_path: Path) -> None:
@@ -289,7 +427,13 @@ model_list:
         ({"model": "bedrock/x", "aws_role_name": "y"}, Severity.WARNING, "may not assume another"),
         ({"model": "vertex_ai/x"}, Severity.WARNING, "VERTEXAI_PROJECT"),
         ({"model": "gemini/x"}, Severity.WARNING, "GEMINI_API_KEY"),
-        ({"model": "anthropic/x", "max_parallel_requests": 3}, Severity.WARNING, "on the litellm lane"),
+        ({"model": "anthropic/x", "max_parallel_requests": 3}, Severity.WARNING, "requests are not limited"),
+        (
+            {"model": "bedrock/x", "aws_access_key_id": "os.environ/AWS_ACCESS_KEY_ID"},
+            Severity.WARNING,
+            "Set the stack parameter BedrockAccess to yes",
+        ),
+        ({"model": "vertex_ai/x", "vertex_credentials": "/etc/key.json"}, Severity.WARNING, "names a file"),
         ({"model": "anthropic/claude-sonet-4-5"}, Severity.NOTE, "Did you mean 'claude-sonnet-4-5'?"),
     ],
 )
@@ -383,6 +527,11 @@ def test_a_secret_in_the_file_is_pointed_at_and_never_repeated(
     [
         {"api_key": "none"},
         {"api_key": "not-needed"},
+        {"api_key": "my-fake-key"},
+        {"api_key": "anything-goes"},
+        {"api_key": "<your-azure-api-key>"},
+        {"aws_web_identity_token": "oidc/example-provider/"},
+        {"credential_name": "default_azure_credential"},
         {"max_tokens": "100000"},
         {"prompt_cache_key": "of-all-users"},
         {"api_key": "os.environ/SOME_KEY"},
@@ -458,21 +607,9 @@ def test_the_list_of_providers_is_that_of_the_locked_litellm() -> None:
     assert fresh["anthropic"] == ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN")
 
 
-def test_the_direct_lanes_parameters_are_all_that_the_gateway_reads() -> None:
-    gateway = ROOT / "src" / "pennyworth" / "gateway"
-    read = {
-        name
-        for path in (
-            gateway / "config.py",
-            gateway / "router.py",
-            gateway / "timeouts.py",
-            gateway / "upstreams.py",
-            gateway / "lanes" / "direct.py",
-        )
-        for name in re.findall(r'params(?:\.get\(|\[)"(\w+)"', path.read_text())
-    }
-    assert "api_base" in read and "timeout" in read
-    assert read <= PARAMETERS
+def test_the_modes_are_those_of_the_locked_litellm() -> None:
+    (litellm,) = environment("litellm").parent.glob("lib/python*/site-packages/litellm")
+    assert all(catalogue.find_mode("", name) == mode for name, mode in catalogue.read_modes(litellm).items())
 
 
 def run(*words: str | Path, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -489,7 +626,9 @@ def test_the_command(tmp_path: Path) -> None:
     done = run(path, "--credentials", credentials)
     assert done.returncode == 0, done.stderr
     assert f"{path}: 3 models, with LiteLLM" in done.stdout
-    assert "warning: line 8, model_list[0].litellm_params.max_parallel_requests: has no effect" in done.stdout
+    assert (
+        "warning: line 8, model_list[0].litellm_params.tags: unsupported: tags choose no entry" in done.stdout
+    )
     assert "not set" not in done.stdout
     assert run(path, "--credentials", credentials, "--strict").returncode == 1
     document = json.loads(run(path, "--json", OPENAI_API_KEY="x").stdout)

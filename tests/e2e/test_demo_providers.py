@@ -16,6 +16,7 @@ import yaml
 from pennyworth.aws.log_lines import describe_request
 from pennyworth.cli import demo as cli
 from pennyworth.gateway import config
+from pennyworth.gateway.grades import Grade, list_keys
 from pennyworth.local import demo
 from pennyworth.local.aws.server import LocalAws
 from pennyworth.local.demo.announcement import announcement
@@ -46,7 +47,8 @@ def test_each_configuration_shows_the_lanes_and_lacks_no_variable(
     both = {"some-model": "direct", "some-model-litellm": "litellm"}
     assert lanes == (both if name != "bedrock" else {"some-model-litellm": "litellm"})
     assert [deployment.missing for deployment in parsed.deployments if deployment.missing] == []
-    assert parsed.ignored == ()
+    document = yaml.safe_load(provider.configuration("some-model"))
+    assert {key.row.grade for key in list_keys(document, {})} <= {Grade.EXACT, Grade.HARMLESS}
 
 
 def test_credentials_are_offered_never_taken(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ import pytest
 from pennyworth.gateway.config import Config, ConfigError, Deployment, find, load, parse
 from pennyworth.gateway.errors import ApiError
 from pennyworth.gateway.settings import expand_credentials
+from pennyworth.gateway.upstreams import resolve_upstream
 
 # what LiteLLM's own documentation shows its users
 CONFIG = """
@@ -66,12 +67,18 @@ def test_settings(config: Config) -> None:
     assert (config.timeouts.request, config.drop_params, config.keys) == (30, True, ("sk-master",))
     assert config.aliases == {"gpt-4": "gpt-4o", "old": "claude"}
     assert config.environment == {"REGION": "eu", "COPIED": "openai-key"}
-    assert set(config.ignored) == {
-        "litellm_settings.success_callback",
-        "router_settings.routing_strategy",
-        "general_settings.database_url",
-    }
     assert config.needs_litellm()
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [(True, True), ("true", True), ("False", False), ("off", False), (None, False), ([], False)],
+)
+def test_a_flag_may_be_text(written: object, meant: bool) -> None:
+    entry = {"model_name": "m", "litellm_params": {"model": "openai/x", "drop_params": written}}
+    config = parse({"model_list": [entry], "litellm_settings": {"drop_params": written}}, {})
+    assert config.drop_params is meant
+    assert resolve_upstream(config.deployments[0], {"OPENAI_API_KEY": "x"}).choices.drop is meant
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,6 @@ def test_it_is_read_from_the_file() -> None:
     )
     found = made.forwarding
     assert (found.everywhere, found.organization, found.models) == (True, True, ("m",))
-    assert not made.ignored
 
 
 def test_the_direct_lane_sends_them(start_gateway: Start, upstream: ScriptedUpstream) -> None:

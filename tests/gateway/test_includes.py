@@ -93,4 +93,3 @@ def test_an_included_file_may_hold_them(tmp_path: Path) -> None:
     )
     made = load(path, {})
     assert made.deployments[0].params == {"api_key": "sk-123456"}
-    assert not made.ignored

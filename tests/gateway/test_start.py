@@ -34,7 +34,6 @@ def test_what_is_not_in_effect_is_said_and_the_rest_serves(
             entry("unset", upstream, api_key="os.environ/NOT_SET"),
             entry("nowhere", upstream, api_base="x.example/v1"),
         ],
-        "litellm_settings": {"callbacks": ["x"]},
         "general_settings": {"master_key": "os.environ/NO_MASTER"},
     }
     gateway = start_gateway(config)
@@ -43,14 +42,13 @@ def test_what_is_not_in_effect_is_said_and_the_rest_serves(
     said = [line for line in gateway.lines if line["level"] != "info"]
     assert [(line["level"], line["message"]) for line in said] == [
         ("error", "setting refused"),
-        ("warning", "setting ignored"),
         ("warning", "environment variable not set"),
         ("warning", "environment variable not set"),
         ("warning", "model can't be called"),
     ]
     assert "litellm_params.timeout: a number is expected" in said[0]["reason"]
-    assert {line["variable"] for line in said[2:4]} == {"NOT_SET", "NO_MASTER"}
-    assert said[4]["model"] == "nowhere" and "must begin with https" in said[4]["reason"]
+    assert {line["variable"] for line in said[1:3]} == {"NOT_SET", "NO_MASTER"}
+    assert said[3]["model"] == "nowhere" and "must begin with https" in said[3]["reason"]
     for name, status, code in (
         ("good", 200, None),
         ("slow", 500, "gateway_misconfigured"),
@@ -62,6 +60,29 @@ def test_what_is_not_in_effect_is_said_and_the_rest_serves(
             gateway, "POST", CHAT, json.dumps({"model": name, "messages": QUESTION}).encode()
         )
         assert (answered, error(body)["code"] if code else None) == (status, code)
+
+
+def test_keys_that_do_something_else_here_are_told_by_grade(
+    start_gateway: Start, upstream: ScriptedUpstream
+) -> None:
+    config = {
+        "model_list": [entry("a", upstream, tags=["x"]), entry("b", upstream, tags=["x"], rpm=3)],
+        "litellm_settings": {"callbacks": ["x"], "set_verbose": True, "drop_params": True},
+        "general_settings": {"custom_auth": "a.b", "allowed_ips": ["10.0.0.1"]},
+        "pennyworth_settings": {"acknowledged": ["general_settings.allowed_ips"]},
+    }
+    gateway = start_gateway(config)
+    gateway.logged(lambda line: "act differently" in line["message"])
+    told = {line["message"].partition(":")[0]: line for line in gateway.lines if "settings" in line}
+    assert [(name, line["level"], line["settings"]) for name, line in told.items()] == [
+        (
+            "settings have no effect",
+            "warning",
+            ["litellm_params.tags", "litellm_settings.callbacks", "general_settings.allowed_ips"],
+        ),
+        ("settings act differently", "info", ["litellm_params.rpm"]),
+        ("settings that protect have no effect", "error", ["general_settings.custom_auth"]),
+    ]
 
 
 def test_keys_come_from_each_of_their_places(start_gateway: Start, upstream: ScriptedUpstream) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pennyworth.gateway.errors import ApiError
-from pennyworth.gateway.fallbacks import FALLBACK_SETTINGS, Fallbacks, read_fallbacks
+from pennyworth.gateway.fallbacks import Fallbacks, read_fallbacks
 from pennyworth.gateway.forwarding import Forwarding, read_forwarding
 from pennyworth.gateway.named_credentials import Values, add_credential, read_credential_list
 from pennyworth.gateway.policies import Policies, read_policies, read_policy
@@ -39,48 +39,7 @@ _SEGMENTS = re.compile(
 # Of these the name is one segment; a slash would choose another API of the provider's, or another region.
 _ONE_SEGMENT = frozenset(["azure", "bedrock", "gemini", "sagemaker", "sagemaker_chat"])
 
-# What is honoured; anything else in these sections is named in `Config.ignored`, never dropped in silence.
-_HONOURED = {
-    "": {
-        "model_list",
-        "credential_list",
-        "litellm_settings",
-        "router_settings",
-        "general_settings",
-        "environment_variables",
-    },
-    "litellm_settings": {
-        "request_timeout",
-        "drop_params",
-        "num_retries",
-        "cooldown_time",
-        "allowed_fails",
-        "model_group_settings",
-        *FALLBACK_SETTINGS,
-    },
-    "router_settings": {
-        "model_group_alias",
-        "timeout",
-        "stream_timeout",
-        "num_retries",
-        "retry_after",
-        "retry_policy",
-        "model_group_retry_policy",
-        "cooldown_time",
-        "disable_cooldowns",
-        "allowed_fails",
-        "allowed_fails_policy",
-        "enable_pre_call_checks",
-        "max_fallbacks",
-        *FALLBACK_SETTINGS,
-    },
-    "general_settings": {
-        "master_key",
-        "max_stream_duration",
-        "forward_client_headers_to_llm_api",
-        "forward_openai_org_id",
-    },
-}
+_SECTIONS = ("litellm_settings", "router_settings", "general_settings")
 
 # Parameters that are numbers, and whether they may be 0.
 _NUMBERS = (
@@ -96,6 +55,10 @@ _NUMBERS = (
     ("cooldown_time", True),
 )
 _INFO_NUMBERS = (("max_stream_duration", False), ("cooldown_time", True), ("allowed_fails", True))
+
+_FLAGS = dict.fromkeys(["true", "1", "yes", "y", "on", "t"], True) | dict.fromkeys(
+    ["false", "0", "no", "n", "off", "f"], False
+)
 
 _NEEDED = frozenset(["", "api_base", "base_url"])
 """Without what these refer to, a request would go elsewhere. The empty name is a value's by itself."""
@@ -201,8 +164,8 @@ class Config:
     """`litellm_settings.drop_params`: what an upstream refuses is left out."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """`environment_variables`: what the providers' own libraries read from the process."""
-    ignored: tuple[str, ...] = ()
-    """Settings that stand in the file and are not honoured."""
+    litellm_settings: Mapping[str, Any] = field(default_factory=dict)
+    """What the file wants of LiteLLM itself, with variables in the place of references."""
     hidden: frozenset[str] = frozenset()
     """Aliases that GET /v1/models does not name."""
     problems: tuple[ConfigError, ...] = ()
@@ -370,7 +333,7 @@ def parse(document: Mapping[str, Any], environ: Mapping[str, str], *, empty: boo
     }
     environ = {**environ, **own}
     settings = {
-        name: _resolve(_section(document, name, problems), environ, unset, name) for name in _HONOURED if name
+        name: _resolve(_section(document, name, problems), environ, unset, name) for name in _SECTIONS
     }
     credentials, wrong = read_credential_list(document)
     problems += (ConfigError(message, *path) for message, path in wrong)
@@ -412,9 +375,9 @@ def parse(document: Mapping[str, Any], environ: Mapping[str, str], *, empty: boo
         retry_after=numbers.find("router_settings.retry_after") or 0,
         length_checks=router.get("enable_pre_call_checks") is True,
         forwarding=read_forwarding(settings),
-        drop_params=bool(settings["litellm_settings"].get("drop_params", False)),
+        drop_params=bool(read_flag(settings["litellm_settings"].get("drop_params"))),
+        litellm_settings=settings["litellm_settings"],
         environment=own,
-        ignored=tuple(_ignored(document, settings)),
         hidden=hidden,
         problems=tuple(problems),
         refused=frozenset(refused - {deployment.name for deployment in deployments}),
@@ -624,11 +587,9 @@ def _number(value: Any, place: str, path: tuple[str | int, ...], *, zero: bool =
     return number
 
 
-def _ignored(document: Mapping[str, Any], settings: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    yield from (str(name) for name in document if name not in _HONOURED[""])
-    for section, honoured in _HONOURED.items():
-        if section:
-            yield from (f"{section}.{name}" for name in settings[section] if name not in honoured)
+def read_flag(value: object) -> bool | None:
+    """Read a flag, which may be text: None where it says neither yes nor no."""
+    return value if isinstance(value, bool) else _FLAGS.get(str(value).strip().lower())
 
 
 def _secrets(value: Any, name: str = "") -> Iterator[str]:

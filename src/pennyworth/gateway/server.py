@@ -2,6 +2,7 @@
 
 import os
 import sys
+import threading
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,8 @@ def serve(
     follows = bool(environ.get("PENNYWORTH_PARAMETERS", "").strip())
     server = listener.create(gateway, host, port, threads, None if follows else settings.keys)
     _prepare(settings)
+    # beside the first requests, which wait for nothing that is said of the file
+    threading.Thread(target=_report_keys, args=(document, settings), name="report keys", daemon=True).start()
     port = int(getattr(server, "effective_port", port))
     names = sorted({deployment.name for deployment in settings.config.deployments})
     log("info", "listening", host=host, port=port, models=len(names), keys=len(settings.keys))
@@ -71,8 +74,6 @@ def _report(settings: Settings, environ: Mapping[str, str]) -> None:
     config, follows = settings.config, bool(environ.get("PENNYWORTH_PARAMETERS", "").strip())
     for problem in config.problems:
         log("error", "setting refused", reason=str(problem))
-    for setting in config.ignored:
-        log("warning", "setting ignored", setting=setting)
     for name in () if follows else config.unset:
         log("warning", "environment variable not set", variable=name)
     report_keys(settings.keys)
@@ -81,6 +82,31 @@ def _report(settings: Settings, environ: Mapping[str, str]) -> None:
     for upstream in () if follows else settings.upstreams():
         if upstream.problem and not upstream.deployment.missing:
             log("warning", "model can't be called", model=upstream.deployment.name, reason=upstream.problem)
+
+
+def _report_keys(document: Mapping[str, Any], settings: Settings) -> None:
+    """Say which of the file's keys do something else here than with LiteLLM."""
+    from pennyworth.gateway import grades
+
+    accepted = grades.read_acknowledged(document)
+    lanes = {each.index: each.lane for each in settings.config.deployments}
+    told: dict[tuple[str, str], list[str]] = {}
+    for key in grades.list_keys(document, lanes):
+        report = _REPORTS.get(key.row.grade)
+        if key.row.protects and key.path not in accepted:
+            report = "error", "settings that protect have no effect: `pennyworth config check` says more"
+        if report:
+            told.setdefault(report, []).append(key.path)
+    for (level, message), names in told.items():
+        log(level, message, settings=list(dict.fromkeys(names)))
+
+
+_REPORTS = {
+    "approximate": ("info", "settings act differently: `pennyworth config check` says how"),
+    "manual": ("warning", "settings have no effect: `pennyworth config check` says what to do instead"),
+    "unsupported": ("warning", "settings have no effect: `pennyworth config check` says why"),
+}
+"""The log's level and message, by grade."""
 
 
 def _source(

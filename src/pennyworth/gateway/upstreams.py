@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from pennyworth import __version__
 from pennyworth.gateway.addresses import parse_base_url, parse_header, parse_key
-from pennyworth.gateway.config import Deployment, names_secret
+from pennyworth.gateway.config import Deployment, names_secret, read_flag
 from pennyworth.gateway.errors import UpstreamFailure
 from pennyworth.gateway.provider import Address, Choices, Provider
 
@@ -226,9 +226,9 @@ def _choices(params: Mapping[str, Any], drop_params: bool) -> Choices:
         value = params.get(name)
         return [str(item) for item in value] if isinstance(value, list) else []
 
-    own = params.get("drop_params")
+    own = read_flag(params.get("drop_params"))
     return Choices(
-        drop_params if own is None else bool(own),
+        drop_params if own is None else own,
         frozenset(names("allowed_openai_params")),
         tuple(names("additional_drop_params")),
     )

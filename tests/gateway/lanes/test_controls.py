@@ -79,6 +79,14 @@ def test_the_operators_own_are_sent() -> None:
     assert json.loads(sent_by_direct(call, attempt))["tags"] == ["theirs"]
 
 
+def test_a_parameter_that_nobody_knows_is_the_providers_own() -> None:
+    params = {"model": "openai/m", "num_ctx": 4096, "keep_alive": "8m", "tags": ["a"], "aws_region_name": "x"}
+    call, attempt = call_with({"keep_alive": "1m"}, params)
+    sent = json.loads(sent_by_direct(call, attempt))
+    assert sent.keys() - {"model", "messages"} == {"num_ctx", "keep_alive"}
+    assert (sent["num_ctx"], sent["keep_alive"]) == (4096, "1m")
+
+
 @pytest.mark.parametrize("drop", [False, True])
 @pytest.mark.parametrize("name", CONTROLS)
 def test_on_the_litellm_lane_nobody_can_let_a_caller_steer(name: str, drop: bool) -> None:

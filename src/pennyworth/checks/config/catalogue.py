@@ -1,4 +1,4 @@
-"""LiteLLM's providers, extracted from its sources into litellm.json beside this file.
+"""LiteLLM's providers, and what its models are for, extracted from its sources into litellm.json beside this file.
 
 Importing LiteLLM takes seconds, and it is often not installed where a configuration is checked. After changing
 the locked version of LiteLLM, run:
@@ -13,6 +13,7 @@ import json
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from pennyworth.gateway.providers import PROVIDERS
 from pennyworth.host.environments import environment
@@ -20,14 +21,28 @@ from pennyworth.host.places import work_dir
 
 FILE = Path(__file__).with_name("litellm.json")
 
+ROUTERS = "auto_router"
+"""What LiteLLM calls the provider of entries that choose among other models."""
+
 _PRICES = "model_prices_and_context_window_backup.json"
 
 
 @cache
 def list_key_variables() -> dict[str, tuple[str, ...]]:
     """Return the variables that may hold each provider's key. A provider without known variables has ()."""
-    kept: dict[str, list[str]] = json.loads(FILE.read_text(encoding="utf-8"))
-    return {provider: tuple(variables) for provider, variables in kept.items()}
+    return {provider: tuple(variables) for provider, variables in _read()["providers"].items()}
+
+
+def find_mode(provider: str, model: str) -> str:
+    """Return what a model is for, by LiteLLM's name of it (`rerank`); empty for chat, and where that is not known."""
+    modes = _read()["modes"]
+    return next((str(modes[name]) for name in (f"{provider}/{model}", model) if name in modes), "")
+
+
+@cache
+def _read() -> dict[str, dict[str, Any]]:
+    kept: dict[str, dict[str, Any]] = json.loads(FILE.read_text(encoding="utf-8"))
+    return kept
 
 
 def is_known(provider: str) -> bool:
@@ -98,7 +113,19 @@ def read_providers(litellm: Path) -> dict[str, list[str]]:
     for name, variables in _find_comparisons(function):
         if name in found and not found[name]:
             found[name] = variables
+    found.pop(ROUTERS)
     return dict(sorted(found.items()))
+
+
+def read_modes(litellm: Path) -> dict[str, str]:
+    """Read what the models are for from LiteLLM's price table, without those for chat.
+
+    Args:
+        litellm: the folder of the package `litellm`.
+    """
+    table = json.loads((litellm / _PRICES).read_bytes())
+    modes = {name: str(entry.get("mode") or "") for name, entry in table.items()}
+    return {name: mode for name, mode in sorted(modes.items()) if mode.isidentifier() and mode != "chat"}
 
 
 def _find_comparisons(function: ast.FunctionDef) -> Iterator[tuple[str, list[str]]]:
@@ -126,7 +153,4 @@ def _list_texts(node: ast.AST) -> list[str]:
 
 if __name__ == "__main__":
     (locked,) = environment("litellm").parent.glob("lib/python*/site-packages/litellm")
-    lines = (
-        f" {json.dumps(name)}: {json.dumps(variables)}" for name, variables in read_providers(locked).items()
-    )
-    print("{\n" + ",\n".join(lines) + "\n}")
+    print(json.dumps({"providers": read_providers(locked), "modes": read_modes(locked)}, indent=1))

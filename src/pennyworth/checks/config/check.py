@@ -1,22 +1,24 @@
 """Checks a config file and puts the results into a report."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from pennyworth.checks.config.catalogue import is_known
-from pennyworth.checks.config.facts import Entry, Facts, find_references, format_place, gather
-from pennyworth.checks.config.lines import Lines, NotYaml, Place
+from pennyworth.checks.config.facts import Entry, Facts, find_references, gather
+from pennyworth.checks.config.lines import Lines, NotYaml
 from pennyworth.checks.config.needs import list_needs
 from pennyworth.checks.config.report import Finding, Model, Need, Report, Setting, Severity
-from pennyworth.checks.config.rules import RULES, check_variables, find_ignored_parameters, uses_bedrock_role
+from pennyworth.checks.config.rules import RULES, check_variables, uses_bedrock_role
 from pennyworth.checks.config.stack import FUNCTION_VARIABLES, StackSettings
 from pennyworth.gateway.config import ConfigError, read
 from pennyworth.gateway.credentials import Problem
+from pennyworth.gateway.grades import Grade, Key
 from pennyworth.gateway.providers import PROVIDERS
 
 _DEFAULT_PROVIDER = "openai"  # template.yaml's
+_WORST_FIRST = (Grade.UNSUPPORTED, Grade.MANUAL, Grade.APPROXIMATE, Grade.HARMLESS, Grade.EXACT)
 
 
 def check(
@@ -50,10 +52,12 @@ def check(
     environ = dict.fromkeys(FUNCTION_VARIABLES, "set by Lambda") | dict(environ)
     facts = gather(document, lines, environ, stack)
     found = sorted(
-        (finding for rule in RULES if complete or rule is not check_variables for finding in rule(facts)),
+        _group(
+            finding for rule in RULES if complete or rule is not check_variables for finding in rule(facts)
+        ),
         key=lambda finding: (list(Severity).index(finding.severity), finding.line or 0),
     )
-    bedrock = any(uses_bedrock_role(entry.deployment, facts) for entry in facts.entries)
+    bedrock = any(uses_bedrock_role(entry, facts) for entry in facts.entries)
     return Report(
         file=str(path or ""),
         models=tuple(_describe_model(entry, facts, complete=complete) for entry in facts.entries),
@@ -116,27 +120,26 @@ def _explain_lane(entry: Entry) -> str:
 
 
 def _list_settings(facts: Facts) -> Iterator[Setting]:
-    """Yield the file's settings and whether each has an effect. Leaves out every model's `model`."""
-    for name, value in facts.document.items():
-        if name == "model_list":
-            continue
-        if str(name) in facts.config.ignored or not isinstance(value, Mapping):
-            yield _describe_setting(facts, (str(name),), str(name) not in facts.config.ignored)
-            continue
-        for key in value:
-            place = (str(name), str(key))
-            yield _describe_setting(facts, place, format_place(place) not in facts.config.ignored)
-    for entry in facts.entries:
-        without = find_ignored_parameters(entry)
-        for key in entry.params:
-            if key != "model":
-                yield _describe_setting(
-                    facts, (*entry.place, "litellm_params", str(key)), str(key) not in without
-                )
-        info: Any = entry.raw.get("model_info")
-        for key in info if isinstance(info, Mapping) else ():
-            yield _describe_setting(facts, (*entry.place, "model_info", str(key)), key == "lane")
+    """Yield the file's keys, those of the same name and fate together, the worst first."""
+    groups: dict[tuple[str, str], list[Key]] = {}
+    for key in facts.keys:
+        groups.setdefault((key.path, key.row.says), []).append(key)
+    for (name, says), keys in sorted(
+        groups.items(), key=lambda group: _WORST_FIRST.index(group[1][0].row.grade)
+    ):
+        lines = dict.fromkeys(line for key in keys if (line := facts.lines.find(key.place)))
+        row = keys[0].row
+        yield Setting(name, row.grade, says, tuple(lines), len(keys), row.protects)
 
 
-def _describe_setting(facts: Facts, place: Place, honoured: bool) -> Setting:
-    return Setting(facts.lines.find(place), format_place(place), honoured)
+def _group(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Say once what is to be said of several lines."""
+    groups: dict[tuple[Severity, str, str], list[Finding]] = {}
+    for finding in findings:
+        place = re.sub(r"\[\d+\]", "[]", finding.place)
+        groups.setdefault((finding.severity, place, finding.message), []).append(finding)
+    for (_, place, _), found in groups.items():
+        first, *others = sorted(found, key=lambda finding: finding.line or 0)
+        lines = dict.fromkeys(finding.line for finding in others if finding.line not in (None, first.line))
+        name = place.removeprefix("model_list[].") if others else first.place
+        yield replace(first, place=name, more=tuple(filter(None, lines)))

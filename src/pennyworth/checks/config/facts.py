@@ -8,6 +8,8 @@ from pennyworth.checks.config.lines import Lines, Place
 from pennyworth.checks.config.report import Finding, Severity
 from pennyworth.checks.config.stack import StackSettings
 from pennyworth.gateway.config import Config, Deployment, parse
+from pennyworth.gateway.grades import Key, list_keys
+from pennyworth.gateway.includes import INCLUDE
 
 REFERENCE = "os.environ/"
 
@@ -37,6 +39,8 @@ class Facts:
     entries: tuple[Entry, ...]
     environ: Mapping[str, str]
     stack: StackSettings
+    keys: tuple[Key, ...]
+    """Every key of the file, and what becomes of it."""
 
     def make_finding(self, severity: Severity, place: Place, message: str) -> Finding:
         """Return a finding about a setting, with its line."""
@@ -62,7 +66,12 @@ def gather(
         if isinstance(listed, list)
     )
     environ = {**environ, **{name: value for name, value in config.environment.items() if value}}
-    return Facts(document, lines, config, entries, environ, stack)
+    lanes = {each.index: each.lane for each in config.deployments}
+    merged = {
+        name: True for name in lines.list_top() if name == INCLUDE
+    }  # the parser's mapping has no more of it
+    keys = tuple(list_keys({**document, **merged}, lanes))
+    return Facts(document, lines, config, entries, environ, stack, keys)
 
 
 def format_place(place: Place) -> str:

@@ -60,6 +60,11 @@ class Lines:
             line, node = found[0].start_mark.line + 1, found[1]
         return line
 
+    def list_top(self) -> list[str]:
+        """List the keys at the top of the file itself, without what it includes."""
+        root = self._root
+        return [str(key.value) for key, _ in _list_pairs(root)] if isinstance(root, yaml.MappingNode) else []
+
     def find_duplicates(self) -> Iterator[tuple[Place, int, int]]:
         """Yield keys that a mapping contains twice: the place, the earlier line, and the later line."""
         yield from _find_duplicates(self._root, (), set())

@@ -12,6 +12,9 @@ from pennyworth.gateway.config import Deployment
 ROLE_PROVIDERS = ("bedrock", "sagemaker")
 """Prefixes of the providers that accept the Lambda function's own IAM role."""
 
+_FUNCTIONS_KEY = "os.environ/AWS_ACCESS_KEY_ID"
+"""In Lambda, this variable is the role's."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
@@ -89,7 +92,7 @@ def list_needs(deployment: Deployment, environ: Mapping[str, str]) -> Iterator[N
 def _list_wanted(deployment: Deployment) -> tuple[_Wanted, ...]:
     if not deployment.provider:
         return ()  # the request names the provider
-    if uses_role(deployment):
+    if uses_role(deployment.provider, deployment.params):
         return ()
     if deployment.lane == "direct":
         endpoint = deployment.endpoint()
@@ -106,12 +109,16 @@ def _list_wanted(deployment: Deployment) -> tuple[_Wanted, ...]:
     )
 
 
-def uses_role(deployment: Deployment) -> bool:
-    """Return whether a model without credentials of its own uses the Lambda function's IAM role."""
+def uses_role(provider: str, params: Mapping[str, Any]) -> bool:
+    """Return whether a model uses the Lambda function's IAM role.
+
+    Args:
+        provider: its provider.
+        params: its litellm_params. Those that name the function's own variables name its role.
+    """
     own = ("aws_access_key_id", "aws_profile_name", "aws_web_identity_token", "aws_role_name", "api_key")
-    return deployment.provider.startswith(ROLE_PROVIDERS) and not any(
-        _is_given(deployment.params, name) for name in own
-    )
+    given = (params.get(name) for name in own if _is_given(params, name))
+    return provider.startswith(ROLE_PROVIDERS) and all(value == _FUNCTIONS_KEY for value in given)
 
 
 def _is_given(params: Mapping[str, Any], name: str) -> bool:

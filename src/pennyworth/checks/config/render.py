@@ -10,6 +10,9 @@ from pennyworth.github import actions
 _MARKS = {Severity.ERROR: "✗", Severity.WARNING: "!", Severity.NOTE: "·"}
 _ICONS = {Severity.ERROR: "❌", Severity.WARNING: "⚠️", Severity.NOTE: "💡"}
 _MODELS = ("line", "model", "goes to", "lane", "why", "needs")
+_SETTINGS = ("grade", "setting", "count", "lines")
+_MOST_LINES = 3
+"""How many of a setting's are named."""
 
 
 def as_text(report: Report) -> str:
@@ -20,11 +23,9 @@ def as_text(report: Report) -> str:
     parts = [f"{file}: {'no model can be used' if unusable else package}"]
     if report.models:
         parts.append(_align_columns([_MODELS, *_format_models(report)]))
-    # of the models' own parameters, show only those without effect
-    shown = [s for s in report.settings if not (s.honoured and s.place.startswith("model_list"))]
-    if shown:
-        rows = [(_format_line(s.line), s.place, "used" if s.honoured else "no effect") for s in shown]
-        parts.append(_align_columns([("line", "setting", ""), *rows]))
+    if report.settings:
+        rows = [(s.grade, s.name, str(s.count), _format_lines(s.lines)) for s in report.settings]
+        parts.append(_align_columns([_SETTINGS, *rows]))
     for name, value in report.parameters.items():
         parts.append(f"Set the stack parameter {name}={value}.")
     if report.findings:
@@ -39,17 +40,23 @@ def render_findings(report: Report) -> str:
 
 
 def as_markdown(report: Report) -> str:
-    """Return the report for a GitHub job summary, without the settings that have an effect."""
+    """Return the report for a GitHub job summary."""
     parts = [f"{summarize(report)} The package: {report.describe_package()}."]
     if report.findings:
         rows = [
-            (_ICONS[f.severity], _format_line(f.line), _format_code(f.place), f.message)
+            (_ICONS[f.severity], _format_lines(_list_lines(f)), _format_code(f.place), f.message)
             for f in report.findings
         ]
         parts.append(actions.table(("", "line", "setting", ""), rows))
     if report.models:
         models = actions.table(_MODELS, [_escape_row(row) for row in _format_models(report)])
         parts.append(f"<details><summary>Where each model goes</summary>\n\n{models}\n\n</details>")
+    if report.settings:
+        rows = [
+            (s.grade, _format_code(s.name), str(s.count), _format_lines(s.lines)) for s in report.settings
+        ]
+        settings = actions.table(_SETTINGS, rows)
+        parts.append(f"<details><summary>What becomes of each setting</summary>\n\n{settings}\n\n</details>")
     for name, value in report.parameters.items():
         parts.append(f"Set the stack parameter `{name}={value}`.")
     return "\n\n".join(parts)
@@ -100,7 +107,8 @@ def _format_target(model: Model) -> str:
 
 
 def _format_finding(finding: Finding) -> str:
-    where = f"line {finding.line}, " if finding.line else ""
+    lines = _list_lines(finding)
+    where = f"line{'s' if len(lines) > 1 else ''} {_format_lines(lines)}, " if lines else ""
     place = f"{finding.place}: " if finding.place else ""
     stop = "" if finding.message.endswith(("?", ".")) else "."
     return f"{finding.severity.value}: {where}{place}{finding.message}{stop}"
@@ -121,6 +129,15 @@ def _escape_row(row: tuple[str, ...]) -> tuple[str, ...]:
 
 def _format_code(text: str) -> str:
     return f"`{text}`" if text else ""
+
+
+def _list_lines(finding: Finding) -> tuple[int, ...]:
+    return (finding.line, *finding.more) if finding.line else ()
+
+
+def _format_lines(lines: Sequence[int]) -> str:
+    named = ", ".join(map(str, lines[:_MOST_LINES]))
+    return f"{named} and {len(lines) - _MOST_LINES} more" if len(lines) > _MOST_LINES else named
 
 
 def _format_line(number: int | None) -> str:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from pennyworth.gateway.grades import Grade
+
 LITELLM_MIB = 190
 DIRECT_MIB = 4
 
@@ -29,6 +31,8 @@ class Finding:
     """The setting's name, such as `model_list[0].litellm_params.api_key`."""
     message: str
     """What is wrong and how to fix it. Never contains a secret."""
+    more: tuple[int, ...] = ()
+    """Further lines of which the same is to be said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +65,19 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A setting in the file, and whether it has an effect."""
+    """A key of the file, and what becomes of it."""
 
-    line: int | None
-    place: str
-    honoured: bool
+    name: str
+    """Without numbers: `litellm_params.timeout`."""
+    grade: Grade
+    says: str
+    """How it differs, what to do, or why."""
+    lines: tuple[int, ...]
+    """Where it is, each line once."""
+    count: int
+    """How often it is there."""
+    protects: bool = False
+    """Whether it keeps people, data or money safe."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,40 +2,48 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 from pennyworth.checks.config import catalogue
 from pennyworth.checks.config.facts import REFERENCE, Entry, Facts, find_references, find_texts, format_place
+from pennyworth.checks.config.keys import check_acknowledged, check_keys
 from pennyworth.checks.config.lines import Place
+from pennyworth.checks.config.modes import check_modes
 from pennyworth.checks.config.needs import list_needs, uses_role
 from pennyworth.checks.config.report import Finding, Severity
-from pennyworth.gateway.config import Deployment, names_secret
+from pennyworth.gateway.config import Deployment
 from pennyworth.gateway.credentials import find_weakness
 from pennyworth.gateway.errors import ApiError
 from pennyworth.gateway.fallbacks import list_fallbacks
-from pennyworth.gateway.lanes.direct import PARAMETERS
+from pennyworth.gateway.grades import Grade
 from pennyworth.gateway.providers import PROVIDERS
 from pennyworth.gateway.upstreams import find_unsendable
-
-# Only LiteLLM's router and proxy read these. The LiteLLM lane uses the SDK, which ignores them.
-_ROUTERS_OWN = frozenset(["max_parallel_requests", "tags"])
-_ENTRY = frozenset(["model_name", "litellm_params", "model_info"])
 
 # Common formats of secrets. For many more, see https://docs.github.com/code-security/secret-scanning.
 _SECRET = re.compile(
     r"sk-[\w-]{16,}|AKIA[0-9A-Z]{16}|AIza[\w-]{30,}|gsk_\w{20,}|xai-\w{20,}|gh[pousr]_\w{30,}|-----BEGIN [A-Z ]*PRIVATE"
-    r"|\w+://[^/\s:@]+:[^/\s@]+@"
+    r"|\w+://[^/\s:@<]+:(?!password@|<)[^/\s@]+@"
+)
+_NAMES_SECRET = re.compile(
+    r"(?i)(?:^|[_.-])(?:(?<!cache_)key|secret|token|password|passwd|credentials?|authorization)$"
 )
 _PLACEHOLDER = re.compile(
-    r"(?i)-*|x+|none|null|empty|dummy|fake|any(thing)?|no[-_ ]?key.*|not[-_ ]?(needed|required|used)"
+    r"(?i)-*|\.+|(sk-)?x+|none|null|empty|any(thing)?([-_ ]goes)?|no[-_ ]?key.*|not[-_ ]?(needed|required|used)|<.*>"
+    r"|oidc/.*|(sk-)?(your|my)[-_ ].*|[^:/]*(fake|dummy|placeholder|example|\*\*\*|xxx|optional)[^:/]*|(api[-_ ]?)?key"
+    r"|password"
 )
+"""What is written where a key must be, although none is needed, or where the reader's own belongs."""
+_FILE = re.compile(r"[\w./~-]*(?:/|\.json)[\w./~-]*")
 _SHORTEST_SECRET = 6
 
 _HERE = re.compile(r"localhost|127\.[\d.]+|::1|0\.0\.0\.0|host\.docker\.internal|[\w.-]+\.localhost")
 
 # users choose their models' names, or the price table lists them with a prefix
 _NAMED_OTHERWISE = ("azure", "bedrock", "sagemaker")
+
+_READ = (Grade.EXACT, Grade.APPROXIMATE)
 
 _LITELLM_LEAST_MIB = 512
 _HOW_TO_SET = "Set it in PROVIDER_CREDENTIALS, one NAME=value per line, or with `pennyworth credentials set`"
@@ -47,7 +55,19 @@ def report_refusals(facts: Facts) -> Iterator[Finding]:
         # drop the place from the gateway's message: a finding has its own
         text, setting = str(error), f"{error.path[-1]}: "
         message = text.partition(setting)[2] if setting in text else text.partition(": ")[2]
+        if error.path == ("model_list",):
+            message += _explain_lack_of_models(facts.document)
         yield facts.make_finding(Severity.ERROR, error.path, message)
+
+
+def _explain_lack_of_models(document: Mapping[str, Any]) -> str:
+    """Say why a file that LiteLLM takes has no models here."""
+    general = document.get("general_settings")
+    if "proxy_config" in document or document.get("kind") == "ConfigMap":
+        return ". `pennyworth config import` takes the configuration out of what is around it"
+    if isinstance(general, Mapping) and (general.get("store_model_in_db") or general.get("database_url")):
+        return ". LiteLLM has them in its database, which is not read here: write them into the file"
+    return ""
 
 
 def check_duplicate_keys(facts: Facts) -> Iterator[Finding]:
@@ -55,29 +75,6 @@ def check_duplicate_keys(facts: Facts) -> Iterator[Finding]:
     for place, before, line in facts.lines.find_duplicates():
         message = f"is also set on line {before}, and only the last one has an effect. Remove one of them"
         yield Finding(Severity.WARNING, line, format_place(place), message)
-
-
-def check_ignored_settings(facts: Facts) -> Iterator[Finding]:
-    """Find settings that have no effect."""
-    for setting in facts.config.ignored:
-        section, _, name = setting.rpartition(".")
-        place: Place = (section, name) if section else (name,)
-        yield facts.make_finding(Severity.WARNING, place, "has no effect: the gateway does not support it")
-    for entry in facts.entries:
-        for name in sorted(entry.raw.keys() - _ENTRY, key=str):
-            yield facts.make_finding(Severity.WARNING, (*entry.place, str(name)), "has no effect")
-        for name in sorted(find_ignored_parameters(entry)):
-            meant = catalogue.find_nearest(name, PARAMETERS)
-            hint = f". Did you mean {meant}?" if meant and entry.deployment.lane == "direct" else ""
-            place = (*entry.place, "litellm_params", name)
-            lane = f"{entry.deployment.lane} lane"
-            yield facts.make_finding(Severity.WARNING, place, f"has no effect on the {lane}{hint}")
-
-
-def find_ignored_parameters(entry: Entry) -> set[str]:
-    """Return the parameters in an entry's litellm_params that have no effect."""
-    given = {str(name) for name in entry.params}
-    return given - PARAMETERS if entry.deployment.lane == "direct" else given & _ROUTERS_OWN
 
 
 def check_fallbacks(facts: Facts) -> Iterator[Finding]:
@@ -93,8 +90,18 @@ def check_fallbacks(facts: Facts) -> Iterator[Finding]:
 
 def check_providers(facts: Facts) -> Iterator[Finding]:
     """Find models whose provider does not exist."""
+    own = {
+        text
+        for place, text in find_texts(facts.document.get("litellm_settings"), ("litellm_settings",))
+        if place[-1] == "provider"
+    }
     for entry in facts.entries:
         provider = entry.deployment.provider
+        place = (*entry.place, "litellm_params", "model")
+        if provider == catalogue.ROUTERS:
+            message = "can't answer: no model chooses among others here. Name the models that clients ask for"
+            yield facts.make_finding(Severity.ERROR, place, message)
+            continue
         if not provider or catalogue.is_known(provider):
             continue
         if entry.deployment.lane == "direct" and _get_base(entry):
@@ -105,8 +112,14 @@ def check_providers(facts: Facts) -> Iterator[Finding]:
             if meant
             else "For an OpenAI-compatible server, use openai/MODEL and set its api_base"
         )
-        place = (*entry.place, "litellm_params", "model")
-        yield facts.make_finding(Severity.ERROR, place, f"LiteLLM knows no provider '{provider}'. {hint}")
+        if provider in own:
+            message = (
+                f"can't answer: '{provider}' is Python code of yours (custom_provider_map), which does not run here. If"
+                " it calls a server that speaks OpenAI's API, use openai/MODEL and set its api_base"
+            )
+        else:
+            message = f"LiteLLM knows no provider '{provider}'. {hint}"
+        yield facts.make_finding(Severity.ERROR, place, message)
 
 
 def check_wildcards(facts: Facts) -> Iterator[Finding]:
@@ -193,9 +206,14 @@ def check_variables(facts: Facts) -> Iterator[Finding]:
         for need in list_needs(entry.deployment, facts.environ):
             if not need.met:
                 lacking[need.variables].append((entry.place, f"{user} for its provider's {need.purpose}"))
-    for section in ("environment_variables", "general_settings"):
-        for place, variable in find_references(facts.document.get(section), (section,)):
-            if format_place(place) not in facts.config.ignored and variable not in facts.environ:
+    for key in facts.keys:
+        if key.section in ("litellm_params", "model_info") or key.row.grade not in _READ:
+            continue
+        value: Any = facts.document
+        for part in key.place:
+            value = value[part]
+        for place, variable in find_references(value, key.place):
+            if variable not in facts.environ:
                 lacking[(variable,)].append((place, format_place(place)))
     for variables, users in lacking.items():
         unset = (
@@ -209,15 +227,33 @@ def check_variables(facts: Facts) -> Iterator[Finding]:
 def check_secrets(facts: Facts) -> Iterator[Finding]:
     """Find secrets written into the file."""
     for place, text in find_texts(facts.document, ()):
-        sounds = names_secret(format_place(place[-2:]))
-        hidden = sounds and len(text) >= _SHORTEST_SECRET and not text.isdigit()
-        if text.startswith(REFERENCE) or _PLACEHOLDER.fullmatch(text) or not (hidden or _SECRET.search(text)):
+        sounds = "model_info" not in place and _NAMES_SECRET.search(str(place[-1]))
+        hidden = sounds and len(text) >= _SHORTEST_SECRET and not text.isdigit() and not _FILE.fullmatch(text)
+        opens = place == ("general_settings", "master_key") and bool(
+            text
+        )  # as it is, whoever it was made up by
+        if text.startswith(REFERENCE) or not (opens or hidden or _SECRET.search(text)):
+            continue
+        if _PLACEHOLDER.fullmatch(text) and not opens:
             continue
         message = (
             "this is a secret in plain text, in a file that is part of the repository and the package. Replace it with"
             f" {REFERENCE}NAME, and put NAME=value into PROVIDER_CREDENTIALS. If you have pushed it, revoke it"
         )
         yield facts.make_finding(Severity.WARNING, place, message)
+
+
+def check_files(facts: Facts) -> Iterator[Finding]:
+    """Find parameters that name a file: the function's package has none of them."""
+    for entry in facts.entries:
+        for name in ("vertex_credentials", "vertex_ai_credentials"):
+            text = entry.params.get(name)
+            if isinstance(text, str) and _FILE.fullmatch(text) and not text.startswith(REFERENCE):
+                message = (
+                    "names a file, and the function has none. Write os.environ/VERTEXAI_CREDENTIALS, and put the file's"
+                    " content into that variable in PROVIDER_CREDENTIALS"
+                )
+                yield facts.make_finding(Severity.WARNING, (*entry.place, "litellm_params", name), message)
 
 
 def check_local_servers(facts: Facts) -> Iterator[Finding]:
@@ -249,11 +285,11 @@ def check_role_permissions(facts: Facts) -> Iterator[Finding]:
     """Find models that need permissions which the Lambda function's role lacks."""
     for entry in facts.entries:
         deployment, place = entry.deployment, (*entry.place, "litellm_params", "model")
-        if uses_bedrock_role(deployment, facts):
+        if uses_bedrock_role(entry, facts):
             if not facts.stack.allows_bedrock():
                 message = "the function's IAM role may not call Bedrock. Set the stack parameter BedrockAccess to yes"
                 yield facts.make_finding(Severity.WARNING, place, message)
-        elif uses_role(deployment) and "AWS_BEARER_TOKEN_BEDROCK" not in facts.environ:
+        elif uses_role(deployment.provider, entry.params) and "AWS_BEARER_TOKEN_BEDROCK" not in facts.environ:
             message = f"the function's IAM role may not call {deployment.provider}. Give the model its own credentials"
             yield facts.make_finding(Severity.WARNING, place, message)
         elif "aws_role_name" in entry.params:
@@ -262,11 +298,12 @@ def check_role_permissions(facts: Facts) -> Iterator[Finding]:
             yield facts.make_finding(Severity.WARNING, where, message)
 
 
-def uses_bedrock_role(deployment: Deployment, facts: Facts) -> bool:
+def uses_bedrock_role(entry: Entry, facts: Facts) -> bool:
     """Return whether a model calls Bedrock with the Lambda function's own IAM role."""
-    if not deployment.provider.startswith("bedrock") or not uses_role(deployment):
+    provider = entry.deployment.provider
+    if not provider.startswith("bedrock") or not uses_role(provider, entry.params):
         return False
-    row = PROVIDERS.get(deployment.provider, PROVIDERS["bedrock"])
+    row = PROVIDERS.get(provider, PROVIDERS["bedrock"])
     return not any(facts.environ.get(name) for name in row.key_variables)
 
 
@@ -289,6 +326,10 @@ def check_package(facts: Facts) -> Iterator[Finding]:
         yield facts.make_finding(Severity.WARNING, place, message)
 
 
+_DATE = re.compile(r"20\d{6}|20\d\d-\d\d(-\d\d)?|-[01]\d[0-3]\d\b|-\d{3}$")
+"""Of a version: one that the table has no more is no misspelt other one."""
+
+
 def check_model_names(facts: Facts) -> Iterator[Finding]:
     """Find model names similar to one in LiteLLM's price table. Needs LiteLLM on this machine."""
     table = catalogue.list_priced_models()
@@ -298,6 +339,7 @@ def check_model_names(facts: Facts) -> Iterator[Finding]:
         model = deployment.model
         if (
             "*" in model
+            or _DATE.search(model)
             or model in priced
             or _get_base(entry)
             or deployment.provider.startswith(_NAMED_OTHERWISE)
@@ -312,15 +354,18 @@ def check_model_names(facts: Facts) -> Iterator[Finding]:
 RULES: tuple[Callable[[Facts], Iterator[Finding]], ...] = (
     report_refusals,
     check_duplicate_keys,
-    check_ignored_settings,
+    check_keys,
+    check_acknowledged,
     check_fallbacks,
     check_providers,
+    check_modes,
     check_wildcards,
     check_values,
     check_repeated_models,
     check_aliases,
     check_variables,
     check_secrets,
+    check_files,
     check_local_servers,
     check_role_permissions,
     check_package,

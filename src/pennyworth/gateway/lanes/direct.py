@@ -8,6 +8,7 @@ import json
 import time
 from collections import deque
 from collections.abc import Generator, Iterator, Mapping, Set
+from functools import cache
 from typing import Any
 
 from pennyworth.gateway.call import Attempt, Call
@@ -70,37 +71,39 @@ _WITHHELD = frozenset(
     ]
 )
 
-PARAMETERS = PRESETS | {
-    "additional_drop_params",
-    "allowed_openai_params",
-    "api_base",
-    "api_key",
-    "api_version",
-    "aws_access_key_id",
-    "aws_bedrock_runtime_endpoint",
-    "aws_region_name",
-    "aws_secret_access_key",
-    "aws_session_token",
-    "base_url",
-    "cooldown_time",
-    "custom_llm_provider",
-    "drop_params",
-    "extra_body",
-    "extra_headers",
-    "litellm_credential_name",
-    "max_retries",
-    "model",
-    "num_retries",
-    "order",
-    "organization",
-    "request_timeout",
-    "rpm",
-    "stream_timeout",
-    "timeout",
-    "tpm",
-    "weight",
-}
-"""What has an effect on this lane of all that may stand in litellm_params."""
+SETTINGS = frozenset(
+    [
+        "additional_drop_params",
+        "allowed_openai_params",
+        "api_base",
+        "api_key",
+        "api_version",
+        "aws_access_key_id",
+        "aws_bedrock_runtime_endpoint",
+        "aws_region_name",
+        "aws_secret_access_key",
+        "aws_session_token",
+        "base_url",
+        "cooldown_time",
+        "custom_llm_provider",
+        "drop_params",
+        "extra_body",
+        "extra_headers",
+        "litellm_credential_name",
+        "max_retries",
+        "model",
+        "num_retries",
+        "order",
+        "organization",
+        "request_timeout",
+        "rpm",
+        "stream_timeout",
+        "timeout",
+        "tpm",
+        "weight",
+    ]
+)
+"""What of litellm_params says how an upstream is asked. The rest is for the upstream."""
 
 _UNCHANGED = Edit()
 
@@ -320,10 +323,23 @@ def _fields(call: Call, upstream: Upstream, deployment: Deployment) -> Mapping[s
     if provider.model_prefix or provider.directions:
         model = provider.name_model(model)
     fields = edit_request(fields, edit, upstream.choices)
-    extra = deployment.params.get("extra_body") or {}
+    further = {
+        key: value for key, value in deployment.params.items() if key not in given and is_passed_on(key)
+    }
+    extra = {**further, **(deployment.params.get("extra_body") or {})}
     if extra or fields.get("model") != model:
         fields = {**fields, "model": model, **extra}
     return fields
+
+
+@cache
+def is_passed_on(name: str) -> bool:
+    """Check whether a parameter is a field of the provider's own: neither LiteLLM nor the gateway knows it."""
+    if name in SETTINGS or name in PRESETS:
+        return False
+    from pennyworth.gateway.grades import is_known  # few have such a parameter
+
+    return not is_known("litellm_params", name)
 
 
 def _body(call: Call, fields: Mapping[str, Any]) -> bytes:

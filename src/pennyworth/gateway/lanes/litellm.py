@@ -22,10 +22,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pennyworth.gateway.call import Attempt, Call
+from pennyworth.gateway.config import read_flag
 from pennyworth.gateway.endpoint import Endpoint
 from pennyworth.gateway.endpoints import PRESETS
 from pennyworth.gateway.errors import ApiError
 from pennyworth.gateway.forwarding import add_forwarded
+from pennyworth.gateway.grades import SDK_SETTINGS
 from pennyworth.gateway.http.errors import Unreachable
 from pennyworth.gateway.lanes import bounds
 from pennyworth.gateway.lanes.controls import is_control, without_controls
@@ -284,6 +286,8 @@ def _load(settings: Settings) -> Any:
     for name, value in _SETTINGS.items():
         setattr(litellm, name, value)
     litellm.drop_params = settings.config.drop_params
+    for name in SDK_SETTINGS & settings.config.litellm_settings.keys():
+        setattr(litellm, name, settings.config.litellm_settings[name])
     importlib.import_module("pennyworth.gateway.lanes.transport").install()
     bounds.bind()
     try:
@@ -348,7 +352,7 @@ def _arguments(litellm: Any, call: Call, attempt: Attempt) -> dict[str, Any]:
     allowed = {name for name in params.get("allowed_openai_params") or () if not is_control(name)}
     own = _openai_fields(endpoint.fields_type) | allowed | {"stream"}
     unknown = sorted(given.keys() - own - _PROVIDER_FIELDS)
-    if unknown and not (litellm.drop_params or params.get("drop_params")):
+    if unknown and not (litellm.drop_params or read_flag(params.get("drop_params"))):
         raise ApiError(
             400,
             f"Unrecognized request argument supplied: {', '.join(unknown)}. Leave it out; whoever runs this gateway can"

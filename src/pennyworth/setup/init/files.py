@@ -169,7 +169,7 @@ def _entry(provider: str) -> Iterator[str]:
     local = PROVIDERS.get(provider)
     if local and (local.base_url or "").startswith("http://") and local.base_variables:
         wanted["api_base"] = local.base_variables[0]  # its default leads to the function itself
-    if not wanted and uses_role(deployment):
+    if not wanted and uses_role(deployment.provider, deployment.params):
         yield f"  # every model of {provider}, as {provider}/NAME. The function's own role opens it: no key is needed"
     else:
         yield f"  # every model of {provider}, as {provider}/NAME"
