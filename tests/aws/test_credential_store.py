@@ -215,10 +215,11 @@ def test_a_label_names_one_key(credentials: Credentials) -> None:
     assert values(credentials) == {name: key}
 
 
-def run(keys: str, providers: str = "") -> str:
+def run(keys: str, providers: str = "", **more: str) -> str:
     return step.run(
         {
             **os.environ,
+            **more,
             "STACK_NAME": STACK,
             "AWS_REGION": REGION,
             API_KEYS: keys,
@@ -259,6 +260,30 @@ def test_the_step_writes_what_changed_and_nothing_else(
     shown = [line for line in capfd.readouterr().out.splitlines() if not line.startswith("::add-mask::")]
     for secret in ("sk-caller", "sk-openai", "sk-ant"):
         assert secret not in "\n".join(shown) + told
+
+
+def test_what_a_version_may_still_need_is_removed_by_itself(
+    credentials: Credentials, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = tmp_path / "output"
+    monkeypatch.setenv("GITHUB_OUTPUT", str(output))
+    run("sk-caller-one", "OLD_KEY=sk-old-0123")
+    now = {"keys": "sk-caller-one", "providers": "NEW_KEY=sk-new-0123"}
+    told = run(**now, PART="write", WAIT_MINUTES="1")
+    assert "OLD_KEY" not in told and "| `NEW_KEY` | written |" in told
+    assert set(values(credentials)) == {API_KEYS, "OLD_KEY", "NEW_KEY"}
+    told = run(**now, PART="remove")
+    assert "| `OLD_KEY` | removed" in told and "NEW_KEY" not in told
+    assert set(values(credentials)) == {API_KEYS, "NEW_KEY"}
+    assert run(**now, PART="remove") == ""
+    assert output.read_text().splitlines() == [
+        f"written={API_KEYS}, OLD_KEY",
+        "written=NEW_KEY",
+        "written=",
+        "written=",
+    ]
+    with pytest.raises(OperationFailed, match="both, write, remove"):
+        run(**now, PART="some")
 
 
 def test_what_was_done_by_hand_stays_until_the_secret_changes(credentials: Credentials) -> None:

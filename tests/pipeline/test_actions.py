@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -205,12 +206,37 @@ def test_the_deployment_can_set_every_stack_parameter() -> None:
     }
     not_to_be_said = {"smoke-wait-seconds", "junit"}
     assert set(deploy["with"]) == inputs["deploy"] - not_to_be_said
-    by_the_action = {
-        step["uses"]: set(step["with"]) for step in steps(action_file("deploy")) if "uses" in step
-    }
+    by_the_action: defaultdict[str, set[str]] = defaultdict(set)
+    for step in steps(action_file("deploy")):
+        by_the_action[step.get("uses", "")] |= set(step.get("with", ()))
     assert by_the_action["$/actions/credentials"] == inputs["credentials"] >= IN_THE_PARAMETER_STORE
     assert by_the_action["$/actions/sam-deploy"] == inputs["sam-deploy"] - IN_THE_PARAMETER_STORE
     assert inputs["sam-deploy"] - inputs["deploy"] == {"template"}
+
+
+def test_credentials_last_as_long_as_each_part_of_a_deployment() -> None:
+    order = [(step.get("uses", ""), step.get("with", {})) for step in steps(action_file("deploy"))]
+    used = [name for name, _ in order]
+    long = used.index("$/actions/sam-deploy")
+    assert used[long - 1] == used[long + 1] == "$/actions/aws-auth"
+    assert used[long - 2] == "$/actions/credentials"  # which has waited for other operations
+    assert "wait-minutes" in order[long - 2][1]
+    asked = [given["role-duration-seconds"] for name, given in order if name == "$/actions/aws-auth"]
+    assert asked == ["${{ inputs.role-duration-seconds }}"] * 3
+    (role, *_) = steps(action_file("aws-auth"))
+    assert "inputs.role-duration-seconds" in role["with"]["role-duration-seconds"]
+    pauses = sum(0.05 * 2**tried for tried in range(int(role["with"]["retry-max-attempts"])))
+    assert pauses < 20  # at most: the real action doubles them, from 50 ms
+
+
+def test_credentials_are_removed_only_after_good_smoke_tests() -> None:
+    found = [(step.get("id", ""), step.get("with", {}).get("part")) for step in steps(action_file("deploy"))]
+    before, tested, after = (
+        found.index(step) for step in (("credentials", "write"), ("verify", None), ("", "remove"))
+    )
+    assert before < tested < after
+    removal = list(steps(action_file("deploy")))[after]
+    assert not any(word in removal["if"] for word in ("always()", "cancelled()", "failure()"))
 
 
 def test_there_is_an_example_of_everything() -> None:

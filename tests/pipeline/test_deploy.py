@@ -227,7 +227,8 @@ def test_a_stack_in_another_state_is_left_alone(tmp_path: Path) -> None:
 def test_what_fails_before_anything_changed_is_told_in_sams_words(tmp_path: Path) -> None:
     with pytest.raises(OperationFailed) as failed:
         run(tmp_path, "Resources:\n  Odd: {Type: AWS::Nowhere::ToBeFound}\n")
-    assert "Nothing was changed" in failed.value.message
+    assert "The stack was not changed" in failed.value.message
+    assert failed.value.detail.startswith("Error: ")
     assert "AWS::Nowhere::ToBeFound" in failed.value.detail
 
 

@@ -1,5 +1,6 @@
 """A deployment's first step: the settings, and above all the credentials, before anything is done with them."""
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -11,7 +12,7 @@ from tests import warm
 from pennyworth.host.environments import clean_environ
 from pennyworth.host.errors import OperationFailed
 from pennyworth.host.places import ROOT
-from pennyworth.pipeline.steps import credentials, settings
+from pennyworth.pipeline.steps import credentials, runner, settings
 
 CANARY = "canary-0123456789"
 GOOD = {
@@ -70,6 +71,78 @@ def test_everything_that_is_wrong_is_told_at_once(capfd: pytest.CaptureFixture[s
         "PROVIDER_CREDENTIALS, line 5: the name is already in line 1",
         "smoke is 'some', but must be one of full, light, none",
     ]
+
+
+WRONG = {
+    "AWS_DEPLOY_ROLE_ARN": (
+        "pennyworth-github-deploy-role",
+        "AWS_DEPLOY_ROLE_ARN must be a role's ARN, arn:aws:iam::ACCOUNT:role/NAME",
+    ),
+    "AWS_REGION": ("Oregon", "AWS_REGION must be the name of a region, such as us-west-2"),
+    "STACK_NAME": ("my_stack", "STACK_NAME must be letters, digits and hyphens, with a letter first"),
+    "WAIT_MINUTES": ("61", "wait-minutes is longer than the credentials last, 60 min"),
+    "SMOKE_WAIT_SECONDS": ("soon", "smoke-wait-seconds is 'soon'. Set it to a number of 0 or more."),
+    "LITELLM_LANE": ("maybe", "litellm-lane is 'maybe', but must be one of auto, yes, no"),
+    "REQUIRE_DOMAIN": ("yes", "require-domain is 'yes', but must be one of true, false"),
+    "ROLE_DURATION_SECONDS": (
+        "60",
+        "role-duration-seconds is 60, but AWS gives out credentials for 900 to 43200",
+    ),
+    "PARAMETER_BaseDomain": (
+        "https://example.com",
+        'parameters: BaseDomain must be a domain name in lower case without "api.", such as example.com',
+    ),
+    "PARAMETER_Route53HostedZoneId": (
+        "/hostedzone/Z0123",
+        "parameters: Route53HostedZoneId must be a hosted zone's id, which begins with Z (not its name, and without"
+        " /hostedzone/)",
+    ),
+    "PARAMETERS": (
+        "MemorySize=512MB",
+        "parameters: MemorySize must be a number, at least 128 and at most 10240",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_setting_that_would_fail_later_fails_first(capfd: pytest.CaptureFixture[str], name: str) -> None:
+    value, said = WRONG[name]
+    assert refused(capfd, **{name: value}) == [said]
+
+
+@pytest.mark.parametrize(
+    ("rollout", "seconds", "needed"),
+    [
+        ("all-at-once", "", 0),
+        ("canary-10-percent-30-minutes", "", 0),
+        ("canary-10-percent-30-minutes", "900", 2400),
+        ("linear-10-percent-every-1-minute", "", 0),
+        ("linear-10-percent-every-10-minutes", "", 6000),
+        ("linear-10-percent-every-10-minutes", "6000", 0),
+    ],
+)
+def test_a_rollout_that_outlasts_the_credentials_is_refused(
+    capfd: pytest.CaptureFixture[str], rollout: str, seconds: str, needed: int
+) -> None:
+    given = {"PARAMETERS": f"Rollout={rollout}", "ROLE_DURATION_SECONDS": seconds}
+    assert settings.run({**GOOD, **given, "STATIC_KEYS": "true"}) == ""  # they do not expire
+    if not needed:
+        assert settings.run({**GOOD, **given}) == ""
+        return
+    (line,) = refused(capfd, **given)
+    assert f"--max-session-seconds {needed}`, then set role-duration-seconds to {needed}. Or" in line
+
+
+def test_white_space_around_a_setting_is_no_part_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, str] = {}
+    monkeypatch.setattr(runner, "_enter_tools", lambda *_: seen.update(os.environ))
+    for name, value in GOOD.items():
+        monkeypatch.setenv(name, f" {value}\r\n")
+    monkeypatch.setenv("PARAMETER_BaseDomain", "example.com\n")
+    monkeypatch.setenv("PARAMETER_Route53HostedZoneId", "Z0123456789ABC\n")
+    assert runner.run_step("pennyworth.pipeline.steps", "settings") == 0
+    assert seen["AWS_REGION"] == "us-west-2"  # as boto3 reads it by itself
+    assert seen["PARAMETER_BaseDomain"] == "example.com"
 
 
 @pytest.mark.parametrize(

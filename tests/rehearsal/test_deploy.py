@@ -17,6 +17,7 @@ CHECKOUT = "Check out the configuration"
 ALL_OF_IT = "Deploy the endpoint"
 CREDENTIALS = "Assume the deploy role"
 VALIDATION = "Validate template and configuration"
+RENEWED = "Renew the credentials for AWS"
 TRIAL = "Run smoke tests, roll back if they fail"
 AT_THE_END = "Report durations"
 STEPS = [
@@ -26,15 +27,23 @@ STEPS = [
     "Build the function",
     "Allow PassRole for new roles",
     "Write the credentials",
+    RENEWED,
     "Deploy the stack",
+    f"{RENEWED} after the deployment",
     "Tighten PassRole",
     TRIAL,
+    "Remove old credentials",
     "Delete old versions",
     AT_THE_END,
 ]
 """Those of actions/deploy, which is all of a deployment."""
 STAGES = ("Original", "Processed")
-OF_THE_ROLE = {"Allow PassRole for new roles", "Tighten PassRole"}
+OF_THE_ROLE = {
+    "Allow PassRole for new roles",
+    RENEWED,
+    f"{RENEWED} after the deployment",
+    "Tighten PassRole",
+}
 
 
 def went(job: Job) -> list[tuple[str, bool]]:
@@ -176,6 +185,10 @@ def test_a_token_for_anything_else_is_refused_at_the_credentials(
         "Not authorized to perform sts:AssumeRoleWithWebIdentity" in error for error in rehearsal.job.errors
     )
     assert f"must name this run's subject: `{rehearsal.presented}`" in rehearsal.summary
+    assert (
+        f"| `sub` | `{rehearsal.presented}` | names it: `--branch` or `--environment` |" in rehearsal.summary
+    )
+    assert "| `job_workflow_ref` | `" in rehearsal.summary
 
 
 def test_a_bad_configuration_fails_the_job_at_its_file_and_line(prepared_repository: Repository) -> None:

@@ -237,8 +237,8 @@ class Credentials:
             self.remove(credential.name)
         return credential.name
 
-    def sync(self, wanted: Mapping[str, str]) -> dict[str, Outcome]:
-        """Write the secrets that have changed since the last call, and delete credentials whose secrets were removed.
+    def write(self, wanted: Mapping[str, str]) -> dict[str, Outcome]:
+        """Write the secrets that have changed since the last call. What the secrets no longer hold stays.
 
         A value that was set or rotated by hand stays until its secret changes. A credential that was deleted by hand is
         written again.
@@ -265,6 +265,20 @@ class Credentials:
             else:
                 self._put(name, value, _BY_PIPELINE)
                 done[name] = "written"
+        return done
+
+    def remove_absent(self, wanted: Mapping[str, str]) -> dict[str, Outcome]:
+        """Delete credentials whose secrets were removed, unless somebody has set them by hand.
+
+        Args:
+            wanted: the secrets' values by name.
+        Returns:
+            what was done, by name.
+        Raises:
+            CredentialsFailed: AWS rejects a call. Earlier changes stay.
+        """
+        present = self.fetch_all()
+        done: dict[str, Outcome] = {}
         for name in sorted(present.keys() - wanted.keys()):
             # a part is nobody else's, even if a key was revoked in it
             if name.startswith(_PART) or self._fetch_written(name)[-1:] == [present[name].value]:

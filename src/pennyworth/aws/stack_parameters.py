@@ -35,7 +35,9 @@ def read_parameters(environ: Mapping[str, str]) -> dict[str, str]:
         OperationFailed: a line sets nothing, or a secret, or what is set elsewhere already.
     """
     own = {
-        name.removeprefix(PARAMETER): value for name, value in environ.items() if name.startswith(PARAMETER)
+        name.removeprefix(PARAMETER): value.strip()
+        for name, value in environ.items()
+        if name.startswith(PARAMETER)
     }
     text = read_dotenv(environ.get(PARAMETERS, ""))
     wrong = [f"line {line}: expected NAME=VALUE" for line in text.broken]

@@ -11,6 +11,18 @@ from dataclasses import dataclass, field
 
 from pennyworth.host.errors import OperationFailed
 
+JUDGED = (
+    "sub",
+    "repository_id",
+    "repository_owner_id",
+    "job_workflow_ref",
+    "environment",
+    "ref",
+    "runner_environment",
+)
+"""The claims that a role's trust policy can compare:
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html"""
+
 _AUDIENCE = "sts.amazonaws.com"
 _SECONDS = 10.0
 
@@ -41,8 +53,8 @@ class Inputs:
         return cls(url, token)
 
 
-def fetch_subject(inputs: Inputs) -> str:
-    """Fetch a token and return its `sub`, the subject that AWS sees.
+def fetch_claims(inputs: Inputs) -> dict[str, str]:
+    """Fetch a token and return those of its claims that AWS can judge. The token itself is kept nowhere.
 
     Raises:
         OperationFailed: GitHub issued no token.
@@ -54,8 +66,8 @@ def fetch_subject(inputs: Inputs) -> str:
         with urllib.request.urlopen(request, timeout=_SECONDS) as answer:  # noqa: S310
             payload = json.load(answer)["value"].split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-        return str(claims["sub"])
-    except (OSError, ValueError, LookupError, AttributeError) as failure:
+        return {"sub": str(claims["sub"])} | {name: str(claims[name]) for name in JUDGED if claims.get(name)}
+    except (OSError, ValueError, LookupError, AttributeError, TypeError) as failure:
         raise OperationFailed(
             "GitHub did not issue an OIDC token",
             "Run this again. See also https://www.githubstatus.com.",

@@ -31,7 +31,11 @@ from pennyworth.pipeline.deploy.parameters import (
 )
 from pennyworth.pipeline.deploy.secret_parameters import find_secrets
 
-_NOTHING_BEGUN = "Nothing was changed. What sam says:"
+_NOTHING_BEGUN = "The stack was not changed. What sam says:"
+_CUT_OFF = (
+    "CloudFormation goes on by itself. Wait for the end, then run this again with a longer `role-duration-seconds`,"
+    " after `pennyworth bootstrap --max-session-seconds` has allowed it. What sam says:"
+)
 _UPDATE_FAILED = "CloudFormation puts the stack back to what it was before. What failed first:"
 _CREATION_FAILED = "Nothing of it is left running; the next run clears away what remains. What failed first:"
 
@@ -41,6 +45,8 @@ _TOO_LATE = re.compile(
     r"|(ChangeSet|Stack) \[[^]]*\] (already exists|does not exist)"
     r"|missing the managed source bucket key"  # sam's own bucket, which another one's sam is making
 )
+_EXPIRED = re.compile(r"ExpiredToken|security token included in the request is expired")
+_LAST_ERROR = re.compile(r"\A.*^(?=Error: )", re.MULTILINE | re.DOTALL)
 _ATTEMPTS = 10
 _LOOK_SECONDS = 2.0
 _WAIT_MINUTES = 30.0
@@ -187,6 +193,9 @@ def _deploy(stack: Stack, values: Mapping[str, str], bucket: str | None, inputs:
             raise OperationFailed("The deployment failed", _NOTHING_BEGUN, said)
         actions.say("Another operation on the stack was quicker: once more, after its end.")
         time.sleep(_LOOK_SECONDS)
+    said = _LAST_ERROR.sub("", said)  # before it, sam lists the parameters and its bucket
+    if _EXPIRED.search(said):
+        raise OperationFailed("The AWS credentials have expired", _CUT_OFF, said)
     cause = stack.find_first_cause(progress.events) or said
     aftermath = (
         _NOTHING_BEGUN

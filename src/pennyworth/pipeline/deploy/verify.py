@@ -30,10 +30,13 @@ class Inputs:
     """The version that served before the deployment; empty after a first one."""
     rollback: bool = True
     """Whether a version that fails is taken back."""
+    credentials: str = ""
+    """The names of the credentials that this deployment has written. Every version reads them."""
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> "Inputs":
-        """As a step is told them: what the smoke tests take, PREVIOUS_VERSION and, if wanted, ROLLBACK.
+        """As a step is told them: what the smoke tests take, PREVIOUS_VERSION and, if wanted, ROLLBACK and
+        WRITTEN_CREDENTIALS.
 
         Raises:
             OperationFailed: one is missing or wrong.
@@ -42,6 +45,7 @@ class Inputs:
             rollback=actions.asked(environ, "ROLLBACK", default=True),
             smoke=smoke_tests.Inputs.of(environ),
             previous_version=environ.get("PREVIOUS_VERSION", "").strip(),
+            credentials=environ.get("WRITTEN_CREDENTIALS", "").strip(),
         )
 
 
@@ -121,9 +125,15 @@ def _put_back(inputs: Inputs, failure: OperationFailed) -> OperationFailed:
             f"It was tried after that, and answers as it should. {stays}",
             f"{taken_back} all passed",
         )
+    cause = (
+        f"This deployment wrote {inputs.credentials} anew, which every version reads, so look there first. If a secret"
+        " is wrong, correct it and push, or set the value with `pennyworth credentials set`."
+        if inputs.credentials
+        else "So the cause is perhaps no change of this deployment's: a provider, a credential, the domain."
+    )
     return OperationFailed(
         f"Version {new} does not answer as it should, nor does version {previous}, which serves again",
-        f"So the cause is perhaps no change of this deployment's: a provider, a credential, the domain. {stays}",
+        f"{cause} {stays}",
         f"{taken_back}\n{answers.report}",
     )
 

@@ -28,6 +28,7 @@ def run_step(package: str, name: str) -> int:
     began = time.monotonic()
     title = name.replace("-", " ").capitalize()
     try:
+        _strip_environment()
         _enter_tools(package, name)
         step = importlib.import_module(f"{package}.{name.replace('-', '_')}")
         title = step.TITLE
@@ -44,6 +45,13 @@ def run_step(package: str, name: str) -> int:
         actions.summary(f"### {mark} {title} ({actions.duration(seconds)})\n\n{report}")
         timings.note(f"{mark} {title}", seconds)
     return status
+
+
+def _strip_environment() -> None:
+    """Strip white space around all variables, such as the line end of a pasted secret: boto3 and sam read some, too."""
+    for name, value in list(os.environ.items()):
+        if value != value.strip():
+            os.environ[name] = value.strip()
 
 
 def _enter_tools(package: str, name: str) -> None:

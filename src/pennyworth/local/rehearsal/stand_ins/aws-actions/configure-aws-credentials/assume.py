@@ -23,7 +23,7 @@ VARIABLES = {
 
 def main() -> int:
     """Put credentials into the job's environment. Returns the exit status."""
-    environ = os.environ
+    environ = {name: value.strip() for name, value in os.environ.items()}  # as @actions/core trims inputs
     region = environ["REGION"]
     if environ["KEY_ID"] and not environ["ROLE"]:
         keys = {"AWS_ACCESS_KEY_ID": environ["KEY_ID"], "AWS_SECRET_ACCESS_KEY": environ["SECRET"]}
