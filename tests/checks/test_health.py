@@ -21,8 +21,9 @@ import yaml
 from tests.shell import DOMAIN, REGION, REPOSITORY, Shell
 
 from pennyworth.aws.account import Account
+from pennyworth.aws.provenance import Provenance
 from pennyworth.checks import smoke
-from pennyworth.checks.finding import Finding, Verdict, line, overall
+from pennyworth.checks.finding import Finding, Verdict, line, ok, overall
 from pennyworth.checks.health import certificates, history, limits
 from pennyworth.checks.health.checks import CHECKS, examine
 from pennyworth.checks.health.endpoint import LIGHT, OF_A_KEY
@@ -366,6 +367,51 @@ def test_a_rolled_back_version_is_a_warning(endpoint: Endpoint) -> None:
         verdict, said = endpoint.worst("version")
     assert verdict == Verdict.WARNING and "10% version 2" in said
     assert endpoint.worst("version")[0] == Verdict.OK
+
+
+def test_code_that_somebody_changed_by_hand_is_found(endpoint: Endpoint) -> None:
+    functions = endpoint.shell.client("lambda")
+    aliased = {"FunctionName": endpoint.function, "Name": "live"}
+    deployed = functions.get_function_configuration(FunctionName=endpoint.function, Qualifier="live")
+    record = str(Provenance("c" * 40, deployed["CodeSha256"], "0123456789ab"))
+
+    def package(recorded: str = record) -> tuple[Verdict, str]:
+        subject = endpoint.subject()
+        assert subject.described
+        subject.__dict__["described"] = replace(subject.described, parameters={"Provenance": recorded})
+        return endpoint.worst("package", subject)
+
+    def publish(description: str) -> str:
+        functions.update_function_code(
+            FunctionName=endpoint.function, ZipFile=zipped(CODE + f"# {description}\n")
+        )
+        made = functions.publish_version(FunctionName=endpoint.function, Description=description)
+        return str(made["Version"])
+
+    assert package() == (
+        Verdict.OK,
+        line(replace(ok("version 1 runs the package of commit cccccccccccc"), check="package")),
+    )
+    assert package("")[0] == Verdict.OK  # a deployment by hand, or of an earlier release
+    for description, verdict, words in (
+        (
+            f"openai python3.13 {record} 0a1b",
+            Verdict.UNHEALTHY,
+            "runs another package than the deployment recorded",
+        ),
+        ("by hand", Verdict.WARNING, "has no record of its package"),
+    ):
+        version = publish(description)
+
+        def point(number: str) -> None:
+            functions.update_alias(**aliased, FunctionVersion=number)
+
+        with meanwhile(lambda version=version: point(version), lambda: point("1")):
+            found, said = package()
+        assert found == verdict and f"version {version} {words}" in said
+    # nor does a changed description hide it, where the stack itself has the record
+    other = str(Provenance("c" * 40, "A" * 43 + "=", "0123456789ab"))
+    assert package(other)[0] == Verdict.UNHEALTHY
 
 
 def zipped(code: str) -> bytes:

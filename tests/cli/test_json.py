@@ -38,11 +38,15 @@ def test_a_failure_is_an_object(
 def test_a_build_tells_its_package(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(build, "build_package", lambda _: Package(tmp_path / "template.yaml", 5))
+    monkeypatch.setattr(
+        build, "build_package", lambda _: Package(tmp_path / "template.yaml", 5, tmp_path / "a.zip", "digest")
+    )
     assert cli.main(["build", "--python", "3.13", "--architecture", "arm64", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {
         "template": str(tmp_path / "template.yaml"),
         "package": str(tmp_path / FUNCTION),
+        "archive": str(tmp_path / "a.zip"),
+        "digest": "digest",
         "bytes": 5,
         "parameters": {"PythonRuntime": "python3.13", "Architecture": "arm64"},
     }

@@ -1,29 +1,38 @@
 """The function's package: what is in it, what is not, and that the same inputs make the same bytes."""
 
+import base64
 import hashlib
 import http.client
 import json
 import os
+import re
 import shutil
 import socket
+import stat
 import struct
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pennyworth.aws.provenance import UNKNOWN, Provenance
+from pennyworth.aws.source_template import SourceTemplate
 from pennyworth.host.environments import LOCKS
 from pennyworth.host.interpreters import interpreter
 from pennyworth.host.places import ROOT, made
-from pennyworth.pipeline.build import FUNCTION, BuildFailed, Target, sam_build
+from pennyworth.pipeline.build import ARCHIVE, FUNCTION, BuildFailed, Target, sam_build
+from pennyworth.pipeline.build.archive import compute_digest, write_archive
 from pennyworth.pipeline.build.build import Choice, build
 from pennyworth.pipeline.build.configuration import Configuration, read_configuration
 from pennyworth.pipeline.build.dependencies import install_dependencies
 from pennyworth.pipeline.build.trim import Entry, read_entries, trim
+from pennyworth.pipeline.deploy import provenance
+from pennyworth.pipeline.deploy.provenance import make_provenance
 
 MIB = 2**20
 MACHINES = {"arm64": 0xB7, "x86_64": 0x3E}  # e_machine: https://man7.org/linux/man-pages/man5/elf.5.html
@@ -192,6 +201,10 @@ def test_bytecode_is_there_for_every_module_and_never_checked_against_its_source
         "target": {"python": "3.13", "architecture": "arm64", "system": "linux"},
         "bytecode": compiler and compiler.version,
         "lanes": ["direct", "litellm"],
+        "lock": {
+            "name": "litellm",
+            "sha256": hashlib.sha256((LOCKS / "litellm.txt").read_bytes()).hexdigest(),
+        },
     }
     compiled = set(root.rglob("*.pyc"))
     assert bool(compiled) == bool(compiler)
@@ -315,12 +328,60 @@ def test_sam_builds_what_the_template_names_and_only_where_something_changed(tmp
 
     root = package()
     assert json.loads((root / "build.json").read_text())["lanes"] == ["direct"]
+    assert f"CodeUri: {ARCHIVE}\n" in (root.parent / "template.yaml").read_text()
+    with zipfile.ZipFile(root.parent / ARCHIVE) as zipped:
+        names = {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
+        assert set(zipped.namelist()) == names
+        assert stat.S_IMODE(zipped.getinfo("run.sh").external_attr >> 16) == 0o755
     assert json.loads((root / "config.json").read_text())["model_list"][0]["model_name"] == "some"
     before = (out / "log").stat().st_mtime_ns
     assert package() == root
     assert (out / "log").stat().st_mtime_ns == before
     config.write_text(config.read_text().replace("some", "another"))
     assert json.loads((package() / "config.json").read_text())["model_list"][0]["model_name"] == "another"
+
+
+def test_the_same_files_make_the_same_archive_whenever_and_in_whatever_order(tmp_path: Path) -> None:
+    digests = set()
+    for turn, order in enumerate((("b", "a", "c/d"), ("c/d", "a", "b"))):
+        root = tmp_path / str(turn)
+        for name in order:
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_text(name)
+            (root / name).chmod(0o644)
+            os.utime(root / name, (turn, turn))
+        write_archive(root, tmp_path / f"{turn}.zip")
+        digests.add(compute_digest(tmp_path / f"{turn}.zip"))
+    (digest,) = digests
+    assert base64.b64decode(digest) == hashlib.sha256((tmp_path / "0.zip").read_bytes()).digest()
+    (tmp_path / "0" / "a").write_text("another")
+    write_archive(tmp_path / "0", tmp_path / "0.zip")
+    assert compute_digest(tmp_path / "0.zip") != digest
+
+
+def test_a_package_keeps_the_record_of_the_commit_that_made_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    template = tmp_path / "built" / "template.yaml"
+    (template.parent / FUNCTION).mkdir(parents=True)
+    assert make_provenance(template, {}) == ""  # another template than this project's
+    manifest = {"lock": {"name": "gateway", "sha256": "0123456789abcdef" * 4}}
+    (template.parent / FUNCTION / "build.json").write_text(json.dumps(manifest))
+    (template.parent / ARCHIVE).write_bytes(b"package")
+    monkeypatch.chdir(tmp_path)
+    commits = iter(("a" * 40, "b" * 40, ""))
+    monkeypatch.setattr(provenance, "ask_git", lambda *_: next(commits))
+    first = make_provenance(template, {})
+    digest = compute_digest(template.parent / ARCHIVE)
+    assert Provenance.find(f"openai arm64 {first} 0a1b2c") == Provenance("a" * 40, digest, "0123456789ab")
+    declared = SourceTemplate.read(ROOT / "template.yaml").parameters["Provenance"]
+    assert re.fullmatch(declared["AllowedPattern"], first)
+    assert make_provenance(template, {"Provenance": first}) == first  # a later commit, the same bytes
+    (template.parent / ARCHIVE).write_bytes(b"another")
+    second = Provenance.find(make_provenance(template, {"Provenance": first}))
+    assert second and second.commit == "b" * 40 and second.package != digest
+    unknown = Provenance.find(make_provenance(template, {"Provenance": first}))
+    assert unknown and unknown.commit == UNKNOWN  # no repository
 
 
 def test_a_failed_build_says_why_and_is_not_taken_for_a_finished_one(tmp_path: Path) -> None:

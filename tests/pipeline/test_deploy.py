@@ -23,7 +23,7 @@ from pennyworth.host.places import ROOT
 from pennyworth.local.aws.server import LocalAws
 from pennyworth.pipeline.deploy.parameters import (
     BESIDE_THE_FUNCTION,
-    CONFIG_HASH,
+    RECORDS,
     hash_parameters,
 )
 from pennyworth.pipeline.deploy.secret_parameters import find_secrets
@@ -471,7 +471,7 @@ def test_what_the_function_depends_on_is_in_its_configuration_hash() -> None:
     assert {"ModelProvider", "ApiKeys", "MemorySize", "CorsAllowOrigins"} <= used
     assert not used & BESIDE_THE_FUNCTION
     values = dict.fromkeys(declared, "one")
-    for name in used - {CONFIG_HASH}:
+    for name in used - RECORDS:
         assert hash_parameters(values) != hash_parameters(values | {name: "other"}), name
     for name in BESIDE_THE_FUNCTION:
         assert hash_parameters(values) == hash_parameters(values | {name: "other"}), name

@@ -63,6 +63,8 @@ def run(options: argparse.Namespace) -> int:
             {
                 "template": package.template,
                 "package": package.template.parent / FUNCTION,
+                "archive": package.archive,
+                "digest": package.digest,
                 "bytes": package.bytes,
                 "parameters": target.parameters(),
             }

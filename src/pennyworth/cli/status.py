@@ -78,6 +78,8 @@ def _list_rows(status: "Status") -> Iterator[tuple[str, str]]:
     )
     yield "software", status.software or "-"
     yield "configuration", status.configuration_hash or "-"
+    if status.commit:
+        yield "package", f"{status.package}, from commit {status.commit[:12]}, locks {status.locks}"
     yield "base URL", status.base_url or "-"
     if status.domain:
         yield "API URL", status.api_url or "-"

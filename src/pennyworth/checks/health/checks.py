@@ -15,7 +15,7 @@ from pennyworth.checks.health.rights import check_passrole, check_rights, check_
 from pennyworth.checks.health.stack import check_drift, check_state
 from pennyworth.checks.health.subject import Subject
 from pennyworth.checks.health.traffic import check_traffic
-from pennyworth.checks.health.version import check_version
+from pennyworth.checks.health.version import check_package, check_version
 
 STATE = "stack"
 
@@ -25,6 +25,7 @@ CHECKS: dict[str, Callable[[Subject], Findings]] = {
     "certificate": check_certificate,
     "served certificate": check_served_certificate,
     "version": check_version,
+    "package": check_package,
     "traffic": check_traffic,
     "alarms": check_alarms,
     "drift": check_drift,

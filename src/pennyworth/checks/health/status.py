@@ -7,6 +7,7 @@ from datetime import datetime
 from pennyworth.aws.console import list_links
 from pennyworth.aws.credential_store import Credentials, CredentialsFailed, count_api_keys
 from pennyworth.aws.function_versions import find_function
+from pennyworth.aws.provenance import PARAMETER, Provenance
 from pennyworth.aws.snapshot import Snapshot
 from pennyworth.checks.finding import Finding, Verdict, overall
 from pennyworth.checks.health.checks import CHECKS, STATE, examine
@@ -16,7 +17,7 @@ from pennyworth.host.errors import OperationFailed
 
 _TIMEOUT_SECONDS = 10.0
 
-QUICK = (STATE, "endpoint", "certificate", "version", "traffic", "alarms")
+QUICK = (STATE, "endpoint", "certificate", "version", "package", "traffic", "alarms")
 """The health checks that run: those that take a second, not a minute."""
 HEALTHY = frozenset({Verdict.OK, Verdict.WARNING, Verdict.DEPLOYING})
 
@@ -39,6 +40,12 @@ class Status:
     deployed_version: str | None
     """The version that the last deployment made live."""
     configuration_hash: str | None
+    commit: str | None
+    """The commit that the deployed package was first built from."""
+    package: str | None
+    """The SHA-256 of the deployed package's zip file, in base64."""
+    locks: str | None
+    """The first digits of the SHA-256 of the lock whose packages it contains."""
     base_url: str | None
     api_url: str | None
     domain: str | None
@@ -74,6 +81,7 @@ def fetch_status(subject: Subject, tell: Callable[[str], None]) -> Status:
         findings.append(finding)
         tell(f"checked {finding.check}")
     outputs = subject.outputs
+    origin = Provenance.find(subject.parameters.get(PARAMETER, ""))
     return Status(
         stack=subject.stack,
         region=account.region,
@@ -84,6 +92,9 @@ def fetch_status(subject: Subject, tell: Callable[[str], None]) -> Status:
         version=_fetch_live_version(stack),
         deployed_version=outputs.get("FunctionVersion", "").rpartition(":")[2] or None,
         configuration_hash=subject.parameters.get("ConfigHash") or None,
+        commit=origin.commit if origin else None,
+        package=origin.package if origin else None,
+        locks=origin.locks if origin else None,
         base_url=subject.base_url or None,
         api_url=outputs.get("ApiUrl"),
         domain=subject.domain or None,

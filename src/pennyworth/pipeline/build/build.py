@@ -3,6 +3,7 @@
 The same inputs result in the same bytes: file dates and modes are fixed.
 """
 
+import hashlib
 import json
 import os
 import shutil
@@ -11,6 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from pennyworth import __version__
+from pennyworth.host.environments import LOCKS
 from pennyworth.host.interpreters import interpreter
 from pennyworth.host.places import made
 from pennyworth.host.progress import say, step
@@ -59,9 +61,8 @@ def build(
             f" about twice as long. Install python{target.python} (or `uv python install {target.python}`) and build"
             " again."
         )
-    tree = install_dependencies(
-        target, "litellm" if packed else "gateway", compiler, kept or made("cache", "packages")
-    )
+    lock = "litellm" if packed else "gateway"
+    tree = install_dependencies(target, lock, compiler, kept or made("cache", "packages"))
     with step(f"packing the gateway for {target}, {'with' if packed else 'without'} LiteLLM") as detail:
         root.mkdir(parents=True, exist_ok=True)
         shutil.copytree(tree, root, dirs_exist_ok=True, symlinks=True)
@@ -77,6 +78,10 @@ def build(
             "target": asdict(target),
             "bytecode": compiler.version if compiler else None,
             "lanes": ["direct", "litellm"] if packed else ["direct"],
+            "lock": {
+                "name": lock,
+                "sha256": hashlib.sha256((LOCKS / f"{lock}.txt").read_bytes()).hexdigest(),
+            },
         }
         (root / "build.json").write_text(json.dumps(manifest, indent=1) + "\n")
         if compiler:

@@ -8,8 +8,9 @@ from pathlib import Path
 from pennyworth.aws.stack_parameters import read_parameters
 from pennyworth.host.errors import OperationFailed
 from pennyworth.host.places import made
+from pennyworth.pipeline.build.archive import compute_digest
 from pennyworth.pipeline.build.configuration import find_configuration
-from pennyworth.pipeline.build.sam import FUNCTION, sam_build
+from pennyworth.pipeline.build.sam import ARCHIVE, FUNCTION, sam_build
 from pennyworth.pipeline.build.target import Target
 from pennyworth.pipeline.build.tools import BuildFailed
 
@@ -76,6 +77,10 @@ class Package:
     """The built template."""
     bytes: int
     """The package's size, unzipped."""
+    archive: Path
+    """The package as it is deployed, a zip file."""
+    digest: str
+    """The zip file's SHA-256 in base64, as Lambda's CodeSha256 is."""
 
 
 def build_package(inputs: Inputs) -> Package:
@@ -96,7 +101,13 @@ def build_package(inputs: Inputs) -> Package:
     except (BuildFailed, ValueError) as failure:
         raise _refuse(failure) from failure
     package = template.parent / FUNCTION
-    return Package(template, sum(file.stat().st_size for file in package.rglob("*") if file.is_file()))
+    archive = template.parent / ARCHIVE
+    return Package(
+        template,
+        sum(file.stat().st_size for file in package.rglob("*") if file.is_file()),
+        archive,
+        compute_digest(archive),
+    )
 
 
 def _put_on_path(version: str, interpreters: Path | None) -> None:

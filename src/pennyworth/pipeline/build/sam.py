@@ -1,6 +1,7 @@
 """Run `sam build` for a target, with all its files in the project's folder."""
 
 import hashlib
+import re
 import sys
 from pathlib import Path
 
@@ -10,12 +11,16 @@ from pennyworth.host.places import made
 from pennyworth.host.processes import Child
 from pennyworth.host.progress import say, step
 from pennyworth.host.source_tree import source_tree
+from pennyworth.pipeline.build.archive import write_archive
 from pennyworth.pipeline.build.build import ENTRY, Choice
 from pennyworth.pipeline.build.target import TEMPLATE, Target
 from pennyworth.pipeline.build.tools import BuildFailed
 
 FUNCTION = "Function"
 """The function's logical ID. Its package is the folder of that name beside the built template."""
+
+ARCHIVE = f"{FUNCTION}.zip"
+"""The package as it is deployed, beside the built template."""
 
 _OURS = ("  · ", "  ✓ ", "  ✗ ", "  ! ")
 
@@ -69,8 +74,21 @@ def sam_build(
                     say(f"  {line}")
             if child.wait():
                 raise BuildFailed(f"sam build failed:\n{child.tail(30)}")
+        _archive(built)
         inputs.write_text(key)
     return built
+
+
+def _archive(built: Path) -> None:
+    """Zip the package, and let the built template name the zip file. sam would make another zip on each machine."""
+    with step("zipping the package"):
+        write_archive(built.parent / FUNCTION, built.parent / ARCHIVE)
+    text, found = re.subn(
+        rf"^( +CodeUri: ){FUNCTION}$", rf"\g<1>{ARCHIVE}", built.read_text(), flags=re.MULTILINE
+    )
+    if found != 1:
+        raise BuildFailed(f"The built template names the package {found} times as its CodeUri, not once.")
+    built.write_text(text)
 
 
 def _build_command(target: Target, folder: Path) -> list[str | Path]:

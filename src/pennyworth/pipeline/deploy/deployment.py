@@ -11,7 +11,9 @@ from typing import NamedTuple
 from pennyworth.aws.account import Account
 from pennyworth.aws.function_versions import find_function
 from pennyworth.aws.packages import find_package_bucket
+from pennyworth.aws.provenance import PARAMETER as PROVENANCE
 from pennyworth.aws.snapshot import Snapshot
+from pennyworth.aws.snapshot import read_parameters as read_parameters_of
 from pennyworth.aws.source_template import SourceTemplate
 from pennyworth.aws.stack import Change, Event, Stack, check_deployable
 from pennyworth.aws.stack_events import Progress
@@ -29,6 +31,7 @@ from pennyworth.pipeline.deploy.parameters import (
     fetch_stack_boundary,
     fill_parameters,
 )
+from pennyworth.pipeline.deploy.provenance import make_provenance
 from pennyworth.pipeline.deploy.secret_parameters import find_secrets
 
 _NOTHING_BEGUN = "The stack was not changed. What sam says:"
@@ -142,6 +145,8 @@ def deploy(inputs: Inputs, deployed: Callable[[str], None] = lambda _: None) -> 
     account = Account(inputs.region)
     if values.get(BOUNDARY) == "":
         values[BOUNDARY] = fetch_stack_boundary(account)
+    if values.get(PROVENANCE) == "":
+        values[PROVENANCE] = make_provenance(inputs.template, read_parameters_of(stack.describe()))
     values = complete_parameters(template, values)
     done = _deploy(stack, values, find_package_bucket(account, inputs.stack), inputs)
     deployed(done.previous_version)

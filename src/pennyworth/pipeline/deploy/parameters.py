@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 
 from pennyworth.aws.account import Account
 from pennyworth.aws.errors import get_or_none
+from pennyworth.aws.provenance import PARAMETER as PROVENANCE
 from pennyworth.aws.source_template import SourceTemplate
 from pennyworth.aws.stack_parameters import check_parameters
 from pennyworth.host.errors import OperationFailed
@@ -18,6 +19,9 @@ BOUNDARY = "PermissionsBoundaryArn"
 
 CONFIG_HASH = "ConfigHash"
 """The stack parameter that makes a new version of the function whenever it changes."""
+
+RECORDS = frozenset({CONFIG_HASH, PROVENANCE})
+"""Stack parameters that only say what else has changed."""
 
 BESIDE_THE_FUNCTION = frozenset(
     {"Rollout", "Monitoring", "AlarmEmail", "AlarmTopicArn", "LatencyAlarmSeconds", "LogRetentionDays"}
@@ -45,7 +49,7 @@ def fill_parameters(template: SourceTemplate, given: Mapping[str, str]) -> dict[
 
 def hash_parameters(values: Mapping[str, str]) -> str:
     """A digest of the parameters that the function depends on: another one makes a new version of it."""
-    seen = {name: value for name, value in values.items() if name not in {CONFIG_HASH, *BESIDE_THE_FUNCTION}}
+    seen = {name: value for name, value in values.items() if name not in {*RECORDS, *BESIDE_THE_FUNCTION}}
     return hashlib.sha256(json.dumps(seen, sort_keys=True).encode()).hexdigest()[:_HASH_DIGITS]
 
 

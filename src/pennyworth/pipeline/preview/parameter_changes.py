@@ -64,7 +64,7 @@ def compare_parameters(
     changed = [
         Setting(name, before.get(name), value)
         for name, value in values.items()
-        if name != stack_parameters.CONFIG_HASH
+        if name not in stack_parameters.RECORDS
         and before.get(name, str(declared[name].get("Default", ""))) != value
     ]
     if (

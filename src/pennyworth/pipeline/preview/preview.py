@@ -11,6 +11,7 @@ from typing import Any
 from pennyworth.aws.account import Account, Unprepared
 from pennyworth.aws.deployed_template import DeployedTemplate, fetch_deployed_template
 from pennyworth.aws.errors import AWS_FAILURES
+from pennyworth.aws.provenance import PARAMETER as PROVENANCE
 from pennyworth.aws.source_template import SourceTemplate, TemplateRefused
 from pennyworth.aws.stack_parameters import read_parameters
 from pennyworth.aws.template_values import EvaluatedTemplate
@@ -19,6 +20,7 @@ from pennyworth.github.masking import PUBLIC, masked
 from pennyworth.host.errors import OperationFailed
 from pennyworth.pipeline import cost
 from pennyworth.pipeline.deploy import parameters as stack_parameters
+from pennyworth.pipeline.deploy.provenance import make_provenance
 from pennyworth.pipeline.preview import permissions
 from pennyworth.pipeline.preview.changeset import ResourceChange, fetch_changes, parse_changes
 from pennyworth.pipeline.preview.packaged import find_bucket, pack
@@ -147,6 +149,8 @@ def _compare(inputs: Inputs, hidden: list[str]) -> Preview:
     hidden += _hidden(wanted)
     if wanted.get(stack_parameters.BOUNDARY) == "":
         wanted[stack_parameters.BOUNDARY] = stack_parameters.fetch_stack_boundary(account)
+    if wanted.get(PROVENANCE) == "":
+        wanted[PROVENANCE] = make_provenance(inputs.template, before)
     wanted = stack_parameters.complete_parameters(source, wanted)
     package = pack(source, inputs.stack, find_bucket(there.source) if there else None)
     document = _transform(package.template, wanted)
@@ -170,7 +174,7 @@ def _given(inputs: Inputs, source: SourceTemplate, before: Mapping[str, str]) ->
     if not inputs.keep:
         return inputs.parameters
     kept = {name: value for name, value in before.items() if name in source.parameters and value != _HIDDEN}
-    return {**kept, stack_parameters.CONFIG_HASH: "", **inputs.parameters}
+    return {**kept, **dict.fromkeys(stack_parameters.RECORDS, ""), **inputs.parameters}
 
 
 def _resources(

@@ -7,7 +7,7 @@ TITLE = "Package"
 
 
 def run(environ: dict[str, str]) -> str:
-    """Build. Sets the step's output `template`.
+    """Build. Sets the step's outputs `template`, `package` and `digest`.
 
     Args:
         environ: see `Inputs.of`.
@@ -19,5 +19,8 @@ def run(environ: dict[str, str]) -> str:
     inputs = Inputs.of(environ)
     package = build_package(inputs)
     actions.output("template", str(package.template))
+    actions.output("package", str(package.archive))
+    actions.output("digest", package.digest)
     configured = f"configured by `{inputs.config.name}`" if inputs.config else "without a configuration file"
-    return f"For {inputs.target}, {configured}: {package.bytes / 2**20:.1f} MiB unzipped (Lambda takes 250)."
+    size = f"{package.bytes / 2**20:.1f} MiB unzipped (Lambda takes 250)"
+    return f"For {inputs.target}, {configured}: {size}. SHA-256 of the zip file: `{package.digest}`."
