@@ -7,6 +7,7 @@ from typing import Any
 import openai
 import pytest
 from tests.gateway.conftest import Start
+from tests.gateway.test_direct import QUESTION
 from tests.gateway.test_fallbacks import TOO_LONG, ask, entry, failure
 
 from pennyworth.gateway import router
@@ -133,6 +134,18 @@ def test_model_info_has_a_cooldown_of_its_own() -> None:
     for each in made.config.deployments:
         made.rest(each, failure(500), 7)
     assert made.rested(made.config.deployments) == [made.config.deployments[0]]
+
+
+def test_one_that_keeps_callers_waiting_comes_last(start_gateway: Start, upstream: ScriptedUpstream) -> None:
+    with ScriptedUpstream(Answer(fault="silence")) as silent:
+        first = entry("smart", silent.base_url, order=1, timeout=0.3, cooldown_time=3600)
+        gateway = start_gateway({"model_list": [first, entry("smart", upstream.base_url)]})
+        client = gateway.client()
+        for options in ({"extra_body": {"timeout": 0.1}}, {}):  # a caller's own time-out blames nobody
+            with pytest.raises(openai.InternalServerError):
+                client.chat.completions.create(model="smart", messages=QUESTION, **options)
+        assert ask(gateway)
+        assert (len(silent.requests), len(upstream.requests)) == (2, 1)
 
 
 def test_the_next_deployment_may_take_longer_requests(

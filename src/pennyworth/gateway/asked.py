@@ -42,6 +42,11 @@ class Asked:
     tags: tuple[str, ...] = ()
     """For the log."""
 
+    @property
+    def is_impatient(self) -> bool:
+        """Whether it asks for a time-out of its own."""
+        return min(self.timeout, self.stream_timeout) < math.inf
+
     def choose_fallbacks(self, configured: Fallbacks) -> Fallbacks:
         """The request's own fallbacks where it has some, else those that are configured."""
         if not self.fallbacks and self.most_fallbacks == math.inf:
@@ -86,9 +91,7 @@ def read_asked(fields: Mapping[str, Any], request: Request) -> Asked:
     Raises:
         ApiError: 400 `invalid_value`, which names the field.
     """
-    written = {header for header in _HEADERS.values() if request.header(header)}
-    tags = tuple(_tags(fields, request))
-    if not written and not tags and fields.keys().isdisjoint(_FIELDS):
+    if _FIELDS.isdisjoint(fields) and _VARIABLES.isdisjoint(request.environ):  # as nearly all are
         return NOTHING_ASKED
     timeout = _number("timeout", fields, request)
     if timeout is None:
@@ -102,11 +105,17 @@ def read_asked(fields: Mapping[str, Any], request: Request) -> Asked:
         _number("num_retries", fields, request),
         dict(_fallbacks(fields)),
         math.inf if most is None else most,
-        tags,
+        tuple(_tags(fields, request)),
     )
 
 
 _CONTEXT_WINDOW_DICT = "context_window_fallback_dict"
+_TAGS_HEADER = "x-litellm-tags"
+_TAGGED = ("tags", "metadata", "litellm_metadata")
+_VARIABLES = frozenset(
+    f"HTTP_{header.upper().replace('-', '_')}" for header in (*_HEADERS.values(), _TAGS_HEADER)
+)
+"""The headers, as a WSGI environment names them."""
 _FIELDS = frozenset(
     [
         *_HEADERS,
@@ -115,6 +124,7 @@ _FIELDS = frozenset(
         "disable_fallbacks",
         *FALLBACK_KINDS,
         _CONTEXT_WINDOW_DICT,
+        *_TAGGED,
     ]
 )
 
@@ -164,12 +174,9 @@ def _names(kind: str, entries: list[Any]) -> Names:
 
 def _tags(fields: Mapping[str, Any], request: Request) -> Iterator[str]:
     """The labels for this request, wherever LiteLLM's clients put them."""
-    places: list[Any] = [fields.get("tags")]
-    for name in ("metadata", "litellm_metadata"):
-        metadata = fields.get(name)
-        places.append(metadata.get("tags") if isinstance(metadata, Mapping) else None)
-    if header := request.header("x-litellm-tags"):
-        places.append(header.split(","))
+    held = (fields.get(name) for name in _TAGGED)
+    places = [value.get("tags") if isinstance(value, Mapping) else value for value in held]
+    places.append(request.header(_TAGS_HEADER).split(","))
     labels = (
         tag.strip() for tags in places if isinstance(tags, list) for tag in tags if isinstance(tag, str)
     )

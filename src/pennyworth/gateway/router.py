@@ -128,7 +128,7 @@ class Route:
             ApiError, ClientDisconnected: while waiting for it, nobody was left to answer.
         """
         unpaid = failure.refused or not failure.sent
-        if unpaid:
+        if unpaid or self._is_to_blame(failure):
             self._settings.rest(attempt.deployment, failure, _asked_seconds(failure))
         elsewhere = unpaid or (self._settings.config.length_checks and is_too_long(failure))
         if elsewhere and (found := self._next_in_time()):
@@ -153,6 +153,12 @@ class Route:
 
     def _next_in_time(self) -> Attempt | None:
         return next((each for each in self._attempts if not each.deadline.has_passed()), None)
+
+    def _is_to_blame(self, failure: UpstreamFailure) -> bool:
+        """Whether a deployment does badly that may have been paid, and not because a caller was impatient."""
+        if failure.code == "upstream_timeout" and self._call.asked.is_impatient:
+            return False
+        return failure.status in (404, 408) or failure.status >= 500
 
     def _count_retries(self, attempt: Attempt, failure: UpstreamFailure) -> float:
         """How often to try again: as configured, or fewer times where the request asks for it."""
