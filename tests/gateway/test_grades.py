@@ -98,9 +98,6 @@ UNREAD = {
     ("", grades.SETTINGS),
     # merged before the file is parsed
     ("", "include"),
-    # what AWS limits, not the gateway
-    ("general_settings", "max_request_size_mb"),
-    ("general_settings", "max_response_size_mb"),
     # requests are always shared so
     ("router_settings", "routing_strategy"),
 }

@@ -24,7 +24,7 @@ from pennyworth.host.progress import show_anything
 COMMANDS = {
     "serve": "run the gateway on this machine",
     "init": "write the workflow and configuration for an endpoint into your own repository",
-    "config": "check a LiteLLM config file before you deploy it",
+    "config": "check a LiteLLM config file before you deploy it, or import one",
     "eject": "write out everything you need to run your endpoint without this project",
     "build": "build the Lambda function's package with sam",
     "demo": "deploy an endpoint to a local AWS emulator, with a real model behind it",

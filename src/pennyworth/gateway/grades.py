@@ -364,7 +364,7 @@ ROWS: tuple[Row, ...] = (
         _NO_LIMITS,
     ),
     Row(
-        Grade.APPROXIMATE,
+        Grade.UNSUPPORTED,
         {_GENERAL: "max_request_size_mb max_response_size_mb"},
         "Lambda's own limits hold: about 4.5 MB for a request, 200 MB for an answer",
     ),

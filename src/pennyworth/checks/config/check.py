@@ -94,7 +94,7 @@ def _describe_model(entry: Entry, facts: Facts, *, complete: bool) -> Model:
         _explain_lane(entry),
         tuple(
             replace(need, met=need.met or not complete)
-            for need in (*named, *list_needs(deployment, facts.environ))
+            for need in (*named, *list_needs(deployment, facts.environ, entry.params))
         ),
     )
 

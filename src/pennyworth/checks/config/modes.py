@@ -30,6 +30,12 @@ _PATHS = {
 
 def check_modes(facts: Facts) -> Iterator[Finding]:
     """Find models for which there is no endpoint."""
+    for entry, message in find_unserved(facts):
+        yield facts.make_finding(Severity.WARNING, (*entry.place, "model_name"), message)
+
+
+def find_unserved(facts: Facts) -> Iterator[tuple[Entry, str]]:
+    """Yield each entry for which there is no endpoint, and what to say of it."""
     served = {endpoint.path for endpoint in ENDPOINTS}
     for entry in facts.entries:
         mode = _find_mode(entry)
@@ -41,7 +47,7 @@ def check_modes(facts: Facts) -> Iterator[Finding]:
         message = f"nobody can call it: no endpoint here serves models for {mode.replace('_', ' ')}{path}. Remove it"
         if mode == "responses":
             message += ", or set its model_info.lane to litellm, which translates chat completions"
-        yield facts.make_finding(Severity.WARNING, (*entry.place, "model_name"), message)
+        yield entry, message
 
 
 def _find_mode(entry: Entry) -> str:

@@ -76,15 +76,19 @@ _WANTED: Mapping[str, tuple[_Wanted, ...]] = {
 }
 
 
-def list_needs(deployment: Deployment, environ: Mapping[str, str]) -> Iterator[Need]:
+def list_needs(
+    deployment: Deployment, environ: Mapping[str, str], written: Mapping[str, Any] | None = None
+) -> Iterator[Need]:
     """Yield what a model needs from the environment, because its own parameters don't set it.
 
     Args:
         deployment: the model.
         environ: the environment variables that the gateway will have.
+        written: its litellm_params in the file, where a reference to an unset variable still is. Default: its own.
     """
+    given = {**deployment.params, **(written or {})}
     for wanted in _list_wanted(deployment):
-        if not any(_is_given(deployment.params, name) for name in wanted.parameters) and wanted.variables:
+        if not any(_is_given(given, name) for name in wanted.parameters) and wanted.variables:
             met = any(environ.get(name) for name in wanted.variables)
             yield Need(wanted.variables, wanted.purpose, wanted.parameters[0], met)
 

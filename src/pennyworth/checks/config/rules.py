@@ -7,11 +7,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pennyworth.checks.config import catalogue
-from pennyworth.checks.config.facts import REFERENCE, Entry, Facts, find_references, find_texts, format_place
+from pennyworth.checks.config.facts import Entry, Facts, find_references, find_texts, format_place
 from pennyworth.checks.config.keys import check_acknowledged, check_keys
 from pennyworth.checks.config.lines import Place
 from pennyworth.checks.config.modes import check_modes
 from pennyworth.checks.config.needs import list_needs, uses_role
+from pennyworth.checks.config.plain_secrets import check_files, check_secrets
 from pennyworth.checks.config.report import Finding, Severity
 from pennyworth.gateway.config import Deployment
 from pennyworth.gateway.credentials import find_weakness
@@ -21,27 +22,10 @@ from pennyworth.gateway.grades import Grade
 from pennyworth.gateway.providers import PROVIDERS
 from pennyworth.gateway.upstreams import find_unsendable
 
-# Common formats of secrets. For many more, see https://docs.github.com/code-security/secret-scanning.
-_SECRET = re.compile(
-    r"sk-[\w-]{16,}|AKIA[0-9A-Z]{16}|AIza[\w-]{30,}|gsk_\w{20,}|xai-\w{20,}|gh[pousr]_\w{30,}|-----BEGIN [A-Z ]*PRIVATE"
-    r"|\w+://[^/\s:@<]+:(?!password@|<)[^/\s@]+@"
-)
-_NAMES_SECRET = re.compile(
-    r"(?i)(?:^|[_.-])(?:(?<!cache_)key|secret|token|password|passwd|credentials?|authorization)$"
-)
-_PLACEHOLDER = re.compile(
-    r"(?i)-*|\.+|(sk-)?x+|none|null|empty|any(thing)?([-_ ]goes)?|no[-_ ]?key.*|not[-_ ]?(needed|required|used)|<.*>"
-    r"|oidc/.*|(sk-)?(your|my)[-_ ].*|[^:/]*(fake|dummy|placeholder|example|\*\*\*|xxx|optional)[^:/]*|(api[-_ ]?)?key"
-    r"|password"
-)
-"""What is written where a key must be, although none is needed, or where the reader's own belongs."""
-_FILE = re.compile(r"[\w./~-]*(?:/|\.json)[\w./~-]*")
-_SHORTEST_SECRET = 6
-
 _HERE = re.compile(r"localhost|127\.[\d.]+|::1|0\.0\.0\.0|host\.docker\.internal|[\w.-]+\.localhost")
 
 # users choose their models' names, or the price table lists them with a prefix
-_NAMED_OTHERWISE = ("azure", "bedrock", "sagemaker")
+_NAMED_OTHERWISE = ("azure", "bedrock", "sagemaker", "vertex_ai")
 
 _READ = (Grade.EXACT, Grade.APPROXIMATE)
 
@@ -203,7 +187,7 @@ def check_variables(facts: Facts) -> Iterator[Finding]:
         for place, variable in find_references(entry.params, (*entry.place, "litellm_params")):
             if variable not in facts.environ:
                 lacking[(variable,)].append((place, user))
-        for need in list_needs(entry.deployment, facts.environ):
+        for need in list_needs(entry.deployment, facts.environ, entry.params):
             if not need.met:
                 lacking[need.variables].append((entry.place, f"{user} for its provider's {need.purpose}"))
     for key in facts.keys:
@@ -222,38 +206,6 @@ def check_variables(facts: Facts) -> Iterator[Finding]:
         more = f" (and {len(users) - 1} more)" if len(users) > 1 else ""
         message = f"{unset}; needed by {users[0][1]}{more}. {_HOW_TO_SET}"
         yield facts.make_finding(Severity.WARNING, users[0][0], message)
-
-
-def check_secrets(facts: Facts) -> Iterator[Finding]:
-    """Find secrets written into the file."""
-    for place, text in find_texts(facts.document, ()):
-        sounds = "model_info" not in place and _NAMES_SECRET.search(str(place[-1]))
-        hidden = sounds and len(text) >= _SHORTEST_SECRET and not text.isdigit() and not _FILE.fullmatch(text)
-        opens = place == ("general_settings", "master_key") and bool(
-            text
-        )  # as it is, whoever it was made up by
-        if text.startswith(REFERENCE) or not (opens or hidden or _SECRET.search(text)):
-            continue
-        if _PLACEHOLDER.fullmatch(text) and not opens:
-            continue
-        message = (
-            "this is a secret in plain text, in a file that is part of the repository and the package. Replace it with"
-            f" {REFERENCE}NAME, and put NAME=value into PROVIDER_CREDENTIALS. If you have pushed it, revoke it"
-        )
-        yield facts.make_finding(Severity.WARNING, place, message)
-
-
-def check_files(facts: Facts) -> Iterator[Finding]:
-    """Find parameters that name a file: the function's package has none of them."""
-    for entry in facts.entries:
-        for name in ("vertex_credentials", "vertex_ai_credentials"):
-            text = entry.params.get(name)
-            if isinstance(text, str) and _FILE.fullmatch(text) and not text.startswith(REFERENCE):
-                message = (
-                    "names a file, and the function has none. Write os.environ/VERTEXAI_CREDENTIALS, and put the file's"
-                    " content into that variable in PROVIDER_CREDENTIALS"
-                )
-                yield facts.make_finding(Severity.WARNING, (*entry.place, "litellm_params", name), message)
 
 
 def check_local_servers(facts: Facts) -> Iterator[Finding]:
