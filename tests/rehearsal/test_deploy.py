@@ -19,7 +19,7 @@ CREDENTIALS = "Assume the deploy role"
 VALIDATION = "Validate template and configuration"
 RENEWED = "Renew the credentials for AWS"
 TRIAL = "Run smoke tests, roll back if they fail"
-AT_THE_END = "Report durations"
+AT_THE_END = "Write the summary"
 STEPS = [
     "Check the settings",
     CREDENTIALS,
@@ -153,19 +153,22 @@ def test_a_dispatch_deploys_with_the_newer_subject_and_masks_every_secret(
     summary = rehearsal.summary
     headings = re.findall(r"^### (.*) \((?:\d+ min )?[\d.]+ s\)$", summary, re.MULTILINE)
     assert headings == [
+        "✅ Smoke tests",
+        "✅ Deployment",
         "✅ Template and configuration",
         "✅ Package",
         "✅ PassRole",
         "✅ Credentials",
-        "✅ Deployment",
         "✅ PassRole",
-        "✅ Smoke tests",
     ]
+    assert re.match(
+        r"## ✅ Deployed: version 1 serves\n\n<https://api\.\*{3}/v1> · `\*{3}` in \*{3} · [\d.]", summary
+    )
     assert re.search(r"^\| ✅ Deployment \| [\d.]+ s \| █", summary, re.MULTILINE)  # how long each step took
     assert "| **1,000 requests** | **$" in summary
     assert "Created: " in summary
     assert "| created | Function | AWS::Lambda::Function |" in summary
-    assert "| Base URL | `https://api.***/v1` |" in summary
+    assert "| Base URL | <https://api.***/v1> |" in summary
     assert "it streams its answer" in summary
 
 

@@ -15,6 +15,18 @@ def deployment_as_markdown(done: Deployment) -> str:
     return "\n\n".join(parts)
 
 
+def describe_result(done: Deployment) -> str:
+    """What happened, in a few words."""
+    if not done.changes and not done.resumed:
+        return "Nothing to deploy: the stack is as it was"
+    return f"Deployed: version {done.version} serves" if done.version else "Deployed"
+
+
+def describe_place(done: Deployment, stack: str) -> str:
+    """Where the endpoint is, in a line."""
+    return " · ".join(filter(None, [done.url and f"<{done.url}>", f"`{stack}` in {done.region}"]))
+
+
 def _describe_outcome(done: Deployment) -> str:
     outcome = (
         "Nothing had changed: the stack is as it was."
@@ -37,7 +49,10 @@ def _list_places(done: Deployment) -> str:
         "Log group": outputs.get("LogGroupName", ""),
         "Dashboard": outputs.get("DashboardUrl", ""),
     }
-    return actions.table(("", ""), [(name, f"`{place}`") for name, place in places.items() if place])
+    return actions.table(
+        ("", ""),
+        [(name, f"<{place}>" if "://" in place else f"`{place}`") for name, place in places.items() if place],
+    )
 
 
 def _list_changes(done: Deployment) -> str:

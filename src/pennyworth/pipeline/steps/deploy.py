@@ -1,13 +1,14 @@
 """Deploy the stack with `sam deploy`, tell its events as they happen, and say what changed and where it runs."""
 
 from pennyworth.github import actions
+from pennyworth.github.job_report import Report
 from pennyworth.pipeline.deploy.deployment import Inputs, deploy
-from pennyworth.pipeline.deploy.render import deployment_as_markdown
+from pennyworth.pipeline.deploy.render import deployment_as_markdown, describe_place, describe_result
 
 TITLE = "Deployment"
 
 
-def run(environ: dict[str, str]) -> str:
+def run(environ: dict[str, str]) -> Report:
     """Deploy. Sets the step's outputs `deployed`, `changed`, `url`, `version` and `previous-version`.
 
     Args:
@@ -26,7 +27,7 @@ def run(environ: dict[str, str]) -> str:
         actions.output("url", done.url)
     if done.version:
         actions.output("version", done.version)
-    return deployment_as_markdown(done)
+    return Report(deployment_as_markdown(done), describe_result(done), describe_place(done, inputs.stack))
 
 
 def _tell(previous_version: str) -> None:

@@ -7,9 +7,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from pennyworth.github import actions, timings
+from pennyworth.github import actions
+from pennyworth.github.job_report import Part, Report, add
 from pennyworth.host.environments import environment
 from pennyworth.host.errors import OperationFailed
+
+_BEGAN = "PENNYWORTH_STEP_BEGAN"
+"""The variable that hands on when a step began, before it had its environment."""
 
 _UNUSED = ("awscrt", "urllib3.contrib.pyopenssl")
 """What botocore imports where sam has brought it, which takes a third of a second. No step uses it: AWS's signatures
@@ -25,26 +29,25 @@ def run_step(package: str, name: str) -> int:
     Returns:
         the exit status.
     """
-    began = time.monotonic()
+    began = float(os.environ.pop(_BEGAN, "") or time.time())
     title = name.replace("-", " ").capitalize()
+    passed = False
     try:
         _strip_environment()
-        _enter_tools(package, name)
+        _enter_tools(package, name, began)
         step = importlib.import_module(f"{package}.{name.replace('-', '_')}")
         title = step.TITLE
-        run: Callable[[dict[str, str]], str] = step.run
+        run: Callable[[dict[str, str]], str | Report] = step.run
         # what led to these modules is not for the programs that a step runs
         report = run({name: value for name, value in os.environ.items() if name != "PYTHONPATH"})
-        mark, status = "✅", 0
+        passed = True
     except Exception as failure:
         from pennyworth.pipeline.failures import explain  # nobody needs it where all is well
 
-        report, mark, status = _failed(explain(failure)), "❌", 1
-    seconds = time.monotonic() - began
-    if report:
-        actions.summary(f"### {mark} {title} ({actions.duration(seconds)})\n\n{report}")
-        timings.note(f"{mark} {title}", seconds)
-    return status
+        report = _failed(explain(failure))
+    report = Report(report) if isinstance(report, str) else report
+    add(Part(title, began, time.time() - began, passed, report))
+    return 0 if passed else 1
 
 
 def _strip_environment() -> None:
@@ -54,20 +57,21 @@ def _strip_environment() -> None:
             os.environ[name] = value.strip()
 
 
-def _enter_tools(package: str, name: str) -> None:
+def _enter_tools(package: str, name: str, began: float) -> None:
     """Go on in the environment with AWS's libraries."""
     tools = environment("tools")
     if Path(sys.prefix).resolve() != tools.parent.resolve():
         python = tools / "python"
+        os.environ[_BEGAN] = str(began)
         # the same program again, where its libraries are
         os.execv(python, [str(python), "-m", package, name])  # noqa: S606
     for unused in _UNUSED:
         sys.modules.setdefault(unused, None)  # type: ignore[arg-type]  # makes an import raise ImportError
 
 
-def _failed(failure: OperationFailed) -> str:
+def _failed(failure: OperationFailed) -> Report:
     actions.error(failure.title, f"{failure.message}\n{failure.detail}".strip())
     if failure.report:
-        return failure.report
+        return Report(failure.report, failure.title)
     detail = f"\n\n```text\n{failure.detail}\n```" if failure.detail else ""
-    return f"**{failure.title}.** {failure.message}{detail}"
+    return Report(f"**{failure.title}.** {failure.message}{detail}", failure.title)
