@@ -15,6 +15,7 @@ changed. --delete removes what it created.
 """
 
 import argparse
+import re
 import sys
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,7 @@ _SINGLE = {
     "stack_name": "StackName",
     "domain": "BaseDomain",
     "hosted_zone_id": "HostedZoneId",
+    "adapter_layer": "AdapterAccount",
     "max_session_seconds": "MaxSessionSeconds",
     "first_deployment": "FirstDeployment",
     "view_role": "ViewRole",
@@ -86,6 +88,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     stack.aws_options(parser)
     add("--domain", metavar="DOMAIN", help='serve the endpoint at api.DOMAIN; "" for the plain API URL')
     add("--hosted-zone-id", metavar="ID", help="the Route 53 hosted zone of the domain (default: looked up)")
+    add(
+        "--adapter-layer",
+        metavar="ARN",
+        type=_read_layer_account,
+        help="the layer with the Lambda Web Adapter, if not AWS's own: the role may read it in that account"
+        " (`pennyworth adapter publish` prints it)",
+    )
     add(
         "--max-session-seconds",
         metavar="SECONDS",
@@ -211,6 +220,18 @@ def given(options: argparse.Namespace) -> dict[str, str]:
         if (named := getattr(options, option)) is not None:
             values[parameter] = ",".join(named)
     return values
+
+
+def _read_layer_account(arn: str) -> str:
+    """Return the account of a layer version's ARN."""
+    found = re.fullmatch(
+        r"arn:aws[a-z-]*:lambda:[a-z0-9-]+:(\d{12}):layer:LambdaAdapterLayer(X86|Arm64):\d+", arn
+    )
+    if not found:
+        raise argparse.ArgumentTypeError(
+            f"{arn} is no version of a layer LambdaAdapterLayerArm64 or LambdaAdapterLayerX86"
+        )
+    return found[1]
 
 
 def _confirmed(question: str) -> bool:

@@ -103,6 +103,7 @@ class Settings:
             "STACK_NAME": self["StackName"],
             "BASE_DOMAIN": self["BaseDomain"],
             "HOSTED_ZONE_ID": self["HostedZoneId"],
+            "ADAPTER_ACCOUNT": self["AdapterAccount"],
             "SUBJECTS": self.list_subjects(),
             **(self._list_bound_claims() if partition == BINDS_IN else {}),
         }

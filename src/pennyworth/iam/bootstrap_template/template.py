@@ -15,6 +15,7 @@ from pennyworth.aws.github_oidc import AUDIENCE, ISSUER
 from pennyworth.host.places import ROOT
 from pennyworth.iam.bootstrap_template.alerts import build_alerts
 from pennyworth.iam.policy.documents import (
+    ADAPTER_ACCOUNT,
     BOUNDARY,
     DEPLOY_ROLE,
     MANAGED_POLICIES,
@@ -62,6 +63,7 @@ _VALUES = {
     "STACK_NAME": "${StackName}",
     "BASE_DOMAIN": "${BaseDomain}",
     "HOSTED_ZONE_ID": "${HostedZoneId}",
+    "ADAPTER_ACCOUNT": "${AdapterAccount}",
 }
 
 _BRIEF = {"ACCOUNT_ID": "A", "PARTITION": "P", "REGION": "R", "STACK_NAME": "S"}
@@ -171,6 +173,13 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "AllowedPattern": "^$|^Z[A-Z0-9]{1,31}$",
         "ConstraintDescription": "must be the ID of a hosted zone, which begins with Z (without /hostedzone/)",
     },
+    "AdapterAccount": {
+        "Type": "String",
+        "Default": ADAPTER_ACCOUNT,
+        "Description": "The account with the Lambda Web Adapter's layer, if WebAdapterLayerArn is not AWS's own.",
+        "AllowedPattern": "^[0-9]{12}$",
+        "ConstraintDescription": "must be an account ID of 12 digits",
+    },
     "MaxSessionSeconds": {
         "Type": "Number",
         "Default": 3600,
@@ -225,7 +234,7 @@ _SUBJECTS = [f"{slot}{kind}" for kind in ("Branch", "Environment") for slot in S
 
 _GROUPS = {
     "GitHub": ["Repository", "RepositoryOwnerId", "RepositoryId", *_SUBJECTS, "Workflows"],
-    "Endpoint": ["StackName", "Region", "BaseDomain", "HostedZoneId"],
+    "Endpoint": ["StackName", "Region", "BaseDomain", "HostedZoneId", "AdapterAccount"],
     "Role": ["MaxSessionSeconds", "ExistingOidcProviderArn", "FirstDeployment", "ViewRole"],
     "Alerts": ["AlertEmail", "Part"],
 }

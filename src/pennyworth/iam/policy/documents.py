@@ -35,6 +35,9 @@ MANAGED_POLICY_CHARACTERS = 6144
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 """
 
+ADAPTER_ACCOUNT = "753240598075"
+"""AWS's account with the Lambda Web Adapter's public layer."""
+
 PLACEHOLDERS = {
     "ACCOUNT_ID": "the AWS account ID",
     "REGION": "the stack's region",
@@ -42,6 +45,7 @@ PLACEHOLDERS = {
     "BASE_DOMAIN": "the parent domain of the endpoint, api.BASE_DOMAIN; `none` for no domain",
     "HOSTED_ZONE_ID": "the ID of that domain's hosted zone; `none` for no domain",
     "PARTITION": "aws, aws-us-gov or aws-cn",
+    "ADAPTER_ACCOUNT": "the account that publishes the Lambda Web Adapter's layer",
     "PASS_ROLE_ARNS": "the roles that may be passed to services, as a list",
     "SUBJECTS": "the `sub` claims of the runs that may assume a role, as a list",
     "REPOSITORY_ID": "the numeric ID of their repository; optional",
@@ -54,6 +58,7 @@ OPTIONAL = frozenset({"REPOSITORY_ID", "REPOSITORY_OWNER_ID", "WORKFLOWS"})
 
 DEFAULTS: Mapping[str, str | Sequence[str]] = {
     "PARTITION": "aws",
+    "ADAPTER_ACCOUNT": ADAPTER_ACCOUNT,
     # a prefix, until the stack's roles exist and tighten-passrole lists their ARNs
     "PASS_ROLE_ARNS": ["arn:${PARTITION}:iam::${ACCOUNT_ID}:role/${STACK_NAME}-*"],
 }

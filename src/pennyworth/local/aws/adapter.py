@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from pennyworth.host.errors import OperationFailed
@@ -18,6 +19,7 @@ from pennyworth.local.aws import standin
 
 VERSION = "1.0.0-rc1"
 """The newest version on crates.io."""
+_PROCESSORS = {"arm64": "aarch64", "x86_64": "x86_64"}
 PROGRAM = "lambda-adapter"
 VARIABLE = "PENNYWORTH_LAMBDA_ADAPTER"
 STAND_IN = "stand-in"
@@ -60,20 +62,45 @@ def build() -> Path:
     Raises:
         AdapterUnavailable: cargo is missing or failed.
     """
+    return _install(made("adapter"), _BUILT_QUICKLY)
+
+
+def build_for(architecture: str) -> Path:
+    """Build the real Web Adapter for Lambda: optimised, and linked statically, so that it needs no library of Lambda's.
+
+    Args:
+        architecture: arm64 or x86_64.
+    Returns:
+        the path of the program.
+    Raises:
+        AdapterUnavailable: cargo is missing or failed.
+    """
+    target = f"{_PROCESSORS[architecture]}-unknown-linux-gnu"
+    environ = {"RUSTFLAGS": "-C target-feature=+crt-static"}
+    try:
+        return _install(made("adapter", target), environ, "--target", target)
+    except AdapterUnavailable as failure:
+        raise AdapterUnavailable(
+            f"{failure}\nBuild it on a machine with that processor, install what cargo needs for another one (`rustup"
+            f" target add {target}` and a linker), or publish AWS's own: `pennyworth adapter download`, then --zip."
+        ) from failure
+
+
+def _install(root: Path, environ: Mapping[str, str], *options: str) -> Path:
     cargo = shutil.which("cargo")
     if cargo is None:
         raise AdapterUnavailable(
             "cargo is not on PATH. Install Rust (https://rustup.rs), or do without the real Web Adapter: see --help."
         )
-    root = made("adapter")
     install = [cargo, "install", "lambda_web_adapter", "--version", VERSION, "--locked", "--root", str(root)]
+    install += options
     with (
         tempfile.TemporaryDirectory(prefix="cargo-", dir=made("tmp")) as target,
         step(f"building the Lambda Web Adapter {VERSION} (first time only)") as detail,
         Child(
             install,
             log=made("logs") / "adapter.log",
-            env={**os.environ, **_BUILT_QUICKLY, "CARGO_TARGET_DIR": target, "CARGO_TERM_COLOR": "never"},
+            env={**os.environ, **environ, "CARGO_TARGET_DIR": target, "CARGO_TERM_COLOR": "never"},
         ) as child,
     ):
         while True:
