@@ -11,6 +11,7 @@ from pennyworth.checks.template_check import TemplateReport, check_template
 from pennyworth.gateway.credentials import PROVIDER_CREDENTIALS, Problem
 from pennyworth.gateway.settings import expand_credentials
 from pennyworth.github import actions
+from pennyworth.github.pinned_source import find_pinned_source
 from pennyworth.host.places import ROOT
 from pennyworth.pipeline.build.configuration import find_configuration
 
@@ -33,6 +34,8 @@ class Inputs:
     """What sam runs in."""
     problems: tuple[Problem, ...] = ()
     """What is wrong with PROVIDER_CREDENTIALS."""
+    pinned: str = ""
+    """OWNER/NAME@COMMIT if the template is that of a pinned commit, where it is checked already."""
     strict: bool = False
     """Whether the configuration's warnings are errors."""
 
@@ -56,6 +59,7 @@ class Inputs:
             stack=StackSettings(read_parameters(environ), environ.get("LITELLM_LANE", "")),
             template=Path(environ.get("TEMPLATE") or _TEMPLATE),
             environ=public | {"AWS_REGION": actions.required(environ, "AWS_REGION")},
+            pinned="" if environ.get("TEMPLATE") else find_pinned_source(ROOT, environ),
             strict=environ.get("STRICT") == "true",
         )
 
