@@ -25,8 +25,8 @@ CHECKS = {
 }
 """The checks, in the table's order, and what a client that passes does."""
 
-RESPONSES = "the gateway has no `/v1/responses` yet"
-MESSAGES = "the gateway has no `/v1/messages` yet"
+RESPONSES = "`/v1/responses` needs a provider that speaks it"
+MESSAGES = "`/v1/messages` needs a provider that speaks it"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from pennyworth.gateway.authentication import authenticate
 from pennyworth.gateway.cors import cors_headers
 from pennyworth.gateway.dialects import Dialect, dialect
-from pennyworth.gateway.endpoints import match, methods_at, needs_key
+from pennyworth.gateway.endpoints import dialect_at, match, methods_at, needs_key
 from pennyworth.gateway.errors import ApiError, ClientDisconnected
 from pennyworth.gateway.forward import forward
 from pennyworth.gateway.log import log
@@ -43,7 +43,7 @@ class Gateway:
     def __call__(self, environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes]:
         request = Request.of(environ, lambda: self._stopping)
         outcome = Outcome(request)
-        spoken = dialect("openai")
+        spoken = dialect(dialect_at(request.path))
         try:
             response = self._answer(request, outcome)
         except ClientDisconnected:
@@ -72,6 +72,7 @@ class Gateway:
     def _answer(self, request: Request, outcome: Outcome) -> Response:
         if refused := request.environ.get(REFUSED):
             raise refused
+        request.check_protocol()
         if request.method == "OPTIONS":  # a browser's preflight carries no key
             return Response(204, [], b"")
         settings = EMPTY

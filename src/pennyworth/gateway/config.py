@@ -107,6 +107,19 @@ class Deployment:
         """How a direct call reaches the provider."""
         return PROVIDERS.get(self.provider) or PROVIDERS["openai_like"]
 
+    def choose_lane(self, native: str) -> "Deployment | None":
+        """The same deployment on the lane that an endpoint takes; None where it can't be asked there.
+
+        Args:
+            native: what the upstream must speak itself, as `Provider.also` has it; empty where either lane does.
+        """
+        if not native:
+            return self
+        row = PROVIDERS.get(self.provider)
+        if row is None or not row.speaks(native, self.model, self.params):
+            return None
+        return self if self.lane == "direct" else replace(self, lane="direct")
+
     def secrets(self) -> list[str]:
         """The values in `params` that must never reach a client or a log."""
         return list(_secrets(self.params))

@@ -1,7 +1,7 @@
 """What an endpoint is."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from pennyworth.gateway.bodies import BodyKind
@@ -31,6 +31,10 @@ class Endpoint:
     """Where the request names the model."""
     upstream_path: str = ""
     """Behind an upstream's base URL, where it speaks the dialect itself."""
+    native: str = ""
+    """What the upstream must speak itself, as `Provider.also` has it; empty: both lanes answer."""
+    client_headers: Mapping[str, str] = field(default_factory=dict)
+    """The client's headers that always go on, with what goes out where there is none."""
     litellm_function: str = ""
     """What translates, where it does not."""
     fields_type: str = ""

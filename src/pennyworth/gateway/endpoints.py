@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from functools import cache
 
+from pennyworth.gateway.dialects import DialectName
 from pennyworth.gateway.endpoint import Endpoint
 from pennyworth.gateway.errors import ApiError
 from pennyworth.gateway.models import list_models, retrieve_model
@@ -29,6 +30,8 @@ _SAMPLING = frozenset(
         "user",
     ]
 )
+
+_ANTHROPIC_HEADERS = {"anthropic-version": "2023-06-01", "anthropic-beta": ""}
 
 ENDPOINTS = (
     Endpoint(name="root", method="GET", path="/", needs_key=False, answer=version),
@@ -96,6 +99,43 @@ ENDPOINTS = (
         content_field="input",
         presets=frozenset(["dimensions", "encoding_format", "user"]),
     ),
+    Endpoint(
+        name="responses",
+        path="/responses",
+        dialect="responses",
+        body="json",
+        model_in="body",
+        upstream_path="/responses",
+        native="responses",
+        answer_field="output",
+        content_field="input",
+    ),
+    # https://docs.claude.com/en/api/messages
+    Endpoint(
+        name="messages",
+        path="/messages",
+        dialect="anthropic",
+        body="json",
+        model_in="body",
+        upstream_path="/messages",
+        native="messages",
+        client_headers=_ANTHROPIC_HEADERS,
+        answer_field="content",
+        content_field="messages",
+    ),
+    Endpoint(
+        name="count_tokens",
+        path="/messages/count_tokens",
+        dialect="anthropic",
+        body="json",
+        model_in="body",
+        upstream_path="/messages/count_tokens",
+        native="count_tokens",
+        client_headers=_ANTHROPIC_HEADERS,
+        streams=False,
+        answer_field="input_tokens",
+        content_field="messages",
+    ),
 )
 
 
@@ -130,6 +170,11 @@ def match(request: Request) -> tuple[Endpoint, dict[str, str]]:
         code="method_not_allowed",
         headers=[("Allow", allowed)],
     )
+
+
+def dialect_at(path: str) -> DialectName:
+    """The protocol that is spoken at a path; OpenAI's where there is nothing."""
+    return next((endpoint.dialect for endpoint, _ in _at(path)), "openai")
 
 
 def methods_at(path: str) -> list[str]:

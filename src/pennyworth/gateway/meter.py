@@ -51,4 +51,5 @@ class StreamMeter:
         if len(self._rest) > _LONGEST_EVENT_BYTES:
             self._rest = b""
         if b'"usage"' in whole:
-            self.usage = read_usage(whole) or self.usage
+            # what an event leaves out, an earlier one has told
+            self.usage = {**(self.usage or {}), **(read_usage(whole) or {})} or None

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 BEARER = ("Authorization", "Bearer ")
 
@@ -78,8 +78,12 @@ class Provider(NamedTuple):
     """The same for models whose names match a pattern: as text, since compiling costs start-up time."""
     also: tuple[str, ...] = ()
     """What it speaks natively beside chat completions."""
+    also_models: Mapping[str, str] = {}
+    """A pattern of the models that speak it, where not all do."""
     elsewhere: Mapping[str, str] = {}
-    """Where that lies, if not below its address."""
+    """Where that lies, if not below its address: an address, or a path of the same host."""
+    key_headers: Mapping[str, tuple[str, str]] = {}
+    """As `key_header`, where it is another one for that."""
     model_prefix: str = ""
     """What stands before a model's name there, unless that has the same beginning up to its first slash, or a `#`."""
     suffix: str = ""
@@ -104,6 +108,21 @@ class Provider(NamedTuple):
     """Names in litellm_params that only LiteLLM can make something of."""
     directions: str = ""
     """A pattern of what LiteLLM's users write before a model's name, and the provider does not know."""
+
+    def speaks(self, what: str, model: str, params: Mapping[str, Any]) -> bool:
+        """Whether a deployment can be asked this without a translation.
+
+        Args:
+            what: as in `also`.
+            model: the upstream's name for the model.
+            params: its litellm_params.
+        """
+        if what not in (*self.also, *self.elsewhere) or any(
+            params.get(name) for name in self.translated_parameters
+        ):
+            return False
+        pattern = self.also_models.get(what)
+        return pattern is None or re.search(pattern, model) is not None
 
     def name_model(self, model: str) -> str:
         """A model's name there."""

@@ -234,6 +234,8 @@ _AWS_TRANSLATED = frozenset(
     ]
 )
 
+_X_API_KEY = ("x-api-key", "")
+
 PROVIDERS: dict[str, Provider] = {
     "abliteration": Provider("https://api.abliteration.ai/v1", ("ABLITERATION_API_KEY",), edit=_COMMON),
     "ai21": Provider(
@@ -275,7 +277,8 @@ PROVIDERS: dict[str, Provider] = {
         "https://api.anthropic.com/v1",
         ("ANTHROPIC_API_KEY",),
         ("ANTHROPIC_API_BASE", "ANTHROPIC_BASE_URL"),
-        also=("messages",),
+        also=("messages", "count_tokens"),
+        key_headers={"messages": _X_API_KEY, "count_tokens": _X_API_KEY},
         by_choice=True,
         suffix="/v1",
     ),
@@ -291,6 +294,7 @@ PROVIDERS: dict[str, Provider] = {
         edits_by_model=_REASONING_MODELS,
         also=("completions", "embeddings", "responses", "images", "transcriptions", "speech"),
         key_header=("api-key", ""),
+        elsewhere={"responses": "/openai/v1"},
         translated_models="/",
         translated_parameters=_ENTRA,
         address=r"^(?!.*gateway\.ai\.cloudflare\.com)",
@@ -302,6 +306,9 @@ PROVIDERS: dict[str, Provider] = {
         edit=_COMMON._replace(flatten=_EVERY_ROLE, message_drop=_THOUGHTS),
         edits_by_model=_REASONING_MODELS,
         also=("embeddings", "responses"),
+        also_models={"messages": "claude"},
+        elsewhere={"messages": "/anthropic/v1"},
+        key_headers={"messages": _X_API_KEY},
         translated_models="claude|/",
         translated_parameters=_ENTRA,
         address=r"^(?!.*\.openai\.azure\.com)(?!.*/openai/deployments)",
@@ -313,6 +320,12 @@ PROVIDERS: dict[str, Provider] = {
         ("AWS_BEDROCK_RUNTIME_ENDPOINT",),
         edit=_BEDROCK,
         edits_by_model=_BEDROCK_MODELS,
+        also=("messages", "responses"),
+        also_models={
+            "messages": r"(?:^|[./])anthropic\.",
+            "responses": r"(?:^|[./])(?:openai\.gpt-(?!oss)|xai\.)",
+        },
+        elsewhere={"messages": "/anthropic/v1"},
         service="bedrock",
         translated_models=_BEDROCK_TRANSLATED,
         translated_parameters=_AWS_TRANSLATED,
@@ -324,6 +337,13 @@ PROVIDERS: dict[str, Provider] = {
         ("BEDROCK_MANTLE_API_BASE",),
         edit=_RENAMED._replace(lacks=frozenset(["n"])),
         edits_by_model=((r"(?:^|/)openai\.gpt-(?!oss)", _BEDROCK),),
+        also=("messages", "count_tokens", "responses"),
+        also_models={
+            "messages": r"(?:^|/)anthropic\.",
+            "count_tokens": r"(?:^|/)anthropic\.",
+            "responses": r"(?:^|/)(?:openai\.|google\.gemma-4|xai\.)",
+        },
+        elsewhere={"messages": "/anthropic/v1", "count_tokens": "/anthropic/v1"},
         service="bedrock-mantle",
         translated_models=r"(?:^|/)anthropic\.|\*",
         translated_parameters=_AWS_TRANSLATED,

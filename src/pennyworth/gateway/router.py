@@ -58,7 +58,7 @@ class Router:
         Raises:
             ApiError: 404 `model_not_found`.
         """
-        found = self._settings.config.resolve(model or call.model)
+        found = self._resolve(call, model or call.model)
         ends = _find_end(call.request)
         # a weight of nothing is for a deployment that rests, unless all do
         waiting = [deployment for deployment in found if _weight(deployment)] or list(found)
@@ -72,6 +72,21 @@ class Router:
             seconds = min(CONNECT_SECONDS, deadline.left() / 2) if waiting else CONNECT_SECONDS
             forwarded = self._settings.config.forwarding.choose(call.request, call.model, chosen.provider)
             yield Attempt(chosen, self._settings.upstream(chosen), deadline, seconds, forwarded)
+
+    def _resolve(self, call: Call, model: str) -> list[Deployment]:
+        """The deployments of a name that the call's endpoint can be asked of."""
+        found = self._settings.config.resolve(model)
+        able = [on_lane for each in found if (on_lane := each.choose_lane(call.endpoint.native))]
+        if able:
+            return able
+        path = f"/v1{call.endpoint.path}"
+        raise ApiError(
+            400,
+            f"The model '{model}' can't be asked at {path}: its provider '{found[0].provider}' does not speak this"
+            " protocol. Ask it at /v1/chat/completions, or choose another model.",
+            code="unsupported_endpoint",
+            param="model",
+        )
 
     def _deadline(self, call: Call, deployment: Deployment, ends: float) -> Deadline:
         """What LiteLLM would wait for one read; the whole answer has the function's time, or a stream its own."""

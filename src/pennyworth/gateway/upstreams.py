@@ -50,6 +50,8 @@ class Upstream:
     """What may be left out of a request; on the direct lane only."""
     signing: Signing | None = None
     """How requests are signed; None where a key is enough."""
+    other_headers: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
+    """In place of `headers`, by what is asked for, as `Provider.also` has it."""
     problem: str = ""
     """Why it can't be called; empty where it can."""
 
@@ -58,13 +60,19 @@ class Upstream:
         """How the provider is reached on the direct lane, and what is changed for it."""
         return self.deployment.endpoint()
 
-    def locate(self, path: str, model: str) -> str:
+    def locate(self, path: str, model: str, native: str = "") -> str:
         """The URL of an endpoint.
 
         Args:
             path: the endpoint's, such as /chat/completions.
             model: the upstream's own name for the model.
+            native: what is asked for, as `Provider.also` has it.
         """
+        place = self.provider.elsewhere.get(native, "")
+        if place.startswith("/"):
+            return _origin(self.base_url) + place + path
+        if place and _origin(self.base_url) == _origin(self.provider.base_url or ""):
+            return place + path  # the key is for the host that is configured, and no other
         if self.path != "{path}":
             path = self.path.replace("{path}", path).replace("{model}", quote(model, safe=""))
         return self.base_url + path
@@ -139,6 +147,10 @@ def resolve_upstream(
         address = _address(deployment, environ)
         key = _key(deployment, environ)
         headers = {**address.headers, **_headers(deployment, key, address.key_header)}
+        other_headers = {
+            native: _headers(deployment, key, key_header)
+            for native, key_header in provider.key_headers.items()
+        }
     except ValueError as problem:
         return Upstream(deployment, address.base_url, problem=str(problem))
     others = [environ[name] for name in provider.key_variables if name in environ]
@@ -156,7 +168,14 @@ def resolve_upstream(
         _longest_first([*deployment.secrets(), *others, key]),
         _choices(deployment.params, drop_params),
         signing,
+        other_headers,
     )
+
+
+def _origin(url: str) -> str:
+    """Scheme, host and port of an address."""
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.partition('/')[0]}"
 
 
 def find_unsendable(deployment: Deployment) -> tuple[str, str] | None:

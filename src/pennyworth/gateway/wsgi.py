@@ -43,6 +43,17 @@ class Request:
         """
         return str(self.environ.get(f"HTTP_{name.upper().replace('-', '_')}", ""))
 
+    def check_protocol(self) -> None:
+        """Check that HTTP is spoken. Clients that ask for a WebSocket first go on without one when this fails.
+
+        Raises:
+            ApiError: 426 `upgrade_required`.
+        """
+        if self.header("upgrade").lower() == "websocket":
+            raise ApiError(
+                426, "WebSockets can't pass here. Send the request by POST.", code="upgrade_required"
+            )
+
     @property
     def asked_path(self) -> str:
         """The path as the client wrote it. API Gateway takes its stage away from the path that a function gets."""

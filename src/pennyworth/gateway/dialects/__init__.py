@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol, cast
 
 from pennyworth.gateway.errors import ApiError
 
-DialectName = Literal["openai"]
+DialectName = Literal["anthropic", "openai", "responses"]
 
 
 class Dialect(Protocol):

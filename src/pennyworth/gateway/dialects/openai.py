@@ -2,18 +2,19 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
+from pennyworth.gateway.dialects.events import make_renamer, split_at
 from pennyworth.gateway.errors import ApiError
 
 _DONE = b"data: [DONE]\n\n"
 # within a string quotes are escaped, so these find fields alone
 _FINISHED = re.compile(rb'"finish_reason"\s*:\s*"')
 _END = re.compile(rb"(?:^|\n)data: ?\[DONE\]\s*$")
-_BLANK_LINE = re.compile(rb"(?<=\n)\r?\n")
 _ERROR = re.compile(rb'"error"\s*:\s*[{"]')
-_MODEL = re.compile(rb'("model"\s*:\s*)"(?:[^"\\]|\\.)*"')
+
+renamer = make_renamer
 
 
 def error_body(error: ApiError) -> bytes:
@@ -43,18 +44,7 @@ def split_error(events: bytes) -> tuple[bytes, bytes | None]:
     """See `Dialect.split_error`."""
     if not _ERROR.search(events):
         return events, None
-    begin = 0
-    for blank in _BLANK_LINE.finditer(events):
-        lines = events[begin : blank.start()].splitlines()
-        data = b"".join(line[5:].strip() for line in lines if line.startswith(b"data:"))
-        try:
-            document = json.loads(data)
-        except ValueError:
-            document = None
-        if isinstance(document, dict) and document.get("error"):
-            return events[:begin], data
-        begin = blank.end()
-    return events, None
+    return split_at(events, lambda document: bool(document.get("error")))
 
 
 def events(document: dict[str, Any], request: Mapping[str, Any]) -> bytes:
@@ -91,20 +81,3 @@ def _delta(choice: dict[str, Any]) -> dict[str, Any]:
 
 def _ending(choice: dict[str, Any], chat: bool) -> dict[str, Any]:
     return {"index": choice.get("index", 0), **({"delta": {}} if chat else {"text": ""})}
-
-
-def renamer(model: str) -> Callable[[bytes], bytes]:
-    """See `Dialect.renamer`."""
-    name = json.dumps(model).encode()
-    old = new = b""
-
-    def rename(content: bytes) -> bytes:
-        nonlocal old, new
-        if not old or old not in content:  # else as in the event before, which is quicker than looking for it
-            found = _MODEL.search(content)
-            if found is None:
-                return content
-            old, new = found[0], found[1] + name
-        return content.replace(old, new)
-
-    return rename

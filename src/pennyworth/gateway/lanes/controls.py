@@ -64,14 +64,20 @@ def is_control(name: str) -> bool:
     return name in _CONTROLS or name.startswith(_BEGINNINGS)
 
 
-def without_controls(fields: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A request's fields for an upstream: the same object where there is nothing to leave out."""
-    if not any(map(is_control, fields)) and ("metadata" not in fields or _stores(fields)):
+def without_controls(fields: Mapping[str, Any], *, keep_metadata: bool = False) -> Mapping[str, Any]:
+    """A request's fields for an upstream: the same object where there is nothing to leave out.
+
+    Args:
+        fields: the request's.
+        keep_metadata: whether `metadata` is the API's own in any case, as in all but chat completions.
+    """
+    keep_metadata = keep_metadata or "metadata" not in fields or _stores(fields)
+    if keep_metadata and not any(map(is_control, fields)):
         return fields
     return {
         name: value
         for name, value in fields.items()
-        if not is_control(name) and (name != "metadata" or _stores(fields))
+        if not is_control(name) and (keep_metadata or name != "metadata")
     }
 
 

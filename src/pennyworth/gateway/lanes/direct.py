@@ -152,9 +152,11 @@ def _send(call: Call, attempt: Attempt, body: bytes) -> Response:
         if attempt.deadline.has_passed():
             raise timed_out(upstream, attempt.deadline.describe(), sent=sent)
 
-    own = add_forwarded(upstream.headers, attempt.forwarded)
+    native = call.endpoint.native
+    own = add_forwarded(upstream.other_headers.get(native) or upstream.headers, attempt.forwarded)
+    own = add_forwarded(own, dict(_client_headers(call)))
     headers = {**own, "Content-Type": call.body.content_type or "application/json"}
-    url = upstream.locate(call.endpoint.upstream_path, attempt.deployment.model)
+    url = upstream.locate(call.endpoint.upstream_path, attempt.deployment.model, native)
     signed = upstream.sign("POST", url, headers, body)
     attempt.deadline.touch()
     try:
@@ -176,6 +178,14 @@ def _send(call: Call, attempt: Attempt, body: bytes) -> Response:
     except BaseException:
         exchange.close()
         raise
+
+
+def _client_headers(call: Call) -> Iterator[tuple[str, str]]:
+    """The client's headers that belong to the protocol."""
+    for name, default in call.endpoint.client_headers.items():
+        value = call.request.header(name) or default
+        if value and is_plain(value):
+            yield name, value
 
 
 def models(upstream: Upstream) -> list[str]:
@@ -248,7 +258,7 @@ def _check_answer(content: bytes, headers: Headers, call: Call, upstream: Upstre
         raise unusable(upstream, "it is no JSON object")
     if error := find_error(document):
         raise upstream_error(upstream, error, headers, content[:LARGEST_ERROR_BYTES])
-    if not isinstance(document.get(call.endpoint.answer_field), list):
+    if not isinstance(document.get(call.endpoint.answer_field), list | int):
         raise unusable(upstream, f"it has no field '{call.endpoint.answer_field}'")
     return document
 
@@ -306,7 +316,8 @@ def _whole_events(exchange: client.Exchange, attempt: Attempt) -> Iterator[bytes
 
 def _fields(call: Call, upstream: Upstream, deployment: Deployment) -> Mapping[str, Any]:
     """What the upstream is asked: the client's fields, the operator's presets, and the row's edits."""
-    given, presets = without_controls(call.body.fields), call.endpoint.presets
+    given = without_controls(call.body.fields, keep_metadata=bool(call.endpoint.native))
+    presets = call.endpoint.presets
     fields: Mapping[str, Any] = given
     preset = {
         key: value
@@ -317,7 +328,7 @@ def _fields(call: Call, upstream: Upstream, deployment: Deployment) -> Mapping[s
         preset.pop("stream_options", None)  # refused where there is no stream
     if preset:
         fields = {**preset, **given}
-    chat = call.endpoint.content_field == "messages"
+    chat = call.endpoint.name == "chat_completions"
     provider, model = upstream.provider, deployment.model
     edit = provider.edit_of(model) if chat else _UNCHANGED
     if provider.model_prefix or provider.directions:
