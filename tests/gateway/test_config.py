@@ -70,6 +70,13 @@ def test_settings(config: Config) -> None:
     assert config.needs_litellm()
 
 
+def test_only_variables_of_what_is_read_are_missed() -> None:
+    entry = {"model_name": "m", "litellm_params": {"model": "openai/x"}}
+    read = {"general_settings": {"master_key": "os.environ/MASTER"}}
+    unread = {"router_settings": {"redis_password": "os.environ/REDIS"}}
+    assert parse({"model_list": [entry], **read, **unread}, {}).unset == ("MASTER",)
+
+
 @pytest.mark.parametrize(
     ("written", "meant"),
     [(True, True), ("true", True), ("False", False), ("off", False), (None, False), ([], False)],

@@ -346,7 +346,9 @@ def parse(document: Mapping[str, Any], environ: Mapping[str, str], *, empty: boo
     }
     environ = {**environ, **own}
     settings = {
-        name: _resolve(_section(document, name, problems), environ, unset, name) for name in _SECTIONS
+        # what is not read here may refer to anything
+        name: _resolve(_section(document, name, problems), environ, [], name)
+        for name in _SECTIONS
     }
     credentials, wrong = read_credential_list(document)
     problems += (ConfigError(message, *path) for message, path in wrong)
@@ -373,7 +375,9 @@ def parse(document: Mapping[str, Any], environ: Mapping[str, str], *, empty: boo
     return Config(
         deployments=tuple(deployments),
         aliases=aliases,
-        keys=_master_key(settings["general_settings"].get("master_key"), environ, unset, problems),
+        keys=_master_key(
+            _section(document, "general_settings", []).get("master_key"), environ, unset, problems
+        ),
         timeouts=Timeouts(
             request=numbers.find("litellm_settings.request_timeout", zero=False),
             router=numbers.find("router_settings.timeout", zero=False),

@@ -370,10 +370,21 @@ ROWS: tuple[Row, ...] = (
     ),
     # keys, users and spend
     Row(
+        Grade.HARMLESS,
+        {
+            _GENERAL: "database_connect* database_socket_timeout database_max_* database_extra_* database_disable_*"
+            " supported_db_objects disable_prisma_schema_update allow_requests_on_db_unavailable"
+            " use_redis_transaction_buffer proxy_batch_* proxy_budget_* maximum_* disable_spend_* disable_error_logs"
+            " disable_reset_budget disable_budget_reservation use_spend_logs_partitioning scheduled_job_stagger"
+            " user_api_key_cache_*",
+            _LITELLM: "disable_end_user_cost_tracking* disable_add_user_agent_to_request_tags",
+        },
+        "tunes or turns off what is not there: a database, and records of spend in it",
+    ),
+    Row(
         Grade.MANUAL,
         {
-            _GENERAL: "database_* store_model_in_db supported_db_objects disable_prisma_schema_update"
-            " allow_requests_on_db_unavailable use_redis_transaction_buffer",
+            _GENERAL: "database_* store_model_in_db",
         },
         "there is no database: models are in this file, and API keys in the Parameter Store"
         " (`pennyworth credentials create-key`)",
@@ -390,7 +401,7 @@ ROWS: tuple[Row, ...] = (
         Grade.UNSUPPORTED,
         {
             _GENERAL: "custom_key_* default_team_disabled disable_custom_api_keys disable_key_generate_for_org_admin"
-            " user_api_key_cache_* custom_team_metadata_validate team_metadata_* allow_user_auth"
+            " custom_team_metadata_validate team_metadata_* allow_user_auth"
             " apply_user_budget_to_team_keys use_team_public_model_name disable_auto_add_proxy_admin_to_teams",
             _LITELLM: "key_generation_settings default_key_* default_team_* default_internal_user_params"
             " upperbound_key_generate_params key_alias_pattern enable_key_alias_format_validation scim_* public_*",
@@ -401,12 +412,11 @@ ROWS: tuple[Row, ...] = (
     Row(
         Grade.UNSUPPORTED,
         {
-            _GENERAL: "*spend_logs* spend_* disable_spend_updates maximum_* proxy_batch_* proxy_budget_*"
-            " disable_reset_budget disable_budget_reservation disable_error_logs track_unmanaged_batch_cost"
-            " scheduled_job_stagger missing_session_id user_header_name user_header_mappings",
+            _GENERAL: "*spend_logs* spend_* track_unmanaged_batch_cost missing_session_id user_header_name"
+            " user_header_mappings",
             _LITELLM: "extra_spend_tag_headers cost_*_config store_audit_logs audit_log_callbacks"
-            " *able_end_user_cost_tracking* include_cost_in_streaming_usage model_cost* apply_search_free_tier"
-            " overwrite_user_with_key_hash disable_add_user_agent_to_request_tags",
+            " enable_end_user_cost_tracking* include_cost_in_streaming_usage model_cost* apply_search_free_tier"
+            " overwrite_user_with_key_hash",
         },
         "nobody's spend is recorded: the log has the tokens of each request",
     ),
@@ -497,11 +507,17 @@ ROWS: tuple[Row, ...] = (
     Row(
         Grade.MANUAL,
         {
-            _PARAMS: "ssl_verify ssl_verify=False",
             _LITELLM: "ssl_* ssl_verify=False force_ipv4 *aiohttp* http2 use_client client_session aclient_session",
         },
         "certificates are always checked: SSL_CERT_FILE names a file with those of an authority of your own",
     ),
+    Row(
+        Grade.MANUAL,
+        {_PARAMS: "ssl_verify ssl_verify=False"},
+        "certificates are always checked: SSL_CERT_FILE names a file with those of an authority of your own",
+        lane="direct",
+    ),
+    Row(Grade.EXACT, {_PARAMS: "ssl_verify"}, lane="litellm"),
     Row(
         Grade.MANUAL,
         {
@@ -759,27 +775,26 @@ def list_names(section: str) -> frozenset[str]:
 def _list_rows(section: str, name: str) -> Sequence[tuple[str, Row]]:
     """List the rows that may hold for a key, and the value that each wants; empty if any."""
     named, patterns = _index()
-    exact = (found for key in (section, "*") for found in named.get((key, name), ()))
+    sections = (section, "*")
+    exact = (found for where in sections for found in named.get((where, name), ()))
     alike = (
-        (number, wanted, row)
-        for number, where, pattern, wanted, row in patterns
-        if where in (section, "*") and _fits(pattern, name)
+        found for where in sections for pattern, found in patterns.get(where, ()) if _fits(pattern, name)
     )
     ordered = sorted((*exact, *alike), key=lambda found: (found[0], not found[1]))
     return [(wanted, row) for _, wanted, row in ordered]
 
 
 @cache
-def _index() -> tuple[dict[tuple[str, str], list[_Found]], list[tuple[int, str, str, str, Row]]]:
-    """Order the rows by what they name: those of one key, and those of a pattern."""
+def _index() -> tuple[dict[tuple[str, str], list[_Found]], dict[str, list[tuple[str, _Found]]]]:
+    """Order the rows by what they name: by section and key, and patterns by section."""
     named: dict[tuple[str, str], list[_Found]] = {}
-    patterns = []
+    patterns: dict[str, list[tuple[str, _Found]]] = {}
     for number, row in enumerate(ROWS):
         for section, names in row.keys.items():
             for each in names.split():
                 name, _, wanted = each.partition("=")
                 if "*" in name:
-                    patterns.append((number, section, name, wanted, row))
+                    patterns.setdefault(section, []).append((name, (number, wanted, row)))
                 else:
                     named.setdefault((section, name), []).append((number, wanted, row))
     return named, patterns

@@ -110,6 +110,18 @@ def test_metadata_that_openai_would_refuse_is_for_litellm(fields: dict[str, Any]
     assert "metadata" not in json.loads(sent_by_direct(call, attempt))
 
 
+def test_the_sdk_gets_the_settings_that_are_its_own() -> None:
+    wanted = {"modify_params": True, "vertex_project": "os.environ/PROJECT", "drop_params": "yes"}
+    others = {"success_callback": ["x"], "telemetry": True, "set_verbose": True}
+    entry = {"model_name": "m", "litellm_params": {"model": "anthropic/m", "api_key": "k"}}
+    document = {"model_list": [entry], "litellm_settings": {**wanted, **others}}
+    sdk = SimpleNamespace()
+    litellm.set_up(sdk, Settings.of(document, {"PROJECT": "p"}))
+    assert (sdk.modify_params, sdk.vertex_project, sdk.drop_params) == (True, "p", True)
+    assert not hasattr(sdk, "success_callback") and not hasattr(sdk, "set_verbose")
+    assert sdk.telemetry is litellm._SETTINGS["telemetry"]
+
+
 def _known_to_openai(endpoint: Endpoint) -> set[str]:
     return set(litellm._openai_fields(endpoint.fields_type)) if endpoint.fields_type else set()
 

@@ -283,11 +283,7 @@ def _load(settings: Settings) -> Any:
     for variable, text in {**_ENVIRONMENT, **bounds.ENVIRONMENT}.items():
         os.environ.setdefault(variable, text)
     litellm: Any = importlib.import_module("litellm")
-    for name, value in _SETTINGS.items():
-        setattr(litellm, name, value)
-    litellm.drop_params = settings.config.drop_params
-    for name in SDK_SETTINGS & settings.config.litellm_settings.keys():
-        setattr(litellm, name, settings.config.litellm_settings[name])
+    set_up(litellm, settings)
     importlib.import_module("pennyworth.gateway.lanes.transport").install()
     bounds.bind()
     try:
@@ -295,6 +291,14 @@ def _load(settings: Settings) -> Any:
     except Exception:
         log("warning", "LiteLLM could not be warmed up; first calls take longer", exception=True)
     return litellm
+
+
+def set_up(litellm: Any, settings: Settings) -> None:
+    """Set on the SDK's module what the gateway needs and what the configuration wants of it."""
+    asked = settings.config.litellm_settings
+    values = {name: asked[name] for name in SDK_SETTINGS & asked.keys()}
+    for name, value in {**values, **_SETTINGS, "drop_params": settings.config.drop_params}.items():
+        setattr(litellm, name, value)
 
 
 def _warm_up(litellm: Any, providers: set[str]) -> None:
