@@ -13,7 +13,12 @@ here, repository = pathlib.Path(__file__).parent, "{repository}"
 words, value = sys.argv[1:], sys.stdin.read()
 with (here / "calls").open("a") as log:
     print(json.dumps({"words": words, "value": value}), file=log)
-kept = here / "secrets"
+place = ""
+if "--env" in words:
+    at = words.index("--env")
+    _, place = words[at : at + 2]
+    del words[at : at + 2]
+kept = here / f"secrets{place and '.'}{place}"
 secrets = json.loads(kept.read_text()) if kept.exists() else {}
 now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 match words:
@@ -23,6 +28,8 @@ match words:
         print(json.dumps({"full_name": repository, "owner": {"id": 11}, "id": 22}))
     case ["secret", "list", *_]:
         print(json.dumps([{"name": name, "updatedAt": at} for name, (_, at) in secrets.items()]))
+    case ["variable", "list", *_] if place:
+        print("[]")
     case ["variable", "list", "--repo", given, "--json", "name"] if given == repository:
         print((here / "variables").read_text() if (here / "variables").exists() else "[]")
     case ["secret", "set", name, *where] if where in ([], ["--repo", repository]):
@@ -50,9 +57,8 @@ class Gh:
         program.write_text(_PROGRAM.replace("{python}", sys.executable).replace("{repository}", repository))
         program.chmod(0o755)
         (folder / "logged-in").touch()
-        for name in ("secrets", "calls"):
-            if before and (kept := before._folder / name).exists():
-                shutil.copy(kept, folder)
+        for kept in (*before._folder.glob("secrets*"), *before._folder.glob("calls")) if before else ():
+            shutil.copy(kept, folder)
 
     def log_out(self) -> None:
         """Leave it."""
@@ -61,7 +67,11 @@ class Gh:
     @property
     def secrets(self) -> dict[str, str]:
         """The repository's secrets."""
-        kept = self._folder / "secrets"
+        return self.list_secrets()
+
+    def list_secrets(self, environment: str = "") -> dict[str, str]:
+        """The secrets of the repository, or of one of its environments."""
+        kept = self._folder / f"secrets{environment and '.'}{environment}"
         return (
             {name: value for name, (value, _) in json.loads(kept.read_text()).items()}
             if kept.exists()

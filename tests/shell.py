@@ -9,10 +9,10 @@ import boto3
 import pytest
 
 from pennyworth.host.places import ROOT
-from pennyworth.iam.policy.documents import DEPLOY_ROLE
 from pennyworth.local.aws.server import ACCOUNT, LocalAws
 from tests import warm
 from tests.gh import Gh
+from tests.names import DEPLOY_ROLE
 
 REGION = "us-west-2"
 HOME = "us-east-1"

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 from tests.gh import Gh
+from tests.names import DEPLOY_ROLE, VIEW_ROLE
 from tests.shell import DOMAIN, REGION, Shell
 
 from pennyworth.host.environments import environment
-from pennyworth.iam.policy.documents import DEPLOY_ROLE, VIEW_ROLE
 from pennyworth.local.aws.server import ACCOUNT, LocalAws
 
 SOUND = {

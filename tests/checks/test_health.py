@@ -18,6 +18,7 @@ from typing import Any
 import boto3
 import pytest
 import yaml
+from tests.names import DEPLOY_ROLE
 from tests.shell import DOMAIN, REGION, REPOSITORY, Shell
 
 from pennyworth.aws.account import Account
@@ -37,7 +38,7 @@ from pennyworth.host.errors import OperationFailed
 from pennyworth.host.places import ROOT
 from pennyworth.host.processes import Child
 from pennyworth.iam import passrole
-from pennyworth.iam.policy.documents import DEPLOY_ROLE, render_document
+from pennyworth.iam.policy.documents import render_document
 from pennyworth.local.aws.server import LocalAws
 from pennyworth.local.llm.scripted import Answer, ScriptedUpstream
 from pennyworth.pipeline.steps import health_check

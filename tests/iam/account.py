@@ -6,7 +6,8 @@ from typing import Any
 
 from pennyworth.iam.passrole.document import rewrite
 from pennyworth.iam.passrole.roles import Role as Passed
-from pennyworth.iam.policy.documents import DEPLOY_ROLE, DEPLOYMENT, VIEW_ROLE, render_document
+from pennyworth.iam.policy.documents import DEPLOYMENT, render_document
+from tests.names import DEPLOY_ROLE, VIEW_ROLE
 
 from .evaluator import Context, Decision, Document, Evaluator
 

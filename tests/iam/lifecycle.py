@@ -19,16 +19,11 @@ from pennyworth.aws.packages import name_package_bucket
 from pennyworth.host.environments import clean_environ
 from pennyworth.host.places import ROOT
 from pennyworth.host.processes import Child
-from pennyworth.iam.policy.documents import (
-    DEPLOY_ROLE,
-    DEPLOYMENT,
-    MANAGED_POLICIES,
-    VIEW_ROLE,
-    render_document,
-)
+from pennyworth.iam.policy.documents import DEPLOYMENT, render_document
 from pennyworth.local.aws.server import LocalAws
 from pennyworth.pipeline.build import FUNCTION, Target
 from tests import warm
+from tests.names import DEPLOY_ROLE, MANAGED_POLICIES, VIEW_ROLE
 
 from .account import ACCOUNT, PULL_REQUEST, REGION, STACK, SUBJECT, VALUES
 

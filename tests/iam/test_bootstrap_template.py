@@ -9,24 +9,21 @@ import pytest
 
 from pennyworth.host.environments import environment
 from pennyworth.host.places import ROOT
-from pennyworth.iam.policy.documents import (
-    DEPLOY_ROLE,
-    DEPLOYMENT,
-    MANAGED_POLICIES,
-    POLICIES,
-    VIEW_ROLE,
-    render_document,
-)
+from pennyworth.iam.policy.documents import DEPLOYMENT, POLICIES, render_document
+from pennyworth.iam.settings import list_claims
 from pennyworth.local.aws.server import ACCOUNT, LocalAws
+from tests.names import DEPLOY_ROLE, MANAGED_POLICIES, VIEW_ROLE
 
 TEMPLATE = POLICIES / "bootstrap.yaml"
 BYTES = 51_200  # the most that CloudFormation takes without a bucket
+FREE = 0.15
 REGION = "eu-central-1"
 NAME = "pennyworth-bootstrap"
 ISSUER = "token.actions.githubusercontent.com"
 PROVIDER = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{ISSUER}"
 GIVEN = {
     "Repository": "Octo-Org/pennyworth",
+    "Subjects": "repo:Octo-Org/pennyworth:ref:refs/heads/main",
     "Region": REGION,
     "StackName": "endpoint",
     "BaseDomain": "example.com",
@@ -125,7 +122,7 @@ def test_it_is_what_the_documents_make_it() -> None:
 def test_cfn_lint_finds_nothing_and_it_needs_no_bucket() -> None:
     done = tool("cfn-lint", "--non-zero-exit-code", "informational", str(TEMPLATE))
     assert not done.returncode, done.stdout
-    assert len(TEMPLATE.read_bytes()) <= BYTES
+    assert len(TEMPLATE.read_bytes()) <= (1 - FREE) * BYTES
 
 
 def test_it_makes_what_the_documents_say(account: Account) -> None:
@@ -144,7 +141,8 @@ def test_it_makes_what_the_documents_say(account: Account) -> None:
 
 
 def test_it_makes_a_role_that_only_looks(account: Account) -> None:
-    account.deploy(RepositoryOwnerId="11", RepositoryId="22")
+    repository, ids = GIVEN["Repository"], {"RepositoryOwnerId": "11", "RepositoryId": "22"}
+    account.deploy(Subjects=",".join(list_claims(repository, *ids.values(), ["main"], [])), **ids)
     role = account.role(VIEW_ROLE)
     assert account.outputs()["ViewRoleArn"] == role["Arn"]
     subjects = [
@@ -180,13 +178,8 @@ def test_the_first_stage_is_attached_and_taken_away_again(account: Account) -> N
 
 
 def test_every_named_branch_and_environment_is_trusted_in_both_forms(account: Account) -> None:
-    account.deploy(
-        RepositoryOwnerId="11",
-        RepositoryId="22",
-        SecondBranch="release/1",
-        Environment="production",
-        ThirdEnvironment="the last",
-    )
+    named = list_claims(GIVEN["Repository"], "11", "22", ["main", "release/1"], ["production", "the last"])
+    account.deploy(RepositoryOwnerId="11", RepositoryId="22", Subjects=",".join(named))
     (statement,) = account.role()["AssumeRolePolicyDocument"]["Statement"]
     contexts = (
         "ref:refs/heads/main",
@@ -204,13 +197,16 @@ def test_every_named_branch_and_environment_is_trusted_in_both_forms(account: Ac
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"Branch": "*"},
-        {"Branch": "a?"},
-        {"Environment": "${aws:username}"},
+        {"Subjects": "repo:octo/hub:ref:refs/heads/*"},
+        {"Subjects": "repo:octo/hub:ref:refs/heads/main,repo:octo/hub:ref:refs/heads/a?"},
+        {"Subjects": "repo:octo/hub:environment:${aws:username}"},
+        {"Subjects": "repo:octo/hub:pull_request"},
+        {"Subjects": "main"},
         {"Repository": "pennyworth"},
         {"Repository": "octo/*"},
         {"StackName": "a-name-of-25-characters-xx"},
-        {"Branch": ""},
+        {"Subjects": ""},
+        {"NameSuffix": "endpoint"},
         {"HostedZoneId": ""},
         {"AlertEmail": "nobody"},
         {"ExistingOidcProviderArn": f"arn:aws:iam::{ACCOUNT}:oidc-provider/elsewhere.example"},

@@ -21,13 +21,14 @@ NAMES = {
     "ACCOUNT_ID": "123456789012",
     "REGION": "ap-southeast-2",
     "STACK_NAME": "a-name-of-24-characters-",
+    "NAME_SUFFIX": "-a-name-of-24-characters-",
     "BASE_DOMAIN": "b" * LONGEST_DOMAIN,
     "HOSTED_ZONE_ID": "Z0123456789ABCDEFGHIJKLMNOPQRSTU",
 }
 SUBJECT = "repo:owner@123456789/repository@1234567890:ref:refs/heads/main"
 VALUES = {**NAMES, "PARTITION": "aws-us-gov", "SUBJECTS": [SUBJECT]}
 ACCOUNT = f"arn:aws-us-gov:iam::{NAMES['ACCOUNT_ID']}"
-STACK_BOUNDARY = f"{ACCOUNT}:policy/pennyworth-stack-boundary"
+STACK_BOUNDARY = f"{ACCOUNT}:policy/pennyworth-stack-boundary{NAMES['NAME_SUFFIX']}"
 STACK_ROLES = {
     # in a boundary * stands for the partition and the account: IAM reaches no other
     f"{account}:role/{NAMES['STACK_NAME']}-*"
@@ -185,7 +186,7 @@ def test_one_policy_alone_gets_new_versions(name: str) -> None:
         if statement["Effect"] == "Allow" and any(action.endswith(writes) for action in actions):
             (resource,) = listed(statement["Resource"])
             account = "*" if name == "deploy-boundary" else NAMES["ACCOUNT_ID"]
-            assert resource.endswith(f":iam::{account}:policy/pennyworth-deployment")
+            assert resource.endswith(f":iam::{account}:policy/pennyworth-deployment{NAMES['NAME_SUFFIX']}")
 
 
 @pytest.mark.parametrize("name", documents.NAMES)

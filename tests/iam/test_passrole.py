@@ -15,10 +15,11 @@ from botocore.exceptions import ClientError
 from pennyworth.host.errors import OperationFailed
 from pennyworth.host.places import ROOT
 from pennyworth.iam.passrole.document import SID, is_equivalent
-from pennyworth.iam.policy.documents import DEPLOY_ROLE, render_document
+from pennyworth.iam.policy.documents import render_document
 from pennyworth.local.aws.server import ACCOUNT, LocalAws
 from pennyworth.pipeline.steps import tighten_passrole
 from tests.iam.evaluator import Evaluator
+from tests.names import DEPLOY_ROLE
 
 REGION = "us-west-2"
 STACK = "endpoint"

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from pennyworth.iam.policy.documents import DEPLOY_ROLE, VIEW_ROLE, render_document
-from pennyworth.iam.settings import Settings
+from pennyworth.iam.policy.documents import render_document
+from pennyworth.iam.settings import Settings, list_claims
 from pennyworth.local.aws.server import LocalAws
+from tests.names import DEPLOY_ROLE, VIEW_ROLE
 
 from . import lifecycle
 from .account import OWN_ROLE, PULL_REQUEST, REGION, REPOSITORY, SUBJECT, VALUES, iam
@@ -124,7 +125,7 @@ def test_pull_requests_may_look_and_not_deploy(evaluator: Evaluator, name: str) 
             "Repository": REPOSITORY,
             "RepositoryOwnerId": "1234",
             "RepositoryId": "5678",
-            "Environment": "production",
+            "Subjects": ",".join(list_claims(REPOSITORY, "1234", "5678", ["main"], ["production"])),
             "Region": REGION,
         }
     )

@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 from tests.gh import Gh
+from tests.names import DEPLOY_ROLE, VIEW_ROLE
 from tests.shell import DOMAIN, HOME, REGION, REPOSITORY, Shell
 
+from pennyworth.aws.names import Names
 from pennyworth.iam.passrole.document import SID
-from pennyworth.iam.policy.documents import DEPLOY_ROLE, VIEW_ROLE
+from pennyworth.iam.policy.documents import MANAGED
 from pennyworth.local.aws.server import ACCOUNT, LocalAws
 
 STACK = "pennyworth-bootstrap"
@@ -150,7 +152,7 @@ def test_without_gh_the_commands_are_printed(shell: Shell) -> None:
 
 def test_what_is_told_later_changes_only_that(set_up: Shell) -> None:
     changed = set_up.bootstrap("--branch", "main", "--branch", "next", "--environment", "production")
-    assert "change SecondBranch from nothing to next" in changed
+    assert re.search("change Subjects from .*main to .*next", changed)
     assert "= certificate" in changed
     assert "repo:Octo/pennyworth:ref:refs/heads/next" in subjects(set_up)
     assert "repo:Octo@11/pennyworth@22:environment:production" in subjects(set_up)
@@ -272,8 +274,9 @@ def test_what_is_missing_or_wrong_is_said_before_anything_is_done(shell: Shell) 
         done = shell.pennyworth("bootstrap", "--yes", *words)
         assert done.returncode == 1
         assert message in done.stderr
-    many = [word for name in "abcd" for word in ("--branch", name)]
-    assert shell.pennyworth("bootstrap", "--yes", *many).returncode == 2
+    many = [word for place in range(12) for word in ("--branch", f"a-branch-with-a-rather-long-name-{place}")]
+    refused = shell.pennyworth("bootstrap", "--yes", *many)
+    assert refused.returncode == 1 and "IAM allows 2048. Name fewer branches" in refused.stderr
     unknown = shell.pennyworth("bootstrap", "--yes", AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="")
     assert unknown.returncode == 1 and "You are not logged in to AWS" in unknown.stderr
     assert not shell.stacks()
@@ -290,26 +293,98 @@ def test_an_interrupted_run_is_taken_up(shell: Shell) -> None:
     assert time.monotonic() - began < 60
 
 
-@pytest.mark.parametrize("options", [("--stack-name", "staging"), ("--stack-name", "staging", "--dry-run")])
-def test_a_second_endpoint_takes_nothing_from_the_first(set_up: Shell, options: tuple[str, ...]) -> None:
-    body = json.dumps({"Resources": {"Handle": {"Type": "AWS::CloudFormation::WaitConditionHandle"}}})
-    stacks = set_up.client("cloudformation")
-    stacks.create_stack(StackName="endpoint", TemplateBody=body)
-    stacks.get_waiter("stack_create_complete").wait(StackName="endpoint", WaiterConfig={"Delay": 1})
-    before = set_up.policy("pennyworth-stack-boundary")
-    done = set_up.pennyworth("bootstrap", "--yes", *options)
-    assert done.returncode == 1
-    assert "The roles of this account deploy the stack endpoint, which exists." in done.stderr
-    assert set_up.policy("pennyworth-stack-boundary") == before
-    stacks.delete_stack(StackName="endpoint")
-    stacks.get_waiter("stack_delete_complete").wait(StackName="endpoint", WaiterConfig={"Delay": 1})
-    assert not set_up.pennyworth("bootstrap", "--yes", "--dry-run", *options[:2]).returncode
+STAGING = ("--stack-name", "staging", "--environment", "staging", "--domain", "")
+
+
+def owned(shell: Shell) -> dict[str, Any]:
+    """What the first endpoint has."""
+    (stack,) = shell.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
+    return {
+        "stack": stack,
+        "trust": shell.role()["AssumeRolePolicyDocument"],
+        "policies": {
+            name: shell.policy(f"pennyworth-{name}") for name in MANAGED if name != "first-deployment"
+        },
+        "secrets": shell.secrets,
+        "provider": shell.iam.get_open_id_connect_provider(OpenIDConnectProviderArn=PROVIDER)["ClientIDList"],
+    }
+
+
+def test_a_second_endpoint_has_names_and_secrets_of_its_own_and_touches_no_first(set_up: Shell) -> None:
+    before, names = owned(set_up), Names("-staging")
+    set_up.bootstrap(*STAGING)
+    assert owned(set_up) == before
+    assert set_up.stacks() == {STACK, names.bootstrap_stack}
+    roles = {role["RoleName"] for role in set_up.iam.list_roles()["Roles"]}
+    assert roles == {DEPLOY_ROLE, VIEW_ROLE, names.deploy_role, names.view_role}
+    assert set_up.gh.list_secrets("staging") == {
+        "AWS_DEPLOY_ROLE_ARN": f"arn:aws:iam::{ACCOUNT}:role/{names.deploy_role}",
+        "AWS_VIEW_ROLE_ARN": f"arn:aws:iam::{ACCOUNT}:role/{names.view_role}",
+        "AWS_REGION": REGION,
+        "STACK_NAME": "staging",
+    }
+    again = set_up.bootstrap(*STAGING)
+    assert re.findall(r"^\+ .*", again, re.MULTILINE) == []
+    unclear = set_up.pennyworth("bootstrap", "--yes")
+    assert "several endpoints in us-west-2: endpoint, staging. Choose one with --stack-name" in unclear.stderr
+    healthy = set_up.pennyworth("doctor", "--stack-name", "staging", "--json")
+    found = {one["check"]: one["verdict"] for one in json.loads(healthy.stdout)["findings"]}
+    assert found["set-up"] == found["rights"] == found["identity provider"] == "ok", healthy.stdout
+    removed = set_up.pennyworth("bootstrap", "--delete", "--stack-name", "staging", "--yes")
+    assert not removed.returncode, removed.stderr
+    assert owned(set_up) == before and set_up.stacks() == {STACK}
+    assert not set_up.gh.list_secrets("staging")
+
+
+def test_the_first_can_go_before_the_second(set_up: Shell) -> None:
+    set_up.bootstrap(*STAGING)
+    done = set_up.pennyworth("bootstrap", "--delete", "--stack-name", "endpoint", "--yes")
+    assert not done.returncode, done.stderr
+    assert "other roles also trust: pennyworth-github-deploy-role-staging" in done.stderr
+    providers = set_up.iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
+    assert providers == [{"Arn": PROVIDER}]
+    assert set_up.stacks() == {"pennyworth-bootstrap-staging"}
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (
+            ("--stack-name", "endpoint-staging"),
+            "endpoint-staging is too close to endpoint, the endpoint in us-west-2",
+        ),
+        (("--stack-name", "pennyworth"), "too close to pennyworth-bootstrap"),
+        (("--region", "ap-southeast-2"), "they are equal"),
+        (
+            ("--region", "ap-southeast-2", "--stack-name", "staging"),
+            "belongs to the endpoint endpoint in us-west-2",
+        ),
+        (("--stack-name", "staging", "--domain", ""), "such as --environment staging"),
+    ],
+)
+def test_what_would_be_in_the_first_ones_way_is_refused_beforehand(
+    set_up: Shell, options: tuple[str, ...], why: str
+) -> None:
+    before = owned(set_up)
+    done = set_up.pennyworth("bootstrap", "--yes", "--domain", DOMAIN, *options)
+    assert done.returncode == 1 and why in done.stderr, done.stdout + done.stderr
+    assert owned(set_up) == before
+    assert set_up.stacks() == {STACK} and not set_up.stacks("ap-southeast-2")
 
 
 def test_an_endpoint_in_a_second_region_takes_nothing_from_the_first(set_up: Shell) -> None:
-    before = set_up.policy("pennyworth-stack-boundary")
-    done = set_up.pennyworth("bootstrap", "--yes", "--region", "ap-southeast-2")
-    assert done.returncode == 1
-    assert "has a role pennyworth-github-deploy-role already, but no stack" in done.stderr
-    assert set_up.policy("pennyworth-stack-boundary") == before
-    assert STACK not in set_up.stacks("ap-southeast-2")
+    before = owned(set_up)
+    set_up.bootstrap(*STAGING, "--region", "ap-southeast-2")
+    assert owned(set_up) == before
+    assert set_up.stacks("ap-southeast-2") == {"pennyworth-bootstrap-staging"}
+    assert set_up.stacks() == {STACK}
+
+
+def test_a_deploy_role_made_by_hand_is_not_taken_over(shell: Shell) -> None:
+    shell.iam.create_role(RoleName=DEPLOY_ROLE, AssumeRolePolicyDocument="{}")
+    done = shell.pennyworth("bootstrap", "--yes")
+    assert (
+        done.returncode == 1
+        and f"has a role {DEPLOY_ROLE} that `pennyworth bootstrap` did not make" in done.stderr
+    )
+    assert not shell.stacks()

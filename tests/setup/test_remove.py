@@ -159,7 +159,7 @@ def test_the_setup_goes_too_where_that_is_wanted(shell: Shell) -> None:
     shell.bootstrap("--stack-name", STACK)
     create(shell, STACK, TEMPLATE)
     kept = shell.pennyworth("remove", *PLACE, "--dry-run")
-    assert f"pennyworth bootstrap --delete --region {REGION}" in kept.stderr
+    assert f"pennyworth bootstrap --delete --stack-name {STACK} --region {REGION}" in kept.stderr
     elsewhere = shell.pennyworth("remove", "--stack-name", "other", "--region", REGION, "--all", "--yes")
     assert elsewhere.returncode == 1 and "belongs to the stack endpoint" in elsewhere.stderr
     done = shell.pennyworth("remove", *PLACE, "--all", "--yes")

@@ -15,9 +15,6 @@ from pennyworth.aws.snapshot import describe_stack as describe
 from pennyworth.host.errors import OperationFailed
 from pennyworth.host.regions import find_region
 
-STACK = "pennyworth-bootstrap"
-"""The name of the stack that is created from policies/bootstrap.yaml."""
-
 HOME_REGIONS = {"aws": "us-east-1", "aws-us-gov": "us-gov-west-1", "aws-cn": "cn-north-1"}
 """The region in which each partition's IAM reports its changes: https://docs.aws.amazon.com/IAM/latest/UserGuide/cloudtrail-integration.html"""
 
@@ -93,16 +90,20 @@ class Account:
         )
         return list(found["ClientIDList"]) if found else None
 
-    def describe_stack(self, name: str = STACK, region: str | None = None) -> Snapshot | None:
+    def describe_stack(self, name: str, region: str | None = None) -> Snapshot | None:
         """Fetch a stack's current state; None if the stack does not exist."""
         return describe(self.client("cloudformation", region), name)
 
-    def makes_provider(self) -> bool:
-        """Check whether the bootstrap stack created the identity provider."""
-        return self.describe_stack() is not None and any(
+    def makes_provider(self, stack: str) -> bool:
+        """Check whether a bootstrap stack created the identity provider.
+
+        Args:
+            stack: the bootstrap stack's name.
+        """
+        return self.describe_stack(stack) is not None and any(
             resource["ResourceType"] == "AWS::IAM::OIDCProvider"
             and resource["ResourceStatus"] != "DELETE_COMPLETE"
-            for resource in self.client("cloudformation").describe_stack_resources(StackName=STACK)[
+            for resource in self.client("cloudformation").describe_stack_resources(StackName=stack)[
                 "StackResources"
             ]
         )

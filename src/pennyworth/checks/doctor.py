@@ -10,9 +10,10 @@ import dns.exception
 import dns.resolver
 
 from pennyworth.aws import certificates
-from pennyworth.aws.account import STACK, Account, Unprepared
+from pennyworth.aws.account import Account, Unprepared
 from pennyworth.aws.errors import AWS_FAILURES, get_or_none
 from pennyworth.aws.github_oidc import AUDIENCE
+from pennyworth.aws.names import Names
 from pennyworth.aws.packages import find_package_bucket, name_package_bucket
 from pennyworth.aws.snapshot import read_parameters
 from pennyworth.aws.stack import Stack, check_deployable
@@ -21,10 +22,10 @@ from pennyworth.checks.finding import Finding, Findings, ok, unknown, warning, w
 from pennyworth.github import gh_cli
 from pennyworth.github.deploying_workflows import find_deploying_workflows
 from pennyworth.host.errors import OperationFailed
-from pennyworth.iam.bootstrap_template.template import FIRST, SLOTS, TEMPLATE
+from pennyworth.iam.bootstrap_template.template import FIRST, TEMPLATE
 from pennyworth.iam.drift import find_drifts
-from pennyworth.iam.policy.documents import DEPLOY_ROLE, MANAGED_POLICIES
-from pennyworth.iam.settings import Settings
+from pennyworth.iam.endpoints import pick_endpoint
+from pennyworth.iam.settings import Settings, WrongSetting
 
 AGAIN = "run `pennyworth bootstrap` again"
 
@@ -49,6 +50,17 @@ class SetUp:
     dns: str = ""
     """The DNS server to ask, HOST or HOST:PORT. Empty: this machine's."""
 
+    @property
+    def names(self) -> Names:
+        """The names of what `pennyworth bootstrap` made."""
+        return self.settings.names
+
+    @property
+    def again(self) -> str:
+        """What to do to put the setup right."""
+        name = self.settings["StackName"]
+        return f"run `pennyworth bootstrap --stack-name {name}` again" if self.names.suffix else AGAIN
+
 
 def examine(set_up: SetUp) -> Findings:
     """Run every check and yield its findings."""
@@ -66,27 +78,32 @@ def _check_region(set_up: SetUp) -> Findings:
     else:
         yield wrong(
             f"the deploy role is for {set_up.settings.region}, but this checks {set_up.account.region}",
-            f"use --region {set_up.settings.region}, or {AGAIN}",
+            f"use --region {set_up.settings.region}, or {set_up.again}",
         )
 
 
 def _check_set_up(set_up: SetUp) -> Findings:
-    stack = set_up.account.describe_stack()
+    name = set_up.names.bootstrap_stack
+    stack = set_up.account.describe_stack(name)
     if stack is None:
-        yield wrong(f"there is no stack {STACK} in {set_up.account.region}", "run `pennyworth bootstrap`")
+        yield wrong(f"there is no stack {name} in {set_up.account.region}", "run `pennyworth bootstrap`")
         return
     if stack.state.then is not Then.DEPLOY or not stack.state.deployed:
-        yield wrong(f"the stack {STACK} is in {stack.status}", AGAIN)
+        yield wrong(f"the stack {name} is in {stack.status}", set_up.again)
         return
     if _is_outdated(set_up):
-        yield warning(f"the stack {STACK} was created by another version of policies/bootstrap.yaml", AGAIN)
+        yield warning(
+            f"the stack {name} was created by another version of policies/bootstrap.yaml", set_up.again
+        )
     else:
-        yield ok(f"the stack {STACK} is in {stack.status}")
+        yield ok(f"the stack {name} is in {stack.status}")
 
 
 def _is_outdated(set_up: SetUp) -> bool:
     client = set_up.account.client("cloudformation")
-    original = client.get_template(StackName=STACK, TemplateStage="Original")["TemplateBody"]
+    original = client.get_template(StackName=set_up.names.bootstrap_stack, TemplateStage="Original")[
+        "TemplateBody"
+    ]
     return bool(original != TEMPLATE.read_text())
 
 
@@ -111,7 +128,7 @@ def _check_rights(set_up: SetUp) -> Findings:
     found = list(find_drifts(set_up.account, set_up.settings))
     said = warning if _is_outdated(set_up) else wrong
     for drift in found:
-        yield said(f"{drift.what}: {drift.detail}", f"{AGAIN}, which fixes it")
+        yield said(f"{drift.what}: {drift.detail}", f"{set_up.again}, which fixes it")
     if not found:
         subjects = "\n".join(set_up.settings.list_subjects())
         yield ok(
@@ -136,30 +153,29 @@ def _check_trust(set_up: SetUp) -> Findings:
     elif not all(trusted):
         yield warning(
             f"the roles trust {repository} by its name only. Somebody who gets that name later could deploy",
-            AGAIN,
+            set_up.again,
         )
     elif trusted != (found.owner_id, found.id):
         yield wrong(
             f"the roles trust the owner and repository {' and '.join(trusted)}, but {repository} has"
             f" {found.owner_id} and {found.id} on GitHub",
-            f"{AGAIN} with --repository {repository}, if it is still yours",
+            f"{set_up.again} with --repository {repository}, if it is still yours",
         )
     elif found.name != repository:
-        yield wrong(f"the roles trust {repository}, which is {found.name} on GitHub", AGAIN)
+        yield wrong(f"the roles trust {repository}, which is {found.name} on GitHub", set_up.again)
     else:
         yield ok(f"{repository} has the IDs that the roles trust")
     workflows = settings.list_workflows()
-    branches = [settings[f"{slot}Branch"] for slot in SLOTS if settings[f"{slot}Branch"]]
-    here = find_deploying_workflows(repository, branches, Path.cwd())
+    here = find_deploying_workflows(repository, settings.branches, Path.cwd())
     if not workflows:
         yield warning(
             "every workflow of the trusted branches may deploy, not only the one that does",
-            f"{AGAIN} in a checkout of {repository}, or with --workflow",
+            f"{set_up.again} in a checkout of {repository}, or with --workflow",
         )
     elif here and not set(here) <= set(workflows):
         yield wrong(
             f"this checkout deploys with {', '.join(here)}, but the deploy role trusts {', '.join(workflows)}",
-            AGAIN,
+            set_up.again,
         )
     else:
         yield ok(f"only jobs of {', '.join(workflows)} may deploy")
@@ -172,11 +188,13 @@ def _check_certificate(set_up: SetUp) -> Findings:
         return
     found = certificates.find_certificate(set_up.account, domain)
     if found is None:
-        yield wrong(f"there is no certificate for {domain} in {set_up.account.region}", AGAIN)
+        yield wrong(f"there is no certificate for {domain} in {set_up.account.region}", set_up.again)
         return
     arn = found["CertificateArn"]
     if found["Status"] != "ISSUED":
-        yield wrong(f"{arn} is {found['Status']}", f"{AGAIN}: it writes the validation record and waits")
+        yield wrong(
+            f"{arn} is {found['Status']}", f"{set_up.again}: it writes the validation record and waits"
+        )
         return
     days = int((certificates.read_expiry(found) - time.time()) / 86400)
     unproven = certificates.find_missing_records(set_up.account, domain, set_up.settings["HostedZoneId"], arn)
@@ -184,7 +202,7 @@ def _check_certificate(set_up: SetUp) -> Findings:
         yield wrong(f"{arn} expired {-days} days ago", "request or import a new one")
     elif found.get("Type") == "AMAZON_ISSUED" and unproven:
         names = ", ".join(record["Name"] for record in unproven)
-        yield warning(f"ACM can't renew {arn}: the hosted zone lacks the record {names}", AGAIN)
+        yield warning(f"ACM can't renew {arn}: the hosted zone lacks the record {names}", set_up.again)
     elif days < _DAYS_LEFT:
         yield warning(f"{arn} expires in {days} days", "check in the ACM console why it was not renewed")
     else:
@@ -198,17 +216,19 @@ def _check_zone(set_up: SetUp) -> Findings:
         return
     found = get_or_none(set_up.account.client("route53").get_hosted_zone, Id=zone)
     if found is None:
-        yield wrong(f"there is no hosted zone {zone}", f"{AGAIN} with --hosted-zone-id")
+        yield wrong(f"there is no hosted zone {zone}", f"{set_up.again} with --hosted-zone-id")
         return
     name = found["HostedZone"]["Name"].rstrip(".")
     if domain != name and not domain.endswith(f".{name}"):
         yield wrong(
             f"the hosted zone {zone} is for {name}, which does not contain {domain}",
-            f"{AGAIN} with --hosted-zone-id",
+            f"{set_up.again} with --hosted-zone-id",
         )
         return
     if found["HostedZone"]["Config"].get("PrivateZone"):
-        yield wrong(f"{zone} is a private hosted zone", f"{AGAIN} with the --hosted-zone-id of a public one")
+        yield wrong(
+            f"{zone} is a private hosted zone", f"{set_up.again} with the --hosted-zone-id of a public one"
+        )
         return
     own = {server.rstrip(".").lower() for server in found.get("DelegationSet", {}).get("NameServers", [])}
     yield _check_delegation(name, own, set_up.dns)
@@ -248,7 +268,7 @@ def _check_artifacts(set_up: SetUp) -> Findings:
     bucket = find_package_bucket(set_up.account, stack)
     if bucket is None:
         name = name_package_bucket(set_up.account.id, set_up.account.region, stack)
-        yield wrong(f"this account has no bucket {name}", AGAIN)
+        yield wrong(f"this account has no bucket {name}", set_up.again)
         return
     yield ok(bucket)
 
@@ -273,8 +293,11 @@ def _check_endpoint(set_up: SetUp) -> Findings:
         return
     yield ok(f"the stack {name} is in {stack.status}")
     if set_up.settings["FirstDeployment"] == "yes":
-        yield warning(f"the role still has {MANAGED_POLICIES[FIRST]}", f"{AGAIN} with --first-deployment no")
-    boundary = set_up.account.build_policy_arn(MANAGED_POLICIES["stack-boundary"])
+        yield warning(
+            f"the role still has {set_up.names.name_policy(FIRST)}",
+            f"{set_up.again} with --first-deployment no",
+        )
+    boundary = set_up.account.build_policy_arn(set_up.names.name_policy("stack-boundary"))
     for logical_id, role in Stack(name, region).list_physical_ids("AWS::IAM::Role").items():
         found = get_or_none(set_up.account.client("iam").get_role, RoleName=role)
         bounded = (found or {"Role": {}})["Role"].get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")
@@ -284,7 +307,7 @@ def _check_endpoint(set_up: SetUp) -> Findings:
             )
         elif bounded != boundary:
             yield wrong(
-                f"the role {role} lacks the permissions boundary {MANAGED_POLICIES['stack-boundary']}",
+                f"the role {role} lacks the permissions boundary {boundary.rpartition('/')[2]}",
                 "deploy again",
             )
 
@@ -311,11 +334,12 @@ def _check_timeout(set_up: SetUp) -> Findings:
 
 
 def _check_secrets(set_up: SetUp) -> Findings:
-    repository = set_up.settings["Repository"]
+    repository, place = set_up.settings["Repository"], set_up.settings.secrets_environment
     if not gh_cli.is_logged_in():
         yield unknown(
             "can't check GitHub secrets: gh is not logged in",
-            f"run `gh auth login`, or check yourself: gh secret list -R {repository}",
+            f"run `gh auth login`, or check yourself: gh secret list -R {repository}"
+            + (f" --env {place}" if place else ""),
         )
         return
     wanted = [
@@ -323,32 +347,33 @@ def _check_secrets(set_up: SetUp) -> Findings:
         *(DOMAIN_SECRETS if set_up.settings.domain else ()),
         *(VIEW_SECRETS if set_up.settings.views else ()),
     ]
-    present = gh_cli.list_secrets(repository)
-    missing = [name for name in wanted if name not in {*present, *gh_cli.list_variables(repository)}]
+    present = gh_cli.list_secrets(repository, place)
+    missing = [name for name in wanted if name not in {*present, *gh_cli.list_variables(repository, place)}]
     if missing:
         yield wrong(
-            f"{repository} lacks {', '.join(missing)}", f"{AGAIN} (--new-api-key creates LITELLM_API_KEYS)"
+            f"{repository} lacks {', '.join(missing)}",
+            f"{set_up.again} (--new-api-key creates LITELLM_API_KEYS)",
         )
     else:
         yield ok(f"{repository} has all {len(wanted)} secrets, or a variable instead")
     if "PROVIDER_CREDENTIALS" not in present:
         yield warning(
             f"{repository} has no secret PROVIDER_CREDENTIALS, so only models without an API key can answer",
-            gh_cli.make_command(repository, "PROVIDER_CREDENTIALS", None),
+            gh_cli.make_command(repository, "PROVIDER_CREDENTIALS", None, place),
         )
 
 
 def _check_alerts(set_up: SetUp) -> Findings:
     address = set_up.settings["AlertEmail"]
     if not address:
-        yield ok(f"off (to turn them on, {AGAIN} with --alert-email)")
+        yield ok(f"off (to turn them on, {set_up.again} with --alert-email)")
         return
     account = set_up.account
     for region in {account.region: None, account.home: None}:
-        stack = account.describe_stack(region=region)
+        stack = account.describe_stack(set_up.names.bootstrap_stack, region)
         topic = stack.outputs.get("AlertTopicArn") if stack else None
         if topic is None:
-            yield wrong(f"alerts are not set up in {region}, where IAM reports its changes", AGAIN)
+            yield wrong(f"alerts are not set up in {region}, where IAM reports its changes", set_up.again)
             continue
         listed = account.client("sns", region).list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
         if any(one["SubscriptionArn"].startswith("arn:") for one in listed if one["Endpoint"] == address):
@@ -389,19 +414,29 @@ CHECKS: dict[str, Callable[[SetUp], Findings]] = {
 """The checks by name, in the order in which they run."""
 
 
-def get_set_up(account: Account, dns: str = "") -> SetUp:
+def get_set_up(account: Account, stack: str = "", dns: str = "") -> SetUp:
     """Read what the account was set up for.
 
     Args:
         account: the account, in the region to check.
+        stack: the name of the endpoint's stack. Empty: the region's only one.
         dns: the DNS server to ask, HOST or HOST:PORT. Empty: this machine's.
     Raises:
-        Unprepared: the account was not set up by `pennyworth bootstrap`.
+        Unprepared: the endpoint was not set up by `pennyworth bootstrap`, or it is not clear which one is meant.
     """
-    found = read_parameters(account.describe_stack())
-    if not found:
+    endpoint = pick_endpoint(account, stack)
+    name = (endpoint.names if endpoint else Names()).bootstrap_stack
+    found = read_parameters(account.describe_stack(name))
+    if not found or (stack and found["StackName"] != stack):
+        which = f"the endpoint {stack}" if stack else "an endpoint"
         raise Unprepared(
-            f"There is no stack {STACK} in {account.region}. Run `pennyworth bootstrap` to set up the account, or use"
-            f" --region. (A role {DEPLOY_ROLE} created by hand is not checked.)"
+            f"There is no bootstrap stack of {which} in {account.region}. Run `pennyworth bootstrap` to set up the"
+            " account, or use --region or --stack-name."
         )
-    return SetUp(account, Settings.of(found), dns)
+    try:
+        return SetUp(account, Settings.of(found), dns)
+    except WrongSetting as wrong:
+        raise Unprepared(
+            f"The stack {name} was made by another version of pennyworth: {wrong}. {AGAIN.capitalize()}, with its"
+            " options."
+        ) from wrong

@@ -11,7 +11,8 @@ for confirmation, and then creates what is missing:
   - the repository's secrets, if gh is logged in; if not, it prints the commands to set them
 
 You can run it again at any time: options that you leave out keep their values, and only what differs is
-changed. --delete removes what it created.
+changed. With another --stack-name or --region, it sets up a further endpoint beside those that the account has,
+and touches nothing of theirs. --delete removes what it created for one.
 """
 
 import argparse
@@ -28,6 +29,7 @@ from pennyworth.host.progress import say
 if TYPE_CHECKING:
     from pennyworth.aws.account import Account
     from pennyworth.setup.plan import Plan
+    from pennyworth.setup.settle import Given
 
 _SINGLE = {
     # option: parameter of policies/bootstrap.yaml
@@ -46,8 +48,6 @@ _SINGLE = {
 _JOINED = {"workflow": "Workflows"}
 """Options whose values become one list."""
 
-_LISTS = {"branch": "Branch", "environment": "Environment"}
-
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's options."""
@@ -65,13 +65,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--branch",
         action="append",
         metavar="NAME",
-        help="a branch that may deploy; repeat for up to three (default: main)",
+        help='a branch that may deploy; repeat for several, "" for none (default: main, without --environment)',
     )
     add(
         "--environment",
         action="append",
         metavar="NAME",
-        help="a GitHub environment that may deploy; repeat for up to three (default: none)",
+        help='a GitHub environment that may deploy; repeat for several, "" for none (default: none)',
     )
     add(
         "--workflow",
@@ -83,7 +83,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--stack-name",
         metavar="NAME",
-        help="the name of the endpoint's stack, at most 24 characters (default: endpoint)",
+        help="the name of the endpoint's stack, at most 24 characters; a new name sets up a further endpoint (default:"
+        " the region's only one, else endpoint)",
     )
     stack.aws_options(parser)
     add("--domain", metavar="DOMAIN", help='serve the endpoint at api.DOMAIN; "" for the plain API URL')
@@ -140,12 +141,8 @@ def run(options: argparse.Namespace) -> int:
         raise Misused("--json can't ask for confirmation: add --yes or --dry-run")
     go_on_in("tools")
     from pennyworth.aws.account import Account
-    from pennyworth.iam.bootstrap_template.template import SLOTS
 
     raise_on_signals()
-    for name in _LISTS:
-        if len(getattr(options, name) or ()) > len(SLOTS):
-            raise Misused(f"give --{name} at most {len(SLOTS)} times")
     account = Account(options.region)
     return _delete(options, account) if options.delete else _set_up(options, account)
 
@@ -155,7 +152,7 @@ def _set_up(options: argparse.Namespace, account: "Account") -> int:
     from pennyworth.setup.settle import settle
 
     asking = sys.stdin.isatty() and not options.yes
-    settings = settle(account, given(options), _ask if asking and not options.dry_run else None)
+    settings = settle(account, read_options(options), _ask if asking and not options.dry_run else None)
     plan = Plan(account, settings, new_key=options.new_api_key, wait_seconds=options.wait * 60)
     print(f"Account {account.id} ({account.caller}), region {account.region}\n{plan.text()}", flush=True)
     if options.dry_run:
@@ -196,30 +193,26 @@ def _delete(options: argparse.Namespace, account: "Account") -> int:
         )
         return bool(options.yes) or _confirmed("Delete it?")
 
-    remains = take_back(account, confirmed)
+    remains = take_back(account, options.stack_name or "", confirmed)
     tell(remains)
     if options.json:
         print_json({"account": account.id, "region": account.region, "deleted": True, "remains": remains})
     return 0
 
 
-def given(options: argparse.Namespace) -> dict[str, str]:
-    """Return the parameters of policies/bootstrap.yaml that the options set."""
-    from pennyworth.iam.bootstrap_template.template import SLOTS
+def read_options(options: argparse.Namespace) -> "Given":
+    """Return what the options set."""
+    from pennyworth.setup.settle import Given
 
     values = {
         parameter: value
         for option, parameter in _SINGLE.items()
         if (value := getattr(options, option)) is not None
     }
-    for option, parameter in _LISTS.items():
-        if (named := getattr(options, option)) is not None:
-            padded = [*named, *[""] * len(SLOTS)]
-            values |= {f"{slot}{parameter}": name for slot, name in zip(SLOTS, padded, strict=False)}
     for option, parameter in _JOINED.items():
         if (named := getattr(options, option)) is not None:
             values[parameter] = ",".join(named)
-    return values
+    return Given(values, options.branch, options.environment)
 
 
 def _read_layer_account(arn: str) -> str:

@@ -24,6 +24,12 @@ _LINES = 20
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's options."""
     add = parser.add_argument
+    add(
+        "--stack-name",
+        default="",
+        metavar="NAME",
+        help="the name of the endpoint's stack, if the region has several (default: the only one)",
+    )
     stack.aws_options(parser)
     add(
         "--dns",
@@ -42,7 +48,9 @@ def run(options: argparse.Namespace) -> int:
     from pennyworth.checks.finding import Verdict, as_json, line, overall
 
     findings = []
-    for finding in doctor.examine(doctor.get_set_up(Account(options.region), options.dns)):
+    for finding in doctor.examine(
+        doctor.get_set_up(Account(options.region), options.stack_name, options.dns)
+    ):
         findings.append(finding)
         if not options.json:
             print(line(finding, _LINES), flush=True)

@@ -39,12 +39,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--role",
         metavar="NAME",
-        help="the deploy role, by name or ARN (default: pennyworth-github-deploy-role)",
+        help="the deploy role, by name or ARN (default: the endpoint's)",
     )
     add(
         "--policy",
         metavar="NAME",
-        help="the deploy role's policy with iam:PassRole, by name or ARN (default: pennyworth-deployment)",
+        help="the deploy role's policy with iam:PassRole, by name or ARN (default: the endpoint's)",
     )
     add("--skip", action="append", default=[], metavar="CHECK", help="skip a check; repeatable")
     add("--strict", action="store_true", help="treat warnings as unhealthy")
@@ -61,7 +61,6 @@ def run(options: argparse.Namespace) -> int:
     from pennyworth.checks.finding import Finding, Verdict, as_json, as_table, line
     from pennyworth.checks.health.examination import Inputs, check_health
     from pennyworth.gateway.credentials import read_api_keys
-    from pennyworth.iam.policy.documents import DEPLOY_ROLE, MANAGED_POLICIES
 
     def tell(finding: Finding) -> None:
         if not options.json and not options.markdown:
@@ -73,8 +72,8 @@ def run(options: argparse.Namespace) -> int:
         region=options.region,
         keys=list(read_api_keys(os.environ.get("PENNYWORTH_API_KEY", "")).keys),
         repository=options.repository,
-        role=options.role or DEPLOY_ROLE,
-        policy=options.policy or MANAGED_POLICIES["deployment"],
+        role=options.role or "",
+        policy=options.policy or "",
         emulator=os.environ.get("AWS_ENDPOINT_URL", ""),
         limits=limits.Limits(**given),
         skip=options.skip,

@@ -34,12 +34,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--policy",
         metavar="NAME",
-        help="the policy to change, by name or ARN (default: pennyworth-deployment)",
+        help="the policy to change, by name or ARN (default: the endpoint's)",
     )
     add(
         "--role",
         metavar="NAME",
-        help="the role that the policy belongs to (default: pennyworth-github-deploy-role)",
+        help="the role that the policy belongs to (default: the endpoint's)",
     )
     json_option(parser)
 

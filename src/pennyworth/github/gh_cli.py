@@ -60,48 +60,54 @@ def find_repository(name: str = "") -> Repository | None:
     return Repository(name) if name else None
 
 
-def list_secrets(repository: str) -> dict[str, datetime]:
-    """List a repository's secrets by name, with the time each was set.
+def list_secrets(repository: str, environment: str = "") -> dict[str, datetime]:
+    """List the secrets of a repository, or of one of its environments, by name, with the time each was set.
 
     Raises:
         GitHubFailed: gh failed.
     """
-    listed = json.loads(_done("secret", "list", "--repo", repository, "--json", "name,updatedAt"))
+    listed = json.loads(_done("secret", "list", *_place(repository, environment), "--json", "name,updatedAt"))
     return {secret["name"]: datetime.fromisoformat(secret["updatedAt"]) for secret in listed}
 
 
-def list_variables(repository: str) -> set[str]:
-    """List the names of a repository's variables.
+def list_variables(repository: str, environment: str = "") -> set[str]:
+    """List the names of the variables of a repository, or of one of its environments.
 
     Raises:
         GitHubFailed: gh failed.
     """
-    listed = json.loads(_done("variable", "list", "--repo", repository, "--json", "name"))
+    listed = json.loads(_done("variable", "list", *_place(repository, environment), "--json", "name"))
     return {variable["name"] for variable in listed}
 
 
-def set_secret(repository: str, name: str, value: str) -> None:
-    """Set a repository's secret. Passes the value on standard input: other processes can see arguments.
+def set_secret(repository: str, name: str, value: str, environment: str = "") -> None:
+    """Set a secret of a repository, or of one of its environments.
+
+    Passes the value on standard input: other processes can see arguments.
 
     Raises:
         GitHubFailed: gh failed.
     """
-    _done("secret", "set", name, "--repo", repository, value=value)
+    _done("secret", "set", name, *_place(repository, environment), value=value)
 
 
-def delete_secret(repository: str, name: str) -> None:
-    """Delete a repository's secret.
+def delete_secret(repository: str, name: str, environment: str = "") -> None:
+    """Delete a secret of a repository, or of one of its environments.
 
     Raises:
         GitHubFailed: gh failed.
     """
-    _done("secret", "delete", name, "--repo", repository)
+    _done("secret", "delete", name, *_place(repository, environment))
 
 
-def make_command(repository: str, name: str, value: str | None) -> str:
+def make_command(repository: str, name: str, value: str | None, environment: str = "") -> str:
     """Return the shell command that sets a secret. Without a value, gh asks for it."""
     body = ["--body", value] if value is not None else []
-    return shlex.join(["gh", "secret", "set", name, "--repo", repository, *body])
+    return shlex.join(["gh", "secret", "set", name, *_place(repository, environment), *body])
+
+
+def _place(repository: str, environment: str) -> list[str]:
+    return ["--repo", repository, *(["--env", environment] if environment else [])]
 
 
 def _done(*words: str, value: str | None = None) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from pennyworth.aws.account import Account
 from pennyworth.aws.errors import get_or_none
 from pennyworth.host.lists import as_list
-from pennyworth.iam.bootstrap_template.template import ATTACHED, FIRST, VIEW
+from pennyworth.iam.bootstrap_template.template import ATTACHED, FIRST
 from pennyworth.iam.passrole.document import (
     ACTION,
     SERVICE_KEY,
@@ -19,7 +19,7 @@ from pennyworth.iam.passrole.document import (
     render_json,
 )
 from pennyworth.iam.passrole.versions import ManagedPolicy
-from pennyworth.iam.policy.documents import DEPLOY_ROLE, MANAGED_POLICIES, VIEW_ROLE, render_document
+from pennyworth.iam.policy.documents import MANAGED, VIEW, render_document
 from pennyworth.iam.settings import Settings
 
 _OWN = re.compile(rf"{SID}\d*")
@@ -51,10 +51,14 @@ class _ExpectedRole:
 def _list_roles(settings: Settings) -> Iterator[_ExpectedRole]:
     attached = [document for document in _list_present(settings) if document in ATTACHED]
     yield _ExpectedRole(
-        DEPLOY_ROLE, settings.list_subjects(), settings.list_workflows(), "deploy-boundary", attached
+        settings.names.deploy_role,
+        settings.list_subjects(),
+        settings.list_workflows(),
+        "deploy-boundary",
+        attached,
     )
     if settings.views:
-        yield _ExpectedRole(VIEW_ROLE, settings.list_view_subjects(), [], VIEW, [VIEW])
+        yield _ExpectedRole(settings.names.view_role, settings.list_view_subjects(), [], VIEW, [VIEW])
 
 
 def find_drifts(account: Account, settings: Settings) -> Iterator[Drift]:
@@ -136,14 +140,14 @@ def keep_tightened_statements(document: Document, statements: list[dict[str, Any
 def _list_present(settings: Settings) -> list[str]:
     """List the documents whose managed policies exist with these settings."""
     absent = {FIRST: settings["FirstDeployment"] == "no", VIEW: not settings.views}
-    return [name for name in MANAGED_POLICIES if not absent.get(name)]
+    return [name for name in MANAGED if not absent.get(name)]
 
 
 def _find_role_drifts(
     account: Account, settings: Settings, made: _ExpectedRole, role: Mapping[str, Any]
 ) -> Iterator[Drift]:
     iam = account.client("iam")
-    which = "" if made.name == DEPLOY_ROLE else f" of {made.name}"
+    which = "" if made.name == settings.names.deploy_role else f" of {made.name}"
     expected = make_trust_policy(account, settings, made)
     if not is_equivalent(role["AssumeRolePolicyDocument"], expected):
         yield Drift(
@@ -151,14 +155,14 @@ def _find_role_drifts(
             render_diff(role["AssumeRolePolicyDocument"], expected),
             lambda: iam.update_assume_role_policy(RoleName=made.name, PolicyDocument=render_json(expected)),
         )
-    boundary = account.build_policy_arn(MANAGED_POLICIES[made.boundary])
+    boundary = account.build_policy_arn(settings.names.name_policy(made.boundary))
     if role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn") != boundary:
         yield Drift(
             f"role's boundary{which}",
-            f"it is not {MANAGED_POLICIES[made.boundary]}",
+            f"it is not {settings.names.name_policy(made.boundary)}",
             lambda: iam.put_role_permissions_boundary(RoleName=made.name, PermissionsBoundary=boundary),
         )
-    wanted = {account.build_policy_arn(MANAGED_POLICIES[name]) for name in made.documents}
+    wanted = {account.build_policy_arn(settings.names.name_policy(name)) for name in made.documents}
     pages = iam.get_paginator("list_attached_role_policies").paginate(RoleName=made.name)
     attached = {policy["PolicyArn"] for page in pages for policy in page["AttachedPolicies"]}
     for arn in sorted(wanted - attached):
@@ -182,7 +186,7 @@ def _find_role_drifts(
 
 
 def _find_policy_drifts(account: Account, settings: Settings, document: str) -> Iterator[Drift]:
-    name = MANAGED_POLICIES[document]
+    name = settings.names.name_policy(document)
     arn = account.build_policy_arn(name)
     if get_or_none(account.client("iam").get_policy, PolicyArn=arn) is None:
         yield Drift(f"policy {name}", "it does not exist", None)

@@ -12,7 +12,7 @@ from functools import partial
 from botocore.exceptions import ClientError
 
 from pennyworth.aws import certificates
-from pennyworth.aws.account import STACK, Account, Unprepared
+from pennyworth.aws.account import Account, Unprepared
 from pennyworth.aws.errors import get_or_none
 from pennyworth.aws.snapshot import read_parameters
 from pennyworth.aws.stack import Stack
@@ -23,7 +23,6 @@ from pennyworth.iam.bootstrap_template.template import TEMPLATE
 from pennyworth.iam.drift import find_drifts, find_tightened_statements, keep_tightened_statements
 from pennyworth.iam.passrole.document import is_equivalent
 from pennyworth.iam.passrole.versions import ManagedPolicy
-from pennyworth.iam.policy.documents import DEPLOY_ROLE, MANAGED_POLICIES, VIEW_ROLE
 from pennyworth.iam.settings import Settings
 from pennyworth.setup.stacks import delete_stack, follow
 
@@ -56,6 +55,7 @@ class Plan:
         """
         self._account = account
         self._settings = settings
+        self._names = settings.names
         self._wait_seconds = wait_seconds
         self._certificate = ""
         """The certificate's ARN, once it is known."""
@@ -95,13 +95,16 @@ class Plan:
         """Return what is left for the user to do. Empty: nothing."""
         lines = []
         repository, values = self._settings["Repository"], self.list_unset()
+        place = self._settings.secrets_environment
         if not gh_cli.is_logged_in():
             lines.append(
                 "gh is not logged in here. Run these commands where it is, or set the secrets on GitHub:"
             )
         elif values:
             lines.append("Set these secrets yourself:")
-        lines += [f"    {gh_cli.make_command(repository, name, value)}" for name, value in values.items()]
+        lines += [
+            f"    {gh_cli.make_command(repository, name, value, place)}" for name, value in values.items()
+        ]
         if self.new_key:
             lines += ["The API key for your callers, shown only once:", f"    {self.new_key}"]
         return "\n".join(lines)
@@ -115,12 +118,12 @@ class Plan:
     def secrets(self) -> dict[str, str | None]:
         """Return the repository's secrets by name; None for a value that only the user knows."""
         values: dict[str, str | None] = {
-            "AWS_DEPLOY_ROLE_ARN": self._account.build_role_arn(DEPLOY_ROLE),
+            "AWS_DEPLOY_ROLE_ARN": self._account.build_role_arn(self._names.deploy_role),
             "AWS_REGION": self._settings.region,
             "STACK_NAME": self._settings["StackName"],
         }
         if self._settings.views:
-            values["AWS_VIEW_ROLE_ARN"] = self._account.build_role_arn(VIEW_ROLE)
+            values["AWS_VIEW_ROLE_ARN"] = self._account.build_role_arn(self._names.view_role)
         if self._settings.domain:
             values |= {
                 "BASE_DOMAIN": self._settings["BaseDomain"],
@@ -137,39 +140,44 @@ class Plan:
         if home != here:
             if alerts:
                 yield self._plan_stack(home, Settings.of({**self._settings.parameters, "Part": "alerts"}))
-            elif read_parameters(self._account.describe_stack(region=home)).get("Part") == "alerts":
-                what, why = f"stack {STACK} in {home}", "delete it, because alerts are off"
-                yield Step(what, (why,), partial(delete_stack, self._account, STACK, home))
+            elif (
+                read_parameters(self._account.describe_stack(self._names.bootstrap_stack, home)).get("Part")
+                == "alerts"
+            ):
+                name = self._names.bootstrap_stack
+                what, why = f"stack {name} in {home}", "delete it, because alerts are off"
+                yield Step(what, (why,), partial(delete_stack, self._account, name, home))
 
     def _plan_stack(self, region: str, settings: Settings) -> Step:
-        there = self._account.describe_stack(region=region)
+        name = self._names.bootstrap_stack
+        there = self._account.describe_stack(name, region)
         before = read_parameters(there)
         wanted = dict(settings.parameters)
         changes = []
         if there is None:
             changes.append("create it from policies/bootstrap.yaml")
             if wanted["Part"] == "all":
-                changes += [f"{name} = {value}" for name, value in wanted.items() if value]
+                changes += [f"{key} = {value}" for key, value in wanted.items() if value]
             else:
                 changes.append("with only the alerts, because IAM reports its changes in this region")
         else:
             changes += [
-                f"change {name} from {before.get(name) or 'nothing'} to {value or 'nothing'}"
-                for name, value in wanted.items()
-                if before.get(name, "") != value
+                f"change {key} from {before.get(key) or 'nothing'} to {value or 'nothing'}"
+                for key, value in wanted.items()
+                if before.get(key, "") != value
             ]
             if self._is_outdated(region):
                 changes.append("update it to this version of policies/bootstrap.yaml")
             if there.state.then is not Then.DEPLOY or not there.state.deployed:
                 changes.append(f"retry, because it is in {there.status}")
         return Step(
-            f"stack {STACK} in {region}",
+            f"stack {name} in {region}",
             tuple(changes),
             lambda: self._deploy(region, wanted),
         )
 
     def _deploy(self, region: str, wanted: Mapping[str, str]) -> None:
-        arn = self._account.build_policy_arn(MANAGED_POLICIES["deployment"])
+        arn = self._account.build_policy_arn(self._names.name_policy("deployment"))
         policy = ManagedPolicy(arn, self._account.client("iam"))
         exists = get_or_none(self._account.client("iam").get_policy, PolicyArn=arn) is not None
         narrow = (
@@ -177,7 +185,7 @@ class Plan:
             if exists and wanted["Part"] == "all"
             else []
         )
-        deploy_stack(self._account, region, wanted)
+        deploy_stack(self._account, self._names.bootstrap_stack, region, wanted)
         if narrow:
             # an update of the policy makes CloudFormation reset PassRole to all roles with the stack's prefix
             _, document = policy.fetch_current()
@@ -189,7 +197,7 @@ class Plan:
 
     def _plan_repairs(self) -> Iterator[Step]:
         """Plan the repair of changes made by hand, which CloudFormation does not notice."""
-        stack = self._account.describe_stack()
+        stack = self._account.describe_stack(self._names.bootstrap_stack)
         if stack is None or self._is_outdated(self._settings.region):
             return  # `_deploy` repairs after the update
         found = find_drifts(self._account, Settings.of(stack.parameters))
@@ -205,7 +213,8 @@ class Plan:
     def _is_outdated(self, region: str) -> bool:
         """Return whether the stack was created by another version of the template."""
         client = self._account.client("cloudformation", region)
-        original = client.get_template(StackName=STACK, TemplateStage="Original")["TemplateBody"]
+        name = self._names.bootstrap_stack
+        original = client.get_template(StackName=name, TemplateStage="Original")["TemplateBody"]
         return bool(original != TEMPLATE.read_text())
 
     def _plan_certificates(self) -> Iterator[Step]:
@@ -242,10 +251,14 @@ class Plan:
     def _plan_secrets(self, changing: bool) -> Iterator[Step]:
         if not gh_cli.is_logged_in():
             return
-        repository = self._settings["Repository"]
-        present, variables = gh_cli.list_secrets(repository), gh_cli.list_variables(repository)
+        repository, place = self._settings["Repository"], self._settings.secrets_environment
+        present, variables = (
+            gh_cli.list_secrets(repository, place),
+            gh_cli.list_variables(repository, place),
+        )
+        what = f"secrets of {repository}" + (f", environment {place}" if place else "")
         # secrets can't be read: set those again that are older than the stack's last change
-        stack = None if changing else self._account.describe_stack()
+        stack = None if changing else self._account.describe_stack(self._names.bootstrap_stack)
         since = stack.begun.replace(microsecond=0) if stack else None  # GitHub reports whole seconds
         wanted = [
             name
@@ -257,50 +270,51 @@ class Plan:
 
         def carry_out() -> None:
             values = self.secrets()
-            with step(f"secrets of {repository}"):
+            with step(what):
                 for name in wanted:
-                    gh_cli.set_secret(repository, name, values[name] or "")
+                    gh_cli.set_secret(repository, name, values[name] or "", place)
 
         self._unset = [
             name for name, value in self.secrets().items() if value is None and name not in present
         ]
-        yield Step(f"secrets of {repository}", tuple(f"set {name}" for name in wanted), carry_out)
+        yield Step(what, tuple(f"set {name}" for name in wanted), carry_out)
 
 
-def deploy_stack(account: Account, region: str, wanted: Mapping[str, str]) -> None:
-    """Create or update the bootstrap stack, and print its events as they happen.
+def deploy_stack(account: Account, name: str, region: str, wanted: Mapping[str, str]) -> None:
+    """Create or update a bootstrap stack, and print its events as they happen.
 
     Args:
         account: the account.
+        name: the stack's name.
         region: the stack's region.
         wanted: the stack's parameters.
     Raises:
         Unprepared: the operation failed. The message says why.
     """
     client = account.client("cloudformation", region)
-    stack = Stack(STACK, region)
+    stack = Stack(name, region)
     there = stack.describe()
     if there and not there.state.deployed:  # has no resources and can't be updated
-        delete_stack(account, STACK, region)
+        delete_stack(account, name, region)
         there = None
     marker = stack.fetch_last_event()
     try:
         (client.update_stack if there else client.create_stack)(
-            StackName=STACK,
+            StackName=name,
             TemplateBody=TEMPLATE.read_text(),
-            Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in wanted.items()],
+            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in wanted.items()],
             Capabilities=["CAPABILITY_NAMED_IAM"],
         )
     except ClientError as failure:
         if "No updates are to be performed" in str(failure):
             return
         raise Unprepared(
-            f"CloudFormation refused the stack {STACK}: {failure.response['Error']['Message']}"
+            f"CloudFormation refused the stack {name}: {failure.response['Error']['Message']}"
         ) from failure
-    with step(f"stack {STACK} in {region}"):
-        status = follow(stack, STACK, marker)
+    with step(f"stack {name} in {region}"):
+        status = follow(stack, name, marker)
     if not status.endswith("_COMPLETE") or "ROLLBACK" in status:
         cause = stack.find_first_cause(stack.fetch_events_since(marker))
         raise Unprepared(
-            f"The stack {STACK} is in {status}: {cause or 'see its events in the CloudFormation console'}"
+            f"The stack {name} is in {status}: {cause or 'see its events in the CloudFormation console'}"
         )

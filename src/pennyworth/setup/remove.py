@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pennyworth.aws.account import STACK, Account, Unprepared
+from pennyworth.aws.account import Account, Unprepared
 from pennyworth.aws.credential_store import Credentials
 from pennyworth.aws.deployed_template import fetch_deployed_template
 from pennyworth.aws.packages import find_package_bucket
 from pennyworth.host.progress import step
+from pennyworth.iam.endpoints import list_endpoints, pick_endpoint
 from pennyworth.setup.stacks import delete_stack
 from pennyworth.setup.undo import SetUp, find_set_up
 
@@ -89,6 +90,8 @@ class Removal:
     """The number of files in it that belong to the endpoint."""
     with_data: bool
     """Whether retained resources are deleted too."""
+    setup_stack: str
+    """The name of the bootstrap stack; empty if there is none."""
     set_up: SetUp | None
     """What `pennyworth bootstrap` created, if that is to go too."""
 
@@ -127,12 +130,12 @@ class Removal:
             for one in self.retained
             if one not in deleted
         ]
-        if not self.set_up and self.account.describe_stack() is not None:
+        if self.setup_stack and not self.set_up:
             kept.append(
                 Kept(
-                    f"stack {STACK}",
+                    f"stack {self.setup_stack}",
                     "it is the setup of your account, for further deployments",
-                    f"pennyworth bootstrap --delete --region {self.account.region}",
+                    f"pennyworth bootstrap --delete --stack-name {self.name} --region {self.account.region}",
                 )
             )
         return kept
@@ -180,10 +183,11 @@ def find_removal(
     Raises:
         Unprepared: the setup belongs to another endpoint.
     """
-    set_up = find_set_up(account) if with_set_up else None
-    if set_up and set_up.endpoint != name:
+    set_up = find_set_up(account, name) if with_set_up else None
+    endpoint = pick_endpoint(account, name)
+    if with_set_up and not set_up and (other := _find_other_endpoint(account)):
         raise Unprepared(
-            f"The setup in {account.region} belongs to the stack {set_up.endpoint}, not to {name}. Leave out --all"
+            f"The setup in {account.region} belongs to the stack {other}, not to {name}. Leave out --all"
         )
     stack = account.describe_stack(name)
     resources = list(_list_resources(account, name)) if stack else []
@@ -199,8 +203,14 @@ def find_removal(
         bucket=bucket,
         packages=sum(1 for _ in _list_objects(account, bucket, f"{name}/")) if bucket else 0,
         with_data=with_data,
+        setup_stack=endpoint.names.bootstrap_stack if endpoint else "",
         set_up=set_up,
     )
+
+
+def _find_other_endpoint(account: Account) -> str:
+    """Find another endpoint in the region; empty if there is none."""
+    return next((one.stack for one in list_endpoints(account) if one.region == account.region), "")
 
 
 def _list_resources(account: Account, name: str) -> Iterator[Resource]:

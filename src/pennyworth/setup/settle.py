@@ -1,71 +1,99 @@
 """Collects the settings of the setup: from options, from the last run, from look-ups, and from answers."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from pennyworth.aws.account import STACK, Account, Unprepared
-from pennyworth.aws.errors import get_or_none
+from pennyworth.aws.account import Account, Unprepared
+from pennyworth.aws.names import Names
 from pennyworth.aws.snapshot import read_parameters
 from pennyworth.github import gh_cli
 from pennyworth.github.deploying_workflows import find_deploying_workflows
-from pennyworth.iam.bootstrap_template.template import PARAMETERS, SLOTS
-from pennyworth.iam.policy.documents import DEPLOY_ROLE
-from pennyworth.iam.settings import Settings, WrongSetting
+from pennyworth.iam.bootstrap_template.template import PARAMETERS
+from pennyworth.iam.endpoints import Endpoint, check_new_endpoint, list_endpoints, pick_endpoint
+from pennyworth.iam.settings import (
+    Settings,
+    WrongSetting,
+    find_branches,
+    find_environments,
+    list_claims,
+)
 from pennyworth.setup.domain import WrongDomain, read_domain
 
 Ask = Callable[[str, str], str]
 """Asks the user a question. Takes the question and the default answer."""
 
+_DEFAULT_STACK = PARAMETERS["StackName"]["Default"]
 
-def settle(account: Account, given: Mapping[str, str], ask: Ask | None) -> Settings:
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What was given as options."""
+
+    parameters: Mapping[str, str]
+    """Parameters of the template."""
+    branches: Sequence[str] | None = None
+    """The branches that may deploy. None: as before; at first main, if there is no environment."""
+    environments: Sequence[str] | None = None
+    """The GitHub environments that may deploy. None: as before."""
+
+
+def settle(account: Account, options: Given, ask: Ask | None) -> Settings:
     """Collect the settings.
 
     Args:
         account: the account to set up.
-        given: the template's parameters that were given as options.
+        options: what was given as options.
         ask: asks the user for what is missing. None: don't ask.
     Raises:
-        Unprepared: a setting is missing or wrong.
+        Unprepared: a setting is missing or wrong, or the endpoint would be in another one's way.
     """
+    given = _read_domain(options.parameters)
+    others = list_endpoints(account)
+    own = pick_endpoint(account, given.get("StackName", ""))
+    stack = given.get("StackName") or (own.stack if own else _DEFAULT_STACK)
+    first = not any(one.names == Names() for one in others)
+    names = own.names if own else Names() if first else Names(f"-{stack}")
     before = {
-        name: value for name, value in read_parameters(account.describe_stack()).items() if name in PARAMETERS
+        name: value
+        for name, value in read_parameters(account.describe_stack(names.bootstrap_stack)).items()
+        if name in PARAMETERS
     }
-    given = _read_domain(given)
-    known = {**before, **given, "Region": account.region}
+    known = {**before, **given, "Region": account.region, "StackName": stack, "NameSuffix": names.suffix}
+    if own is None:
+        check_new_endpoint(stack, others)
     _repository(known, given, ask)
+    _subjects(known, options)
     _workflows(known, given)
     _domain(account, known, ask if not before else None)
-    if not account.makes_provider():
+    if not account.makes_provider(names.bootstrap_stack):
         known["ExistingOidcProviderArn"] = account.provider if account.fetch_client_ids() is not None else ""
     try:
         settings = Settings.of(known)
     except WrongSetting as wrong:
         raise Unprepared(f"{wrong}.") from wrong
-    _keep_other_endpoints(account, before, settings["StackName"])
+    _keep_apart(settings, [one for one in others if one != own])
     return settings
 
 
-def _keep_other_endpoints(account: Account, before: Mapping[str, str], wanted: str) -> None:
-    """Refuse a set-up that would take the permissions of an endpoint away: an account's roles serve one.
+def _keep_apart(settings: Settings, others: Sequence[Endpoint]) -> None:
+    """Refuse to take another endpoint's domain or its repository's secrets.
 
     Raises:
-        Unprepared: there is another endpoint. The message says what to do.
+        Unprepared: it would. The message says what to do.
     """
-    served = before.get("StackName", "")
-    roles = served and before.get("Part") != "alerts"
-    if roles and wanted != served and account.describe_stack(served) is not None:
-        raise Unprepared(
-            f"The roles of this account deploy the stack {served}, which exists. If they were for {wanted} instead, its"
-            " function would lose its credentials and its log at once, and its pipeline could not deploy it any more."
-            f" Set {wanted} up in another account, or delete {served} first: docs/runbooks.md says how to move."
-        )
-    if roles or get_or_none(account.client("iam").get_role, RoleName=DEPLOY_ROLE) is None:
-        return
-    raise Unprepared(
-        f"This account has a role {DEPLOY_ROLE} already, but no stack {STACK} in {account.region}. Roles belong to all"
-        " regions, so it probably serves an endpoint in another one. Use --region with that region, or another account;"
-        " to move the endpoint here, delete the old one first: docs/runbooks.md says how."
-    )
+    for one in others:
+        if settings["BaseDomain"] and settings["BaseDomain"] == one.domain:
+            raise Unprepared(
+                f"{settings.domain} belongs to the endpoint {one.stack} in {one.region}. Choose another domain for"
+                f" {settings['StackName']}, such as --domain {settings['StackName']}.{one.domain}."
+            )
+        if settings["Repository"] in one.repositories and settings.names.suffix and not settings.environments:
+            raise Unprepared(
+                f"{settings['Repository']} deploys the endpoint {one.stack} already, with the repository's secrets."
+                f" {settings['StackName']} needs secrets of its own, in a GitHub environment: create one in the"
+                f" repository's settings and name it, such as --environment {settings['StackName']}."
+            )
 
 
 def _repository(known: dict[str, str], given: Mapping[str, str], ask: Ask | None) -> None:
@@ -86,12 +114,26 @@ def _repository(known: dict[str, str], given: Mapping[str, str], ask: Ask | None
             known |= {"RepositoryOwnerId": found.owner_id, "RepositoryId": found.id}
 
 
+def _subjects(known: dict[str, str], options: Given) -> None:
+    """Make the claims of the runs that may deploy."""
+    before = list(filter(None, known.get("Subjects", "").split(",")))
+    environments = options.environments if options.environments is not None else find_environments(before)
+    environments = [name for name in environments if name]
+    main = [] if before or environments else ["main"]
+    branches = options.branches if options.branches is not None else find_branches(before) or main
+    owner_id, repository_id = known.get("RepositoryOwnerId", ""), known.get("RepositoryId", "")
+    claims = list_claims(known["Repository"], owner_id, repository_id, filter(None, branches), environments)
+    if not claims:
+        raise Unprepared("Name at least one branch or environment that may deploy.")
+    known["Subjects"] = ",".join(claims)
+
+
 def _workflows(known: dict[str, str], given: Mapping[str, str]) -> None:
     """Find the workflow file that deploys, if this folder is a checkout of the repository."""
     if "Workflows" in given:
         return
-    branches = [known.get(f"{slot}Branch", "" if slot else "main") for slot in SLOTS]
-    found = find_deploying_workflows(known["Repository"], list(filter(None, branches)), Path.cwd())
+    branches = find_branches(known["Subjects"].split(","))
+    found = find_deploying_workflows(known["Repository"], branches, Path.cwd())
     if found:
         known["Workflows"] = ",".join(found)
 

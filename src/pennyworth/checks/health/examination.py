@@ -18,7 +18,6 @@ from pennyworth.github import actions
 from pennyworth.github.rest import GitHub, GitHubFailed
 from pennyworth.host.errors import OperationFailed
 from pennyworth.host.lists import split_list
-from pennyworth.iam.policy.documents import DEPLOY_ROLE, MANAGED_POLICIES
 
 _SOUND = frozenset({Verdict.OK, Verdict.WARNING, Verdict.DEPLOYING})
 
@@ -56,10 +55,10 @@ class Inputs:
     """The endpoint's API keys; the first one is used. Without any, tests that need a key are skipped."""
     repository: str = ""
     """The only repository that the deploy role may trust, OWNER/NAME. Empty: not checked."""
-    role: str = DEPLOY_ROLE
-    """The deploy role, by name or ARN."""
-    policy: str = MANAGED_POLICIES["deployment"]
-    """Its policy with the PassRole statement, by name or ARN."""
+    role: str = ""
+    """The deploy role, by name or ARN. Empty: the endpoint's."""
+    policy: str = ""
+    """Its policy with the PassRole statement, by name or ARN. Empty: the endpoint's."""
     emulator: str = ""
     """The URL of an AWS emulator, which serves every domain at one address without TLS. Empty: AWS."""
     limits: Limits = field(default_factory=Limits)
@@ -90,8 +89,8 @@ class Inputs:
             region=actions.required(environ, "AWS_REGION"),
             keys=list(read_api_keys(environ.get(API_KEYS, "")).keys),
             repository=environ.get("GITHUB_REPOSITORY", ""),
-            role=environ.get("ROLE") or DEPLOY_ROLE,
-            policy=environ.get("POLICY") or MANAGED_POLICIES["deployment"],
+            role=environ.get("ROLE", ""),
+            policy=environ.get("POLICY", ""),
             emulator=environ.get("AWS_ENDPOINT_URL", ""),
             skip=split_list(environ.get("SKIP", "")),
             strict=actions.asked(environ, "STRICT", default=False),

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pennyworth.aws.account import STACK, Account
+from pennyworth.aws.account import Account
 from pennyworth.aws.errors import get_or_none, is_denied
 from pennyworth.aws.github_oidc import AUDIENCE, ISSUER
 from pennyworth.aws.snapshot import read_parameters
@@ -84,7 +84,7 @@ def check_trust(subject: Subject) -> Findings:
 
 def check_rights(subject: Subject) -> Findings:
     """Check that roles, policies and boundaries are as `pennyworth bootstrap` created them."""
-    made_with = read_parameters(subject.account.describe_stack())
+    made_with = read_parameters(subject.account.describe_stack(subject.names.bootstrap_stack))
     if not made_with:
         yield unknown("the account was not set up by `pennyworth bootstrap`")
         return
@@ -94,7 +94,11 @@ def check_rights(subject: Subject) -> Findings:
         yield warning("the account's setup can't be read: {reason}", _OUTDATED, reason=str(wrong))
         return
     # another version of this project may write other documents, which is not drift
-    said, fix = (warning, _OUTDATED) if _is_outdated(subject.account) else (unhealthy, _AGAIN)
+    said, fix = (
+        (warning, _OUTDATED)
+        if _is_outdated(subject.account, subject.names.bootstrap_stack)
+        else (unhealthy, _AGAIN)
+    )
     found = list(find_drifts(subject.account, settings))
     for one in found:
         told = "changed" if "\n" in one.detail else one.detail
@@ -105,10 +109,10 @@ def check_rights(subject: Subject) -> Findings:
         yield ok("roles, policies and permissions boundaries are unchanged")
 
 
-def _is_outdated(account: Account) -> bool:
-    """Return whether the account was set up by another version of policies/bootstrap.yaml."""
+def _is_outdated(account: Account, stack: str) -> bool:
+    """Return whether a bootstrap stack was made from another version of policies/bootstrap.yaml."""
     cloudformation = account.client("cloudformation")
-    made = cloudformation.get_template(StackName=STACK, TemplateStage="Original")["TemplateBody"]
+    made = cloudformation.get_template(StackName=stack, TemplateStage="Original")["TemplateBody"]
     return bool(made != TEMPLATE.read_text())
 
 

@@ -7,10 +7,10 @@ from functools import cached_property
 from urllib.parse import urlsplit
 
 from pennyworth.aws.account import Account
+from pennyworth.aws.names import Names, find_names
 from pennyworth.aws.snapshot import Snapshot, read_parameters
 from pennyworth.aws.stack import list_physical_ids
 from pennyworth.checks.health.limits import Limits
-from pennyworth.iam.policy.documents import DEPLOY_ROLE, MANAGED_POLICIES
 
 _TLS_PORT = 443
 
@@ -27,12 +27,27 @@ class Subject:
     """An API key of the endpoint. None: tests that need a key are skipped."""
     repository: str = ""
     """The only repository that the deploy role may trust, OWNER/NAME. Empty: not checked."""
-    role: str = DEPLOY_ROLE
-    """The deploy role, by name or ARN."""
-    policy: str = MANAGED_POLICIES["deployment"]
-    """Its policy with the PassRole statement, by name or ARN."""
+    given_role: str = ""
+    """The deploy role, by name or ARN. Empty: the endpoint's."""
+    given_policy: str = ""
+    """Its policy with the PassRole statement, by name or ARN. Empty: the endpoint's."""
     emulator: str = ""
     """The URL of an AWS emulator, which serves every domain at one address without TLS. Empty: AWS."""
+
+    @cached_property
+    def names(self) -> Names:
+        """The names of the endpoint's roles, policies and bootstrap stack."""
+        return Names.of_role(self.given_role) or find_names(self.account, self.stack)
+
+    @property
+    def role(self) -> str:
+        """The deploy role, by name or ARN."""
+        return self.given_role or self.names.deploy_role
+
+    @property
+    def policy(self) -> str:
+        """Its policy with the PassRole statement, by name or ARN."""
+        return self.given_policy or self.names.name_policy("deployment")
 
     @cached_property
     def described(self) -> Snapshot | None:

@@ -7,7 +7,8 @@ Event patterns: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-crea
 from collections.abc import Callable
 from typing import Any
 
-from pennyworth.iam.policy.documents import DEPLOY_ROLE, MANAGED_POLICIES, VIEW_ROLE
+from pennyworth.aws.names import Names
+from pennyworth.iam.policy.documents import MANAGED
 
 _CALL = {"detail-type": ["AWS API Call via CloudTrail"]}
 
@@ -29,20 +30,18 @@ _BY_WHOM = {
 }
 
 
-def build_alerts(
-    issuer: str, subjects: list[Any], fill: Callable[[Any, dict[str, Any]], Any]
-) -> dict[str, Any]:
+def build_alerts(issuer: str, names: Names, fill: Callable[[Any, dict[str, Any]], Any]) -> dict[str, Any]:
     """Build the resources of the alerts, all with the condition Alerts.
 
     Args:
         issuer: GitHub's OIDC issuer, without https://.
-        subjects: the `sub` claims that the deploy role trusts.
+        names: the names of the roles and policies, which may have placeholders.
         fill: replaces the placeholders in a value with CloudFormation functions.
     Returns:
         the resources by logical ID.
     """
     account = "arn:${PARTITION}:iam::${ACCOUNT_ID}"
-    policies = [f"{account}:policy/{name}" for name in MANAGED_POLICIES.values()]
+    policies = [f"{account}:policy/{names.name_policy(document)}" for document in MANAGED]
     patterns: dict[str, tuple[str, dict[str, Any], dict[str, str], str]] = {
         "RoleTakenOddly": (
             "Someone other than a trusted workflow run assumed the deploy role, or tried to",
@@ -51,7 +50,7 @@ def build_alerts(
                 **_CALL,
                 "detail": {
                     "eventSource": ["sts.amazonaws.com"],
-                    "requestParameters": {"roleArn": [f"{account}:role/{DEPLOY_ROLE}"]},
+                    "requestParameters": {"roleArn": [f"{account}:role/{names.deploy_role}"]},
                     "$or": [
                         {"eventName": [{"anything-but": ["AssumeRoleWithWebIdentity"]}]},
                         {"errorCode": [{"exists": True}]},
@@ -64,7 +63,7 @@ def build_alerts(
                 },
             },
             {**_BY_WHOM, "who": "$.detail.userIdentity.userName"},
-            f"{DEPLOY_ROLE}: <what> by <who> from <from> at <when>, not by a trusted workflow run. <error>",
+            f"{names.deploy_role}: <what> by <who> from <from> at <when>, not by a trusted workflow run. <error>",
         ),
         "RightsChanged": (
             "Someone changed the policies, the trust policy or the boundary of the deploy role or the read-only role",
@@ -75,7 +74,7 @@ def build_alerts(
                     "eventSource": ["iam.amazonaws.com"],
                     "$or": [
                         {"requestParameters": {"policyArn": policies}},
-                        {"requestParameters": {"roleName": [DEPLOY_ROLE, VIEW_ROLE]}},
+                        {"requestParameters": {"roleName": [names.deploy_role, names.view_role]}},
                         {
                             "requestParameters": {
                                 "openIDConnectProviderArn": [f"{account}:oidc-provider/{issuer}"]
@@ -119,12 +118,15 @@ def build_alerts(
                 "State": "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"
                 if name == "RoleTakenOddly"
                 else "ENABLED",
-                "EventPattern": fill(pattern, {"SUBJECTS": subjects}),
+                "EventPattern": fill(pattern, {"SUBJECTS": {"Ref": "Subjects"}}),
                 "Targets": [
                     {
                         "Id": "mail",
                         "Arn": {"Ref": "AlertTopic"},
-                        "InputTransformer": {"InputPathsMap": paths, "InputTemplate": f'"{message}"'},
+                        "InputTransformer": {
+                            "InputPathsMap": paths,
+                            "InputTemplate": fill(f'"{message}"', {}),
+                        },
                     }
                 ],
             },

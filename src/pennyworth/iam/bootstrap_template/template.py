@@ -12,15 +12,15 @@ from typing import Any
 import yaml
 
 from pennyworth.aws.github_oidc import AUDIENCE, ISSUER
+from pennyworth.aws.names import Names
 from pennyworth.host.places import ROOT
 from pennyworth.iam.bootstrap_template.alerts import build_alerts
 from pennyworth.iam.policy.documents import (
     ADAPTER_ACCOUNT,
     BOUNDARY,
-    DEPLOY_ROLE,
-    MANAGED_POLICIES,
+    MANAGED,
     POLICIES,
-    VIEW_ROLE,
+    VIEW,
     fill_placeholders,
     read_document,
     read_policy,
@@ -28,19 +28,14 @@ from pennyworth.iam.policy.documents import (
 
 TEMPLATE = POLICIES / "bootstrap.yaml"
 
-FIRST, VIEW = "first-deployment", "view"
-"""FIRST is attached to the deploy role temporarily, VIEW to the read-only role."""
+FIRST = "first-deployment"
+"""The document of the policy that is attached to the deploy role temporarily."""
 
-ATTACHED = tuple(
-    document for document in MANAGED_POLICIES if document != VIEW and not document.endswith(BOUNDARY)
-)
+ATTACHED = tuple(document for document in MANAGED if document != VIEW and not document.endswith(BOUNDARY))
 """The documents of the deploy role's policies."""
 
 PULL_REQUEST = "pull_request"
 """The context in the `sub` claim of a pull request's runs, instead of a branch."""
-
-SLOTS = ("", "Second", "Third")
-"""Prefixes of the parameters Branch and Environment. CloudFormation can't iterate over a list parameter."""
 
 KEEP_DAYS = 30
 """For how many days S3 keeps a package that was deleted or overwritten."""
@@ -64,19 +59,19 @@ _VALUES = {
     "BASE_DOMAIN": "${BaseDomain}",
     "HOSTED_ZONE_ID": "${HostedZoneId}",
     "ADAPTER_ACCOUNT": "${AdapterAccount}",
+    "NAME_SUFFIX": "${NameSuffix}",
 }
 
-_BRIEF = {"ACCOUNT_ID": "A", "PARTITION": "P", "REGION": "R", "STACK_NAME": "S"}
+_BRIEF = {"ACCOUNT_ID": "A", "PARTITION": "P", "REGION": "R", "STACK_NAME": "S", "NAME_SUFFIX": "N"}
 """Short names of the placeholders in policies, because CloudFormation's limit for a template is 51,200 bytes."""
+
+NAMES = Names("${NAME_SUFFIX}")
 
 _HEAD = """\
 # Generated from the JSON documents beside it by `python -m pennyworth.iam.bootstrap_template --write`. Edit those.
 #
-# Deploy it once per account, with your own permissions: with `pennyworth bootstrap`, in the CloudFormation console, or:
-#   aws cloudformation deploy --template-file policies/bootstrap.yaml --stack-name pennyworth-bootstrap \\
-#     --capabilities CAPABILITY_NAMED_IAM --parameter-overrides \\
-#     Repository=OWNER/NAME Region=us-west-2 StackName=endpoint BaseDomain=example.com HostedZoneId=Z0123456789
-# policies/README.md explains what it creates, and why.
+# Deploy it once for each endpoint, with your own permissions: with `pennyworth bootstrap`, with the AWS CLI, or in
+# CloudFormation's console. policies/README.md says how, what it creates, and why.
 
 """
 
@@ -91,8 +86,8 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "Type": "String",
         "Default": "",
         "Description": (
-            "The owner's ID (gh api repos/OWNER/NAME --jq .owner.id). With both IDs, the roles also trust the immutable"
-            " subjects that GitHub gives to repositories created since 15 July 2026."
+            "The owner's ID (gh api repos/OWNER/NAME --jq .owner.id). With both IDs, only this very repository is"
+            " trusted, even if another one gets its name."
         ),
         "AllowedPattern": "^[0-9]{0,20}$",
         "ConstraintDescription": "must be a number",
@@ -104,29 +99,19 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "AllowedPattern": "^[0-9]{0,20}$",
         "ConstraintDescription": "must be a number",
     },
-    **{
-        f"{slot}Branch": {
-            "Type": "String",
-            "Default": "" if slot else "main",
-            "Description": f"A {slot.lower()} branch whose runs may deploy".replace("  ", " "),
-            # no wildcards and no IAM policy variables
-            "AllowedPattern": r"^[^*?$\s]{0,200}$",
-            "ConstraintDescription": "must be the name of a branch, without wildcards",
-        }
-        for slot in SLOTS
-    },
-    **{
-        f"{slot}Environment": {
-            "Type": "String",
-            "Default": "",
-            "Description": (
-                f"A {slot.lower()} GitHub environment whose jobs may deploy. Their tokens name it instead of the"
-                " branch, so restrict its branches in its settings on GitHub."
-            ).replace("  ", " "),
-            "AllowedPattern": "^[^*?$]{0,200}$",
-            "ConstraintDescription": "must be the name of an environment, without wildcards",
-        }
-        for slot in SLOTS
+    "Subjects": {
+        "Type": LIST,
+        "Description": (
+            "The runs that may deploy, by the sub claims of their tokens. Tokens of repositories created since 15 July"
+            " 2026 say repo:OWNER@OWNER_ID/NAME@ID:..."
+        ),
+        # no wildcards and no IAM policy variables
+        "AllowedPattern": (
+            r"^repo:[\w-]+(@\d+)?/[\w.-]+(@\d+)?:(ref:refs/heads/[^*?$,\s]{1,200}|environment:[^*?$,]{1,200})$"
+        ),
+        "ConstraintDescription": (
+            "must be repo:OWNER/NAME:ref:refs/heads/BRANCH or repo:OWNER/NAME:environment:NAME, without wildcards"
+        ),
     },
     "Workflows": {
         "Type": LIST,
@@ -148,6 +133,15 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "ConstraintDescription": (
             "must be at most 24 lower-case letters, digits and hyphens, starting with a letter, but not with aws or ssm"
         ),
+    },
+    "NameSuffix": {
+        "Type": "String",
+        "Default": "",
+        "Description": (
+            "What the names of roles and policies end with: empty for an account's first endpoint, else -StackName."
+        ),
+        "AllowedPattern": "^$|^-[a-z][a-z0-9-]{0,23}$",
+        "ConstraintDescription": "must be empty, or a hyphen and the name of the endpoint's stack",
     },
     "Region": {
         "Type": "String",
@@ -199,8 +193,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "Default": "no",
         "AllowedValues": ["yes", "no"],
         "Description": (
-            "yes also attaches pennyworth-first-deployment, which allows more, for a first deployment to a new account."
-            " Set it to no afterwards."
+            "yes also attaches the policy first-deployment, which allows more, until the first deployment has worked."
         ),
     },
     "ViewRole": {
@@ -208,8 +201,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "Default": "yes",
         "AllowedValues": ["yes", "no"],
         "Description": (
-            "yes also creates the read-only role pennyworth-github-view-role, for previews of pull requests and for"
-            " health checks."
+            "yes also creates the read-only role, for previews of pull requests and for health checks."
         ),
     },
     "AlertEmail": {
@@ -224,17 +216,14 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "Default": "all",
         "AllowedValues": ["all", "alerts"],
         "Description": (
-            "alerts creates only the alerts, for a second copy of this stack in us-east-1, where IAM reports its"
-            " changes, if this stack is in another region."
+            "alerts creates only the alerts, for a copy of this stack in us-east-1, where IAM reports its changes."
         ),
     },
 }
 
-_SUBJECTS = [f"{slot}{kind}" for kind in ("Branch", "Environment") for slot in SLOTS]
-
 _GROUPS = {
-    "GitHub": ["Repository", "RepositoryOwnerId", "RepositoryId", *_SUBJECTS, "Workflows"],
-    "Endpoint": ["StackName", "Region", "BaseDomain", "HostedZoneId", "AdapterAccount"],
+    "GitHub": ["Repository", "RepositoryOwnerId", "RepositoryId", "Subjects", "Workflows"],
+    "Endpoint": ["StackName", "NameSuffix", "Region", "BaseDomain", "HostedZoneId", "AdapterAccount"],
     "Role": ["MaxSessionSeconds", "ExistingOidcProviderArn", "FirstDeployment", "ViewRole"],
     "Alerts": ["AlertEmail", "Part"],
 }
@@ -246,7 +235,6 @@ def build_template() -> dict[str, Any]:
     Returns:
         the template, with intrinsic functions in their long form.
     """
-    subjects = _build_subjects()
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": "Roles with which GitHub workflows deploy pennyworth's endpoint, and their policies",
@@ -259,14 +247,6 @@ def build_template() -> dict[str, Any]:
         },
         "Parameters": PARAMETERS,
         "Rules": {
-            "SomebodyMayDeploy": {
-                "Assertions": [
-                    {
-                        "Assert": {"Fn::Or": [_given(name) for name in _SUBJECTS]},
-                        "AssertDescription": "Name at least one branch or environment that may deploy",
-                    }
-                ]
-            },
             "DomainNeedsHostedZone": {
                 "RuleCondition": _given("BaseDomain"),
                 "Assertions": [
@@ -278,7 +258,7 @@ def build_template() -> dict[str, Any]:
             },
         },
         "Conditions": _build_conditions(),
-        "Resources": {**_build_resources(subjects), **build_alerts(ISSUER, subjects, _fill)},
+        "Resources": {**_build_resources(), **build_alerts(ISSUER, NAMES, _fill)},
         "Outputs": {
             "DeployRoleArn": {
                 "Condition": "MakesRole",
@@ -310,42 +290,27 @@ def _build_conditions() -> dict[str, Any]:
         "Binds": _equals({"Ref": "AWS::Partition"}, BINDS_IN),
         "BindsIds": _and("Binds", {"Condition": "Numbered"}),
         "BindsWorkflows": _and("Binds", _not(_equals({"Fn::Join": ["", {"Ref": "Workflows"}]}, ""))),
-        **{f"Has{name}": _given(name) for name in _SUBJECTS},
-        **{f"Numbered{name}": _and("Numbered", {"Condition": f"Has{name}"}) for name in _SUBJECTS},
     }
 
 
-def _build_subjects() -> list[dict[str, Any]]:
-    """Build the `sub` claims that the deploy role trusts: https://docs.github.com/actions/reference/security/oidc."""
-    found = []
-    for subject in _SUBJECTS:
-        ending = f"{'ref:refs/heads/' if subject.endswith('Branch') else 'environment:'}${{{subject}}}"
-        found += [
-            _if(f"{condition}{subject}", value)
-            for condition, value in zip(("Has", "Numbered"), _build_subject(ending), strict=True)
-        ]
-    return found
+def _build_view_subjects() -> dict[str, Any]:
+    """Build the `sub` claims that the read-only role trusts: the same, and the repository's own pull requests.
 
-
-def _build_pull_request_subjects() -> list[dict[str, Any]]:
-    """Build the `sub` claims of the repository's own pull requests. A fork's pull requests get no token."""
-    plain, numbered = _build_subject(PULL_REQUEST)
-    return [plain, _if("Numbered", numbered)]
-
-
-def _build_subject(context: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Build a `sub` claim in both of GitHub's forms: with names only, and with IDs."""
+    A fork's pull requests get no token. https://docs.github.com/actions/reference/security/oidc
+    """
     owner, name = ({"Fn::Select": [part, {"Fn::Split": ["/", {"Ref": "Repository"}]}]} for part in (0, 1))
-    plain, numbered = "repo:${Repository}", "repo:${O}@${RepositoryOwnerId}/${N}@${RepositoryId}"
-    return (
-        {"Fn::Sub": f"{plain}:{context}"},
-        {"Fn::Sub": [f"{numbered}:{context}", {"O": owner, "N": name}]},
-    )
+    numbered = f"repo:${{O}}@${{RepositoryOwnerId}}/${{N}}@${{RepositoryId}}:{PULL_REQUEST}"
+    listed = [
+        {"Fn::Join": [",", {"Ref": "Subjects"}]},
+        {"Fn::Sub": f"repo:${{Repository}}:{PULL_REQUEST}"},
+        _if("Numbered", {"Fn::Sub": [numbered, {"O": owner, "N": name}]}),
+    ]
+    return {"Fn::Split": [",", {"Fn::Join": [",", listed]}]}
 
 
-def _build_resources(subjects: list[dict[str, Any]]) -> dict[str, Any]:
+def _build_resources() -> dict[str, Any]:
     lists = {
-        "SUBJECTS": subjects,
+        "SUBJECTS": {"Ref": "Subjects"},
         "REPOSITORY_ID": _if("BindsIds", {"Ref": "RepositoryId"}),
         "REPOSITORY_OWNER_ID": _if("BindsIds", {"Ref": "RepositoryOwnerId"}),
         "WORKFLOWS": _if("BindsWorkflows", {"Ref": "Workflows"}),
@@ -355,11 +320,11 @@ def _build_resources(subjects: list[dict[str, Any]]) -> dict[str, Any]:
             "Type": "AWS::IAM::ManagedPolicy",
             "Condition": {FIRST: "First", VIEW: "Views"}.get(document, "MakesRole"),
             "Properties": {
-                "ManagedPolicyName": name,
+                "ManagedPolicyName": _fill(NAMES.name_policy(document), {}),
                 "PolicyDocument": _build_policy(read_policy(document)),
             },
         }
-        for document, name in MANAGED_POLICIES.items()
+        for document in MANAGED
     }
     return {
         "OidcProvider": {
@@ -376,7 +341,7 @@ def _build_resources(subjects: list[dict[str, Any]]) -> dict[str, Any]:
             "Type": "AWS::IAM::Role",
             "Condition": "MakesRole",
             "Properties": {
-                "RoleName": DEPLOY_ROLE,
+                "RoleName": _fill(NAMES.deploy_role, {}),
                 "Description": "Assumed by GitHub workflows that deploy the endpoint",
                 "MaxSessionDuration": {"Ref": "MaxSessionSeconds"},
                 "PermissionsBoundary": {"Ref": "DeployBoundary"},
@@ -393,7 +358,7 @@ def _build_resources(subjects: list[dict[str, Any]]) -> dict[str, Any]:
             "Type": "AWS::IAM::Role",
             "Condition": "Views",
             "Properties": {
-                "RoleName": VIEW_ROLE,
+                "RoleName": _fill(NAMES.view_role, {}),
                 "Description": "Assumed by previews of pull requests and health checks. Read-only",
                 # caps other policies that may be attached to the role
                 "PermissionsBoundary": {"Ref": _name_policy_resource(VIEW)},
@@ -401,7 +366,7 @@ def _build_resources(subjects: list[dict[str, Any]]) -> dict[str, Any]:
                 "AssumeRolePolicyDocument": _build_trust_policy(
                     lists
                     | {
-                        "SUBJECTS": [*subjects, *_build_pull_request_subjects()],
+                        "SUBJECTS": _build_view_subjects(),
                         "WORKFLOWS": {"Ref": "AWS::NoValue"},
                     }
                 ),
@@ -571,6 +536,10 @@ def _represent_text(dumper: _Dumper, value: str) -> yaml.Node:
 _Dumper.add_representer(str, _represent_text)
 
 
+_QUOTED_NAME = re.compile(r"(!(?:Ref|Condition|GetAtt)) '([\w:.]+)'")
+"""The quotes that PyYAML sets around every value with a tag. Names need none."""
+
+
 def render_template() -> str:
     """Render the template.
 
@@ -580,6 +549,7 @@ def render_template() -> str:
     written = yaml.dump(
         build_template(), Dumper=_Dumper, sort_keys=False, width=10_000, default_flow_style=None
     )
+    written = _QUOTED_NAME.sub(r"\1 \2", written)
     return _HEAD + re.sub(r"^(?=[A-Z]\w+:)", "\n", written, flags=re.MULTILINE).lstrip()
 
 

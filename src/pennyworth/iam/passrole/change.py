@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError, NoCredentialsError
 
 from pennyworth.aws.account import Account, Unprepared
 from pennyworth.aws.errors import is_denied
+from pennyworth.aws.names import Names, find_names
 from pennyworth.github import actions
 from pennyworth.host.errors import OperationFailed
 from pennyworth.iam.passrole import document as documents
@@ -18,9 +19,6 @@ from pennyworth.iam.passrole.document import Document
 from pennyworth.iam.passrole.roles import Role, fetch_roles, predict_roles
 from pennyworth.iam.passrole.simulation import Deviation, Simulation
 from pennyworth.iam.passrole.versions import ManagedPolicy, Version
-from pennyworth.iam.policy.documents import DEPLOY_ROLE, MANAGED_POLICIES
-
-POLICY = MANAGED_POLICIES["deployment"]
 
 _SETTLED_SECONDS = 30.0
 """IAM is eventually consistent. Changes take effect within seconds:
@@ -76,8 +74,8 @@ class Inputs:
         target = Target(
             actions.required(environ, "STACK_NAME"),
             actions.required(environ, "AWS_REGION"),
-            environ.get("POLICY") or POLICY,
-            environ.get("ROLE") or DEPLOY_ROLE,
+            environ.get("POLICY", ""),
+            environ.get("ROLE", ""),
         )
         return cls(
             target,
@@ -93,10 +91,10 @@ class Target:
 
     stack: str
     region: str
-    policy: str = POLICY
-    """The managed policy with the PassRole statements, by name or ARN."""
-    role: str = DEPLOY_ROLE
-    """The deploy role, which has that policy, by name or ARN."""
+    policy: str = ""
+    """The managed policy with the PassRole statements, by name or ARN. Empty: the endpoint's."""
+    role: str = ""
+    """The deploy role, which has that policy, by name or ARN. Empty: the endpoint's."""
 
 
 def change_passrole(inputs: Inputs) -> Outcome:
@@ -194,9 +192,11 @@ class _Connection:
 
     def __init__(self, target: Target) -> None:
         self.account = Account(target.region)
-        self.policy = ManagedPolicy(self.account.build_policy_arn(target.policy), self.account.client("iam"))
+        names = Names.of_role(target.role) or find_names(self.account, target.stack)
+        policy = self.account.build_policy_arn(target.policy or names.name_policy("deployment"))
+        self.policy = ManagedPolicy(policy, self.account.client("iam"))
         self._prefix = self.account.build_role_arn(f"{target.stack}-")
-        self._role = self.account.build_role_arn(target.role)
+        self._role = self.account.build_role_arn(target.role or names.deploy_role)
 
     def apply_roles(self, roles: tuple[Role, ...], *, dry_run: bool) -> Outcome:
         """Make the policy list exactly these roles, and verify it."""

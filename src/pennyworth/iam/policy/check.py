@@ -17,6 +17,7 @@ _LONGEST = {
     "ACCOUNT_ID": "123456789012",
     "REGION": "ap-southeast-2",
     "STACK_NAME": "a-name-of-24-characters-",
+    "NAME_SUFFIX": "-a-name-of-24-characters-",
     "BASE_DOMAIN": "a-name-of-63-characters.that-is-the-longes.subdomain.example.uk",
     "HOSTED_ZONE_ID": "Z0123456789ABCDEFGHIJKLMNOPQRSTU",
     "PARTITION": "aws-us-gov",
@@ -126,9 +127,9 @@ def find_needs_outside_boundary(needs: Iterable[Need]) -> Iterator[str]:
         a message for each of them.
     """
     boundary = documents.read_document("deploy-boundary")
-    keep = {name: f"${{{name}}}" for name in documents.PLACEHOLDERS if name not in documents.DEFAULTS}
+    keep = {name: f"${{{name}}}" for name in documents.PLACEHOLDERS if name != "PASS_ROLE_ARNS"}
     for need in (one for one in needs if DEPLOY in one.roles):
-        for resource in documents.fill_placeholders(need.resources, {**keep, "PARTITION": "${PARTITION}"}):
+        for resource in documents.fill_placeholders(need.resources, keep):
             if not allows(boundary, need.action, resource):
                 yield f"policies/deploy-boundary.json does not allow {need.action} on {resource}, needed by {need.by}"
 

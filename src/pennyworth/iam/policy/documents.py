@@ -18,16 +18,14 @@ DEPLOYMENT = tuple(
 NAMES = ("trust", *DEPLOYMENT, "first-deployment", "view", "deploy-boundary", "stack-boundary")
 """All documents. Each is the file NAME.json in policies/."""
 
-DEPLOY_ROLE = "pennyworth-github-deploy-role"
-
-VIEW_ROLE = "pennyworth-github-view-role"
-"""The read-only role, for previews of pull requests and for health checks."""
-
-MANAGED_POLICIES = {name: f"pennyworth-{name}" for name in NAMES if name != "trust"}
-"""The name of the managed policy that is created from each document."""
+MANAGED = tuple(name for name in NAMES if name != "trust")
+"""The documents of managed policies. Names.name_policy says what those are called."""
 
 BOUNDARY = "-boundary"
 """Documents whose names end with this are permissions boundaries."""
+
+VIEW = "view"
+"""The document of the read-only role's policy, which is that role's boundary, too."""
 
 MANAGED_POLICY_CHARACTERS = 6144
 """IAM's limit for a managed policy, not counting white space.
@@ -44,6 +42,7 @@ PLACEHOLDERS = {
     "STACK_NAME": "the stack's name",
     "BASE_DOMAIN": "the parent domain of the endpoint, api.BASE_DOMAIN; `none` for no domain",
     "HOSTED_ZONE_ID": "the ID of that domain's hosted zone; `none` for no domain",
+    "NAME_SUFFIX": "what the names of roles and policies end with; empty for an account's first endpoint",
     "PARTITION": "aws, aws-us-gov or aws-cn",
     "ADAPTER_ACCOUNT": "the account that publishes the Lambda Web Adapter's layer",
     "PASS_ROLE_ARNS": "the roles that may be passed to services, as a list",
@@ -59,6 +58,7 @@ OPTIONAL = frozenset({"REPOSITORY_ID", "REPOSITORY_OWNER_ID", "WORKFLOWS"})
 DEFAULTS: Mapping[str, str | Sequence[str]] = {
     "PARTITION": "aws",
     "ADAPTER_ACCOUNT": ADAPTER_ACCOUNT,
+    "NAME_SUFFIX": "",
     # a prefix, until the stack's roles exist and tighten-passrole lists their ARNs
     "PASS_ROLE_ARNS": ["arn:${PARTITION}:iam::${ACCOUNT_ID}:role/${STACK_NAME}-*"],
 }
@@ -79,7 +79,7 @@ def read_document(name: str) -> dict[str, Any]:
 
 
 def read_policy(name: str) -> dict[str, Any]:
-    """Read a document as IAM gets it: a boundary without its statements' names, which would take room from its content.
+    """Read a document as IAM gets it: boundaries without their statements' names, which would take room.
 
     Args:
         name: one of NAMES, with or without .json.
@@ -87,7 +87,7 @@ def read_policy(name: str) -> dict[str, Any]:
         the document, with its placeholders.
     """
     document = read_document(name)
-    if name.removesuffix(".json").endswith(BOUNDARY):
+    if name.removesuffix(".json").endswith((BOUNDARY, VIEW)):
         for statement in document["Statement"]:
             del statement["Sid"]
     return document

@@ -26,12 +26,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
+from pennyworth.aws.names import Names
 from pennyworth.host.environments import clean_environ, environment
 from pennyworth.host.errors import OperationFailed
 from pennyworth.host.places import ROOT, made
 from pennyworth.host.scratch import scratch
 from pennyworth.host.source_tree import source_tree
-from pennyworth.iam.policy.documents import DEPLOY_ROLE, MANAGED_POLICIES
+from pennyworth.iam.settings import list_claims
 from pennyworth.local.aws.server import ACCOUNT, LocalAws
 from pennyworth.local.github import FakeGitHub
 from pennyworth.local.llm.scripted import Answer, ScriptedUpstream
@@ -50,8 +51,8 @@ BRANCH = "main"
 REGION = "us-west-2"
 STACK = "pennyworth-rehearsal"
 DOMAIN = "rehearsal.example.com"
-ROLE = f"arn:aws:iam::{ACCOUNT}:role/{DEPLOY_ROLE}"
-VIEW_ROLE = "pennyworth-github-view-role"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/{Names().deploy_role}"
+VIEW_ROLE = Names().view_role
 
 Event = Literal["push", "workflow_dispatch", "schedule", "pull_request"]
 
@@ -297,15 +298,19 @@ class Repository:
         owner_id, repository_id = trusted.numbers if self._immutable else ("", "")
         _call(
             aws,
-            f'{command.rstrip()} "Environment=$ENVIRONMENT"',
+            command.rstrip(),
             REPOSITORY=trusted.repository,
+            SUBJECTS=",".join(
+                list_claims(
+                    trusted.repository, owner_id, repository_id, [BRANCH], filter(None, [self._environment])
+                )
+            ),
             OWNER_ID=owner_id,
             REPOSITORY_ID=repository_id,
             REGION=REGION,
             STACK_NAME=STACK,
             BASE_DOMAIN=DOMAIN,
             HOSTED_ZONE_ID=zone,
-            ENVIRONMENT=self._environment,
         )
         view_role = _call(
             aws, f"aws iam list-roles --query \"Roles[?RoleName=='{VIEW_ROLE}'].Arn\" --output text"
@@ -332,8 +337,8 @@ def _static_keys(aws: LocalAws) -> dict[str, str]:
         " | xargs -n 1 aws iam attach-user-policy --user-name deployer --policy-arn\n"
         "aws iam create-access-key --user-name deployer"
         " --query AccessKey.[AccessKeyId,SecretAccessKey] --output text",
-        ROLE=DEPLOY_ROLE,
-        BOUNDARY=f"arn:aws:iam::{ACCOUNT}:policy/{MANAGED_POLICIES['deploy-boundary']}",
+        ROLE=Names().deploy_role,
+        BOUNDARY=f"arn:aws:iam::{ACCOUNT}:policy/{Names().name_policy('deploy-boundary')}",
     )
     return dict(zip(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), told.split(), strict=True))
 

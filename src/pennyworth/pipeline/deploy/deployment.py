@@ -144,7 +144,7 @@ def deploy(inputs: Inputs, deployed: Callable[[str], None] = lambda _: None) -> 
     values = fill_parameters(template, inputs.parameters)
     account = Account(inputs.region)
     if values.get(BOUNDARY) == "":
-        values[BOUNDARY] = fetch_stack_boundary(account)
+        values[BOUNDARY] = fetch_stack_boundary(account, inputs.stack)
     if values.get(PROVENANCE) == "":
         values[PROVENANCE] = make_provenance(inputs.template, read_parameters_of(stack.describe()))
     values = complete_parameters(template, values)

@@ -8,11 +8,11 @@ from botocore.exceptions import ClientError
 
 from pennyworth.aws.account import Account
 from pennyworth.aws.errors import get_or_none
+from pennyworth.aws.names import find_names
 from pennyworth.aws.provenance import PARAMETER as PROVENANCE
 from pennyworth.aws.source_template import SourceTemplate
 from pennyworth.aws.stack_parameters import check_parameters
 from pennyworth.host.errors import OperationFailed
-from pennyworth.iam.policy.documents import MANAGED_POLICIES
 
 BOUNDARY = "PermissionsBoundaryArn"
 """The stack parameter that caps the stack's roles."""
@@ -66,13 +66,16 @@ def complete_parameters(template: SourceTemplate, values: Mapping[str, str]) -> 
     return complete
 
 
-def fetch_stack_boundary(account: Account) -> str:
-    """The ARN of the account's boundary for the stack's roles; empty where the account has none.
+def fetch_stack_boundary(account: Account, stack: str) -> str:
+    """The ARN of the boundary for the stack's roles; empty where the account has none.
 
+    Args:
+        account: the account.
+        stack: the stack's name.
     Raises:
         OperationFailed: the credentials may not ask.
     """
-    arn = account.build_policy_arn(MANAGED_POLICIES["stack-boundary"])
+    arn = account.build_policy_arn(find_names(account, stack).name_policy("stack-boundary"))
     try:
         found = get_or_none(account.client("iam").get_policy, PolicyArn=arn)
     except ClientError as failure:

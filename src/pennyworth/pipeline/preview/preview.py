@@ -148,7 +148,7 @@ def _compare(inputs: Inputs, hidden: list[str]) -> Preview:
     wanted = stack_parameters.fill_parameters(source, given)
     hidden += _hidden(wanted)
     if wanted.get(stack_parameters.BOUNDARY) == "":
-        wanted[stack_parameters.BOUNDARY] = stack_parameters.fetch_stack_boundary(account)
+        wanted[stack_parameters.BOUNDARY] = stack_parameters.fetch_stack_boundary(account, inputs.stack)
     if wanted.get(PROVENANCE) == "":
         wanted[PROVENANCE] = make_provenance(inputs.template, before)
     wanted = stack_parameters.complete_parameters(source, wanted)

@@ -9,11 +9,11 @@ from typing import Any
 
 import yaml
 
+from pennyworth.aws.names import Names
 from pennyworth.checks.config import Report
 from pennyworth.host.environments import LOCKS
 from pennyworth.host.places import ROOT
 from pennyworth.host.source_tree import source_tree
-from pennyworth.iam.policy.documents import MANAGED_POLICIES
 from pennyworth.pipeline.build import Target
 from pennyworth.pipeline.build.build import ENTRY
 from pennyworth.pipeline.build.target import TEMPLATE
@@ -141,7 +141,7 @@ def _workflow(target: Target, lock: str, chosen: Mapping[str, str]) -> str:
             "trimmed": _trimmed(lock),
             "settings": "\n".join(settings),
             "overrides": "\n".join(overrides),
-            "boundary": MANAGED_POLICIES["stack-boundary"],
+            "boundary": Names().name_policy("stack-boundary"),
             "partition": "aws",
         },
     )
