@@ -13,8 +13,8 @@ from pennyworth.host.environments import environment
 from pennyworth.iam.bootstrap_template.template import LONGEST_DOMAIN
 from pennyworth.iam.policy import documents
 
-FREE = {"deploy-boundary": 0.22}
-"""The share of IAM's limit that stays free, if it is not a seventh."""
+FREE = 0.15
+"""The share of IAM's limit that stays free."""
 
 README = (documents.POLICIES / "README.md").read_text()
 NAMES = {
@@ -102,7 +102,7 @@ def test_every_placeholder_is_known(name: str) -> None:
 def test_it_fits_into_a_managed_policy(name: str) -> None:
     """With the longest names in the longest partition, there is room for what a stack will need next."""
     characters = documents.count_characters(documents.render_document(name, VALUES))
-    assert characters <= (1 - FREE.get(name, 1 / 7)) * documents.MANAGED_POLICY_CHARACTERS
+    assert characters <= (1 - FREE) * documents.MANAGED_POLICY_CHARACTERS
 
 
 def test_a_list_fills_a_whole_string_and_no_part_of_one() -> None:
