@@ -14,6 +14,7 @@ from pennyworth.local.rehearsal.repository import CALLED, CALLER, Repository
 from pennyworth.pipeline.build import Target
 
 BY_HAND = [
+    "packages",
     "aws-auth",
     "validate",
     "build",

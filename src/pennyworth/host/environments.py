@@ -53,9 +53,7 @@ def environment(name: str, python: str | None = None) -> Path:
         raise EnvironmentUnavailable(f"{lock.relative_to(ROOT)} is missing. Create it with `make lock`.")
     interpreter = _resolved(python or sys.executable)
     identity = _identity(interpreter)
-    # scripts in bin/ contain the interpreter's full path, so a moved checkout needs new ones
-    key = hashlib.sha256(lock.read_bytes() + f"{identity} {work_dir().resolve()}".encode()).hexdigest()[:12]
-    home = made("env") / f"{name}-{key}"
+    home = made("env") / _name_home(lock, identity)
     if _made_with(home) == identity:
         return home / "bin"
     with locked(made("env") / f"{name}.lock"):
@@ -69,6 +67,31 @@ def environment(name: str, python: str | None = None) -> Path:
                 if old != home and _made_with(old) in (identity, None):
                     shutil.rmtree(old, ignore_errors=True)
     return home / "bin"
+
+
+def exists(name: str) -> bool:
+    """Return whether an environment for the running interpreter is there and complete."""
+    identity = _identity(_resolved(sys.executable))
+    return _made_with(work_dir() / "env" / _name_home(LOCKS / f"{name}.txt", identity)) == identity
+
+
+def _name_home(lock: Path, identity: str) -> str:
+    # scripts in bin/ contain the interpreter's full path, so a moved checkout needs new ones
+    key = hashlib.sha256(lock.read_bytes() + f"{identity} {work_dir().resolve()}".encode()).hexdigest()[:12]
+    return f"{lock.stem}-{key}"
+
+
+def name_kept_wheels(name: str) -> str:
+    """Return the folder in work_dir() for the wheels of a lock: see host/wheels.py. Without a name, that of all."""
+    if not name:
+        return "wheels"
+    return f"wheels/{name}-{hashlib.sha256((LOCKS / f'{name}.txt').read_bytes()).hexdigest()[:12]}"
+
+
+def find_kept_wheels(name: str) -> Path | None:
+    """Return the folder with the wheels of a lock; None if there is none."""
+    folder = work_dir() / name_kept_wheels(name)
+    return folder if folder.is_dir() else None
 
 
 def uv() -> Path:
@@ -127,7 +150,7 @@ def _make_with_venv(lock: Path, home: Path, python: str) -> None:
         "--only-binary",
         ":all:",
     ]
-    call([*pip, "--require-hashes", "-r", lock], _not_installed(lock))
+    _install([*pip, "--require-hashes", "-r", lock], lock)
     _check_startup(lock, home)
 
 
@@ -141,8 +164,20 @@ def _make_with_uv(lock: Path, home: Path, python: str) -> None:
     install += ["--no-deps"] if lock.stem in WITHOUT_DEPENDENCIES else []
     install += ["--python", home / "bin" / "python", "-r", lock]
     # No --compile-bytecode: it takes twenty times as long as all the rest, for modules of which few are ever imported
-    call(install, _not_installed(lock))
+    _install(install, lock)
     _check_startup(lock, home)
+
+
+def _install(command: list[str | Path], lock: Path) -> None:
+    """Install from wheels that were kept; without them, or if one is damaged, from the package index."""
+    if kept := find_kept_wheels(lock.stem):
+        try:
+            call([*command, "--no-index", "--find-links", kept], "the kept packages can't be installed.")
+        except EnvironmentUnavailable as failure:
+            say(f"  ! {failure}")
+        else:
+            return
+    call(command, _not_installed(lock))
 
 
 def _check_startup(lock: Path, home: Path) -> None:
