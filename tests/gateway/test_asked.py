@@ -5,7 +5,7 @@ from typing import Any
 
 import openai
 import pytest
-from tests.gateway.conftest import Start
+from tests.gateway.conftest import UPSTREAM_KEY, Start
 from tests.gateway.test_direct import QUESTION
 from tests.gateway.test_fallbacks import entry
 
@@ -80,6 +80,17 @@ def test_what_stands_beside_extra_body_wins() -> None:
     fields = {"model": "m", "extra_body": {"model": "other", "top_k": 3}}
     assert unpack(Body(b"raw", "", fields)) == Body(b"", "", {"model": "m", "top_k": 3})
     assert unpack(Body(b"raw", "", {"model": "m", "extra_body": 1})).fields == {"model": "m"}
+
+
+def test_a_caller_may_have_fields_dropped(start_gateway: Start, upstream: ScriptedUpstream) -> None:
+    mistral = {"model": "mistral/m", "api_base": upstream.base_url, "api_key": UPSTREAM_KEY}
+    gateway = start_gateway({"model_list": [{"model_name": "m", "litellm_params": mistral}]})
+    for drop in (False, True):
+        gateway.client().chat.completions.create(
+            model="m", messages=QUESTION, logit_bias={"1": 1}, extra_body={"drop_params": drop}
+        )
+    assert ["logit_bias" in each.payload for each in upstream.requests] == [True, False]
+    assert not any("drop_params" in each.payload for each in upstream.requests)
 
 
 def test_a_caller_chooses_among_the_models_that_it_may_call(

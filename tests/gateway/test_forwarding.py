@@ -13,7 +13,7 @@ from pennyworth.gateway.config import parse
 from pennyworth.gateway.forwarding import Forwarding, add_forwarded
 from pennyworth.gateway.lanes import litellm
 from pennyworth.gateway.wsgi import Request
-from pennyworth.local.llm.scripted import ScriptedUpstream
+from pennyworth.local.llm.scripted import Answer, ScriptedUpstream
 
 SENT = {
     "anthropic-beta": "b",
@@ -82,6 +82,26 @@ def test_the_direct_lane_sends_them(start_gateway: Start, upstream: ScriptedUpst
     got = upstream.requests[0].headers
     assert (got["x-team"], got["x-operator"], got["openai-organization"]) == ("mine", "o", "org-mine")
     assert not [name for name in got if name.startswith(("x-litellm", "x-stainless"))]
+
+
+def test_who_stands_in_gets_what_is_meant_for_itself(
+    start_gateway: Start, upstream: ScriptedUpstream
+) -> None:
+    with ScriptedUpstream(Answer(status=503, message="overloaded")) as failing:
+        gateway = start_gateway(
+            {
+                "model_list": [entry("smart", failing.base_url), entry("other", upstream.base_url)],
+                "litellm_settings": {
+                    "fallbacks": [{"smart": ["other"]}],
+                    "model_group_settings": {"forward_client_headers_to_llm_api": ["smart"]},
+                },
+            }
+        )
+        gateway.client().chat.completions.create(
+            model="smart", messages=QUESTION, extra_headers={"x-team": "mine"}
+        )
+        assert failing.requests[0].headers["x-team"] == "mine"
+    assert "x-team" not in upstream.requests[0].headers
 
 
 def test_the_litellm_lane_hands_them_to_the_sdk() -> None:

@@ -39,6 +39,8 @@ class Asked:
     """Which models stand in, by the kind of fallbacks that these replace."""
     most_fallbacks: float = math.inf
     """How many of them may be tried."""
+    drop: bool = False
+    """`drop_params`: whether what the upstream refuses is left out."""
     tags: tuple[str, ...] = ()
     """For the log."""
 
@@ -105,6 +107,7 @@ def read_asked(fields: Mapping[str, Any], request: Request) -> Asked:
         _number("num_retries", fields, request),
         dict(_fallbacks(fields)),
         math.inf if most is None else most,
+        fields.get("drop_params") is True,
         tuple(_tags(fields, request)),
     )
 
@@ -122,6 +125,7 @@ _FIELDS = frozenset(
         "request_timeout",
         "max_fallbacks",
         "disable_fallbacks",
+        "drop_params",
         *FALLBACK_KINDS,
         _CONTEXT_WINDOW_DICT,
         *_TAGGED,

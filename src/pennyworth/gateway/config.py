@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from pennyworth.gateway.errors import ApiError
 from pennyworth.gateway.fallbacks import Fallbacks, read_fallbacks
-from pennyworth.gateway.forwarding import Forwarding, read_forwarding
+from pennyworth.gateway.forwarding import Forwarding, list_forwarded_models
 from pennyworth.gateway.named_credentials import Values, add_credential, read_credential_list
 from pennyworth.gateway.policies import Policies, read_policies, read_policy
 from pennyworth.gateway.provider import Provider
@@ -365,13 +365,12 @@ def parse(document: Mapping[str, Any], environ: Mapping[str, str], *, empty: boo
     aliases, hidden = _aliases(settings["router_settings"].get("model_group_alias"), problems)
     fallbacks, wrong = read_fallbacks(settings)
     problems += (ConfigError(message, *path) for message, path in wrong)
-    router = settings["router_settings"]
-    numbers = _Numbers(settings, problems)
-    most = numbers.find("router_settings.max_fallbacks")
-    allowed_fails = numbers.find("router_settings.allowed_fails", "litellm_settings.allowed_fails")
+    values = _Values(settings, problems)
+    most = values.find_number("router_settings.max_fallbacks")
+    allowed_fails = values.find_number("router_settings.allowed_fails", "litellm_settings.allowed_fails")
     policies, wrong = read_policies(settings, allowed_fails)
     problems += (ConfigError(message, *path) for message, path in wrong)
-    cooldown = numbers.find("router_settings.cooldown_time", "litellm_settings.cooldown_time")
+    cooldown = values.find_number("router_settings.cooldown_time", "litellm_settings.cooldown_time")
     return Config(
         deployments=tuple(deployments),
         aliases=aliases,
@@ -379,20 +378,24 @@ def parse(document: Mapping[str, Any], environ: Mapping[str, str], *, empty: boo
             _section(document, "general_settings", []).get("master_key"), environ, unset, problems
         ),
         timeouts=Timeouts(
-            request=numbers.find("litellm_settings.request_timeout", zero=False),
-            router=numbers.find("router_settings.timeout", zero=False),
-            stream=numbers.find("router_settings.stream_timeout", zero=False),
-            whole_stream=numbers.find("general_settings.max_stream_duration", zero=False) or math.inf,
+            request=values.find_number("litellm_settings.request_timeout", zero=False),
+            router=values.find_number("router_settings.timeout", zero=False),
+            stream=values.find_number("router_settings.stream_timeout", zero=False),
+            whole_stream=values.find_number("general_settings.max_stream_duration", zero=False) or math.inf,
         ),
         fallbacks=fallbacks if most is None else replace(fallbacks, most=most),
-        num_retries=numbers.find("router_settings.num_retries", "litellm_settings.num_retries"),
+        num_retries=values.find_number("router_settings.num_retries", "litellm_settings.num_retries"),
         cooldown_seconds=5.0 if cooldown is None else cooldown,
-        cooldowns=router.get("disable_cooldowns") is not True,
+        cooldowns=not values.has("router_settings.disable_cooldowns"),
         policies=policies,
-        retry_after=numbers.find("router_settings.retry_after") or 0,
-        length_checks=router.get("enable_pre_call_checks") is True,
-        forwarding=read_forwarding(settings),
-        drop_params=bool(read_flag(settings["litellm_settings"].get("drop_params"))),
+        retry_after=values.find_number("router_settings.retry_after") or 0,
+        length_checks=values.has("router_settings.enable_pre_call_checks"),
+        forwarding=Forwarding(
+            everywhere=values.has("general_settings.forward_client_headers_to_llm_api"),
+            models=list_forwarded_models(settings["litellm_settings"]),
+            organization=values.has("general_settings.forward_openai_org_id"),
+        ),
+        drop_params=values.has("litellm_settings.drop_params"),
         litellm_settings=settings["litellm_settings"],
         environment=own,
         hidden=hidden,
@@ -567,14 +570,14 @@ def _aliases(value: Any, problems: list[ConfigError]) -> tuple[dict[str, str], f
     return aliases, frozenset(hidden)
 
 
-class _Numbers:
-    """The numbers in a file's sections."""
+class _Values:
+    """The numbers and flags in a file's sections."""
 
     def __init__(self, settings: Mapping[str, Mapping[str, Any]], problems: list[ConfigError]) -> None:
         self._settings = settings
         self._problems = problems
 
-    def find(self, *places: str, zero: bool = True) -> float | None:
+    def find_number(self, *places: str, zero: bool = True) -> float | None:
         """Find the first that is set.
 
         Args:
@@ -590,6 +593,11 @@ class _Numbers:
                 except ConfigError as problem:
                     self._problems.append(problem)
         return None
+
+    def has(self, place: str) -> bool:
+        """Whether a flag is set."""
+        section, _, name = place.partition(".")
+        return bool(read_flag(self._settings[section].get(name)))
 
 
 def _number(value: Any, place: str, path: tuple[str | int, ...], *, zero: bool = False) -> float:

@@ -35,7 +35,7 @@ class Forwarding:
 
         Args:
             request: the client's.
-            model: the name that it asked for.
+            model: the one that answers: what goes to it does not go to those that stand in for it.
             provider: whom the request goes to.
         """
         chosen = dict(_forwardable(request)) if self.everywhere or self._names(model) else {}
@@ -67,13 +67,8 @@ def add_forwarded(headers: Headers, forwarded: Headers) -> Headers:
     return {**{name: value for name, value in forwarded.items() if name not in own}, **headers}
 
 
-def read_forwarding(sections: Mapping[str, Mapping[str, Any]]) -> Forwarding:
-    """Read what a config file's sections say of it."""
-    general = sections["general_settings"]
-    groups = sections["litellm_settings"].get("model_group_settings")
+def list_forwarded_models(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """List the models to which litellm_settings have clients' headers passed on."""
+    groups = settings.get("model_group_settings")
     models = groups.get("forward_client_headers_to_llm_api") if isinstance(groups, Mapping) else None
-    return Forwarding(
-        general.get("forward_client_headers_to_llm_api") is True,
-        tuple(map(str, models)) if isinstance(models, list) else (),
-        general.get("forward_openai_org_id") is True,
-    )
+    return tuple(map(str, models)) if isinstance(models, list) else ()

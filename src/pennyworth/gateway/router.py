@@ -58,7 +58,8 @@ class Router:
         Raises:
             ApiError: 404 `model_not_found`.
         """
-        found = self._resolve(call, model or call.model)
+        name = model or call.model
+        found = self._resolve(call, name)
         ends = _find_end(call.request)
         # a weight of nothing is for a deployment that rests, unless all do
         waiting = [deployment for deployment in found if _weight(deployment)] or list(found)
@@ -70,7 +71,7 @@ class Router:
             deadline = self._deadline(call, chosen, ends)
             # half of the time, where the other half is of use to another deployment
             seconds = min(CONNECT_SECONDS, deadline.left() / 2) if waiting else CONNECT_SECONDS
-            forwarded = self._settings.config.forwarding.choose(call.request, call.model, chosen.provider)
+            forwarded = self._settings.config.forwarding.choose(call.request, name, chosen.provider)
             yield Attempt(chosen, self._settings.upstream(chosen), deadline, seconds, forwarded)
 
     def _resolve(self, call: Call, model: str) -> list[Deployment]:

@@ -35,7 +35,7 @@ from pennyworth.gateway.lanes.failures import (
     upstream_error,
 )
 from pennyworth.gateway.lanes.limits import LARGEST_ANSWER_BYTES, LARGEST_ERROR_BYTES, LARGEST_EVENT_BYTES
-from pennyworth.gateway.provider import Edit
+from pennyworth.gateway.provider import Choices, Edit
 from pennyworth.gateway.settings import Settings
 from pennyworth.gateway.upstreams import Upstream
 from pennyworth.gateway.wsgi import Headers, Response
@@ -132,7 +132,7 @@ def send(call: Call, attempt: Attempt) -> Response:
     try:
         return _send(call, attempt, _body(call, fields))
     except UpstreamFailure as failure:
-        amended = amend(fields, failure, attempt.upstream.choices)
+        amended = amend(fields, failure, _choices(call, attempt.upstream))
         if amended is None:
             raise
     return _send(call, attempt, _encode(amended))
@@ -333,7 +333,7 @@ def _fields(call: Call, upstream: Upstream, deployment: Deployment) -> Mapping[s
     edit = provider.edit_of(model) if chat else _UNCHANGED
     if provider.model_prefix or provider.directions:
         model = provider.name_model(model)
-    fields = edit_request(fields, edit, upstream.choices)
+    fields = edit_request(fields, edit, _choices(call, upstream))
     further = {
         key: value for key, value in deployment.params.items() if key not in given and is_passed_on(key)
     }
@@ -351,6 +351,10 @@ def is_passed_on(name: str) -> bool:
     from pennyworth.gateway.grades import is_known  # few have such a parameter
 
     return not is_known("litellm_params", name)
+
+
+def _choices(call: Call, upstream: Upstream) -> Choices:
+    return upstream.choices._replace(drop=True) if call.asked.drop else upstream.choices
 
 
 def _body(call: Call, fields: Mapping[str, Any]) -> bytes:

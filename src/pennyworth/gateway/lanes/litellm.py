@@ -356,6 +356,8 @@ def _arguments(litellm: Any, call: Call, attempt: Attempt) -> dict[str, Any]:
     allowed = {name for name in params.get("allowed_openai_params") or () if not is_control(name)}
     own = _openai_fields(endpoint.fields_type) | allowed | {"stream"}
     unknown = sorted(given.keys() - own - _PROVIDER_FIELDS)
+    if call.asked.drop:
+        params["drop_params"] = True
     if unknown and not (litellm.drop_params or read_flag(params.get("drop_params"))):
         raise ApiError(
             400,
