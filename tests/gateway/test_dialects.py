@@ -12,7 +12,16 @@ import openai
 import pytest
 from tests.gateway.conftest import KEY, UPSTREAM_KEY, RunningGateway
 
+from pennyworth.gateway import lanes
+from pennyworth.gateway.bodies import Body
+from pennyworth.gateway.call import Call
 from pennyworth.gateway.dialects import DialectName, dialect
+from pennyworth.gateway.endpoints import ENDPOINTS
+from pennyworth.gateway.errors import ApiError
+from pennyworth.gateway.router import Router
+from pennyworth.gateway.settings import Settings
+from pennyworth.gateway.wsgi import Request
+from pennyworth.local.llm.scripted import Answer, ScriptedUpstream
 
 USAGE = {
     "input_tokens": 5,
@@ -253,11 +262,20 @@ def test_errors_have_the_dialects_shape(gateway: RunningGateway, native: Native)
     )
     refused = ask(gateway, "/messages")
     assert (refused.status_code, refused.json()["error"]["message"]) == (400, "max_tokens: too many")
-    unable = ask(gateway, "/messages", model="chat")
+    unable = ask(gateway, "/messages/count_tokens", model="chat")
     assert unable.status_code == 400
     assert "mistral" in unable.json()["error"]["message"]
-    with pytest.raises(openai.BadRequestError, match="chat/completions"):
-        gateway.client().responses.create(model="chat", input="hi")
+
+
+def test_without_litellm_nothing_is_translated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lanes, "has_litellm", lambda: False)
+    entry = {"model_name": "m", "litellm_params": {"model": "mistral/m", "api_key": "k"}}
+    settings = Settings.of({"model_list": [entry]}, {})
+    endpoint = next(endpoint for endpoint in ENDPOINTS if endpoint.name == "messages")
+    call = Call(Request({}, "POST", "/v1/messages"), endpoint, Body(), "m", False)
+    with pytest.raises(ApiError, match="LITELLM_LANE=yes") as unable:
+        next(Router(settings).attempts(call))
+    assert unable.value.status == 400
 
 
 def test_a_websocket_is_refused_at_once(gateway: RunningGateway) -> None:
@@ -282,3 +300,94 @@ def test_a_whole_answer_becomes_a_stream(name: DialectName, document: dict[str, 
         assert {"type": "text_delta", "text": "Paris."} in texts
         assert {"type": "input_json_delta", "partial_json": '{"city": "Paris"}'} in texts
         assert {"type": "signature_delta", "signature": "c2ln"} in texts
+
+
+@pytest.fixture(scope="module")
+def bridged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningGateway, ScriptedUpstream]]:
+    """A gateway whose only provider speaks chat completions alone."""
+    with ScriptedUpstream(key=UPSTREAM_KEY) as upstream:
+        params = {"model": "mistral/real-name", "api_base": upstream.base_url, "api_key": UPSTREAM_KEY}
+        entry = {"model_name": "chat", "litellm_params": params}
+        folder = tmp_path_factory.mktemp("gateway")
+        started = RunningGateway({"model_list": [entry]}, {"LITELLM_API_KEYS": KEY}, None, folder)
+        try:
+            yield started, upstream
+        finally:
+            started.stop()
+
+
+CODEX = {
+    "input": [
+        {"type": "message", "role": "developer", "content": [{"type": "input_text", "text": "be brief"}]},
+        {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "hi"}]},
+    ],
+    "tools": [
+        {"type": "function", "name": "look", "strict": False, "parameters": {"type": "object", "properties": {}}},
+        {"type": "namespace", "name": "agents", "description": "", "tools": []},
+        {"type": "web_search", "external_web_access": True},
+    ],
+    "tool_choice": "auto",
+    "parallel_tool_calls": True,
+    "reasoning": {"summary": "auto"},
+    "include": ["reasoning.encrypted_content"],
+    "store": False,
+    "prompt_cache_key": "k",
+}  # fmt: skip
+"""As Codex asks."""
+
+
+def test_responses_are_translated_for_others(bridged: tuple[RunningGateway, ScriptedUpstream]) -> None:
+    gateway, upstream = bridged
+    client = gateway.client()
+    upstream.answer = Answer()
+    made = client.responses.create(model="chat", input="hi", max_output_tokens=9)
+    assert (made.output_text, made.model) == (Answer().text, "chat")
+    assert upstream.requests[-1].path == "/v1/chat/completions"
+    assert upstream.requests[-1].payload["max_tokens"] == 9
+    upstream.answer = Answer(tool=("look", '{"city": "Paris"}'))
+    events = list(
+        client.responses.create(model="chat", stream=True, extra_body={"client_metadata": {}}, **CODEX)
+    )
+    assert [event.sequence_number for event in events] == list(range(len(events)))
+    last = events[-1]
+    assert last.type == "response.completed" and last.response.model == "chat"
+    (called,) = last.response.output
+    assert called.type == "function_call" and called.arguments == '{"city": "Paris"}'
+    assert [tool["function"]["name"] for tool in upstream.requests[-1].payload["tools"]] == ["look"]
+
+
+def test_messages_are_translated_for_others(bridged: tuple[RunningGateway, ScriptedUpstream]) -> None:
+    gateway, upstream = bridged
+    upstream.answer = Answer()
+    system = [{"type": "text", "text": "s", "cache_control": {"type": "ephemeral"}}]
+    lost = {"context_management": {"edits": []}, "thinking": {"type": "enabled", "budget_tokens": 1024}}
+    answer = ask(gateway, "/messages", model="chat", system=system, **lost)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["content"] == [{"type": "text", "text": Answer().text}]
+    assert (answer.json()["model"], answer.json()["stop_reason"]) == ("chat", "end_turn")
+    upstream.answer = Answer(tool=("look", '{"city": "Paris"}'))
+    tools = [{"name": "look", "input_schema": {"type": "object", "properties": {}}}]
+    streamed = ask(gateway, "/messages", model="chat", stream=True, tools=tools)
+    events = [json.loads(event.partition("data: ")[2]) for event in streamed.text.strip().split("\n\n")]
+    assert (events[0]["message"]["model"], events[-1]["type"]) == ("chat", "message_stop")
+    pieces = [
+        e["delta"]["partial_json"] for e in events if e.get("delta", {}).get("type") == "input_json_delta"
+    ]
+    assert json.loads("".join(pieces)) == {"city": "Paris"}
+
+
+def test_what_fails_on_a_bridge_has_the_dialects_shape(
+    bridged: tuple[RunningGateway, ScriptedUpstream],
+) -> None:
+    gateway, upstream = bridged
+    upstream.answer = Answer(status=429, message="slow down")
+    assert ask(gateway, "/messages", model="chat").json()["error"] == {
+        "type": "rate_limit_error",
+        "message": "slow down",
+    }
+    upstream.answer = Answer(text="one two three", fault="cut", after=2)
+    last = ask(gateway, "/messages", model="chat", stream=True).text.strip().split("\n\n")[-1]
+    assert last.startswith("event: error\n")
+    seen = [event.type for event in gateway.client().responses.create(model="chat", input="hi", stream=True)]
+    assert seen[-1] == "response.failed" and "response.completed" not in seen
+    assert ask(gateway, "/messages", model="chat", messages="").status_code == 400

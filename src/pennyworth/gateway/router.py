@@ -5,7 +5,9 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 
+from pennyworth.gateway import lanes
 from pennyworth.gateway.call import Attempt, Call, Deadline
 from pennyworth.gateway.config import Deployment
 from pennyworth.gateway.errors import ApiError, UpstreamFailure
@@ -80,11 +82,15 @@ class Router:
         able = [on_lane for each in found if (on_lane := each.choose_lane(call.endpoint.native))]
         if able:
             return able
-        path = f"/v1{call.endpoint.path}"
+        path, translated = f"/v1{call.endpoint.path}", bool(call.endpoint.litellm_function)
+        if translated and lanes.has_litellm():
+            lanes.choose("litellm").prepare(self._settings)
+            return [replace(each, lane="litellm") for each in found]
         raise ApiError(
             400,
             f"The model '{model}' can't be asked at {path}: its provider '{found[0].provider}' does not speak this"
-            " protocol. Ask it at /v1/chat/completions, or choose another model.",
+            " protocol. Ask it at /v1/chat/completions, or choose another model."
+            + (" Whoever runs this gateway can have it translated: LITELLM_LANE=yes." if translated else ""),
             code="unsupported_endpoint",
             param="model",
         )

@@ -6,6 +6,7 @@ Each lane is a module here; `choose` imports only the one that is needed. A lane
 
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Protocol, cast
 
 from pennyworth.gateway.call import Attempt, Call
@@ -34,6 +35,12 @@ class Lane(Protocol):
 
     def models(self, upstream: Upstream) -> list[str]:
         """The upstream's names of the models that a wildcard deployment (`provider/*`) stands for."""
+
+
+@cache
+def has_litellm() -> bool:
+    """Check whether LiteLLM is installed here, or part of the package. Nothing of it is imported."""
+    return find_spec("litellm") is not None
 
 
 @cache

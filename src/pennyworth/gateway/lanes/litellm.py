@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from pennyworth.gateway.call import Attempt, Call
 from pennyworth.gateway.config import read_flag
+from pennyworth.gateway.dialects import dialect
 from pennyworth.gateway.endpoint import Endpoint
 from pennyworth.gateway.endpoints import PRESETS
 from pennyworth.gateway.errors import ApiError
@@ -48,6 +49,7 @@ from pennyworth.gateway.upstreams import Upstream
 from pennyworth.gateway.wsgi import JSON, Headers, Response
 
 if TYPE_CHECKING:
+    from pennyworth.gateway.lanes.bridges import Bridge
     from pennyworth.gateway.lanes.transport import CallScope
 
 # Read by LiteLLM while it is imported.
@@ -205,7 +207,13 @@ def send(call: Call, attempt: Attempt) -> Response:
     from pennyworth.gateway.lanes.transport import CallScope, Interrupted
 
     upstream = attempt.upstream
-    arguments = _arguments(litellm, call, attempt)
+    bridge, function = _find_bridge(call.endpoint), call.endpoint.litellm_function
+    fields = without_controls(call.body.fields, keep_metadata=True)
+    if bridge:
+        _require_content(call.endpoint, fields)
+        arguments = _connection(call, attempt)
+    else:
+        arguments = _arguments(litellm, call, attempt)
     attempt.deadline.touch()
 
     def check() -> None:
@@ -224,7 +232,7 @@ def send(call: Call, attempt: Attempt) -> Response:
     )
     try:
         with scope:
-            answer = getattr(litellm, call.endpoint.litellm_function)(**arguments)
+            answer = bridge.call(fields, arguments) if bridge else getattr(litellm, function)(**arguments)
             # A status can be told only while nothing has been sent, and some providers fail with their first event.
             first = next(answer, None) if call.stream else None
     except Interrupted as interrupted:
@@ -240,9 +248,11 @@ def send(call: Call, attempt: Attempt) -> Response:
     told = _told(upstream, scope)
     if not call.stream:
         scope.finish()
-        return Response(200, [*JSON, *told], _document(answer, call))
+        document = {**bridge.document(answer), "model": call.model} if bridge else _document(answer, call)
+        return Response(200, [*JSON, *told], _encode(document))
     headers = [("Content-Type", "text/event-stream; charset=utf-8"), ("Cache-Control", "no-cache"), *told]
-    body = _stream(answer, first, scope, attempt, call.model)
+    write = bridge.events if bridge else _events
+    body = _stream(write(_watched(answer, first, scope), call.model), scope, call, attempt)
     next(body)  # only a generator that has begun does anything when it is closed
     return Response(200, headers, body)
 
@@ -384,6 +394,30 @@ def _arguments(litellm: Any, call: Call, attempt: Attempt) -> dict[str, Any]:
     return arguments
 
 
+def _find_bridge(endpoint: Endpoint) -> "Bridge | None":
+    if not endpoint.native:
+        return None
+    from pennyworth.gateway.lanes.bridges import BRIDGES
+
+    return BRIDGES[endpoint.native]
+
+
+def _connection(call: Call, attempt: Attempt) -> dict[str, Any]:
+    """What goes to the SDK of a deployment, for a translation: what the provider lacks is left out."""
+    deployment = attempt.deployment
+    params = {name: value for name, value in deployment.params.items() if name not in PRESETS}
+    arguments = {
+        **copy.deepcopy(params),
+        "model": f"{deployment.provider}/{deployment.model}",
+        "stream": call.stream,
+        "drop_params": True,
+        **_ALWAYS,
+    }
+    if attempt.forwarded:
+        arguments["extra_headers"] = add_forwarded(params.get("extra_headers") or {}, attempt.forwarded)
+    return arguments
+
+
 def _check_conversation(given: Mapping[str, Any], *, translated: bool) -> None:
     """See that LiteLLM can translate a conversation, and make of a call's missing arguments what providers want."""
     from pennyworth.gateway.lanes.fields import check_fields
@@ -416,9 +450,9 @@ def _openai_fields(place: str) -> frozenset[str]:
     return frozenset(getattr(importlib.import_module(f"openai.types.{module}"), name).__annotations__)
 
 
-def _document(answer: Any, call: Call) -> bytes:
+def _document(answer: Any, call: Call) -> dict[str, Any]:
     """A whole answer as OpenAI's API has it."""
-    document = answer.model_dump(exclude_none=True)
+    document: dict[str, Any] = answer.model_dump(exclude_none=True)
     if "model" in document:
         document["model"] = call.model
     if call.endpoint.name == "embeddings":
@@ -432,7 +466,7 @@ def _document(answer: Any, call: Call) -> bytes:
                 for tool_call in message.get("tool_calls") or ():
                     if not tool_call["function"].get("arguments"):
                         tool_call["function"]["arguments"] = "{}"
-    return _encode(document)
+    return document
 
 
 def _encode(document: Mapping[str, Any]) -> bytes:
@@ -453,30 +487,49 @@ def _base64(embedding: Any) -> Any:
     return b64encode(pack(f"<{len(embedding)}f", *embedding)).decode()
 
 
+def _watched(answer: Iterator[Any], first: Any, scope: "CallScope") -> Iterator[Any]:
+    """What the SDK gives of a stream, each part of it waited for within the call's bounds."""
+    part = first
+    while part is not None:
+        yield part
+        with scope:
+            part = next(answer, None)
+
+
 def _stream(
-    answer: Iterator[Any], first: Any, scope: "CallScope", attempt: Attempt, model: str
+    events: Iterator[bytes], scope: "CallScope", call: Call, attempt: Attempt
 ) -> Generator[bytes, None, None]:
     from pennyworth.gateway.lanes.transport import Interrupted
 
-    chunk = first
-    tools = _ToolArguments()
+    event = b""
     try:
         yield b""
-        while chunk is not None:
-            document = _chunk(chunk, model)
-            if lacking := tools.see(document):
-                yield _event(lacking)
-            yield _event(document)
-            with scope:
-                chunk = next(answer, None)
-        yield b"data: [DONE]\n\n"
+        for event in events:
+            yield event
+        if not dialect(call.endpoint.dialect).ends(
+            event
+        ):  # LiteLLM's translations end where the provider broke off
+            raise broken(attempt.upstream)
         scope.finish()
     except Interrupted as interrupted:
         raise interrupted.reason from None
+    except ApiError:
+        raise
     except Exception as error:
         raise _failure(error, attempt.upstream, answered=True) from error
     finally:
         scope.close()
+
+
+def _events(chunks: Iterator[Any], model: str) -> Iterator[bytes]:
+    """A stream's events as OpenAI's API has them."""
+    tools = _ToolArguments()
+    for chunk in chunks:
+        document = _chunk(chunk, model)
+        if lacking := tools.see(document):
+            yield _event(lacking)
+        yield _event(document)
+    yield b"data: [DONE]\n\n"
 
 
 def _chunk(chunk: Any, model: str) -> dict[str, Any]:
