@@ -160,6 +160,7 @@ def test_what_is_said_of_many_lines_is_said_once(tmp_path: Path) -> None:
     (finding,) = report.findings
     assert (finding.place, finding.line, len(finding.more)) == ("litellm_params.tags", 5, 8)
     assert "warning: lines 5, 11, 17 and 6 more, litellm_params.tags: unsupported:" in render.as_text(report)
+    assert render.explain(finding).endswith("(also on lines 11, 17, 23 and 5 more)")
     (tags,) = [setting for setting in report.settings if setting.name == "litellm_params.tags"]
     assert (tags.count, len(tags.lines)) == (9, 9)
 
@@ -353,7 +354,7 @@ def test_what_is_no_address_is_told_and_not_stumbled_over(tmp_path: Path) -> Non
     assert place.endswith("api_base") and "is no address" in said_
 
 
-@pytest.mark.parametrize("key", ["sk-1234", "weakest"])
+@pytest.mark.parametrize("key", ["sk-1234", "sk-1234567890", "your-master-key", "weakest"])
 def test_a_weak_key_is_an_error(tmp_path: Path, key: str) -> None:
     text = "model_list: [{model_name: m, litellm_params: {model: openai/x, api_key: os.environ/K}}]\n"
     text += f"general_settings: {{master_key: {key}}}\n"

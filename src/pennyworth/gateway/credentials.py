@@ -20,7 +20,17 @@ VALUE_BYTES = 4096
 """The size of a parameter of the standard tier:
 https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html"""
 
-_WELL_KNOWN = frozenset(["sk-1234"])
+_WELL_KNOWN = frozenset(
+    [
+        "sk-1234",
+        "sk-1234567890",
+        "sk-your-key",
+        "sk-your-secret-key",
+        "your-litellm-master-key",
+        "your-master-key",
+        "your-secure-master-key-here",
+    ]
+)
 _SHORTEST_KEY = 8
 LONG_ENOUGH = 16
 """Characters of a key that nobody guesses."""

@@ -131,6 +131,16 @@ def _format_code(text: str) -> str:
     return f"`{text}`" if text else ""
 
 
+def explain(finding: Finding) -> str:
+    """Return what a finding says, with the lines beyond its first."""
+    further = _format_lines(finding.more)
+    return (
+        f"{finding.message} (also on line{'s' if len(finding.more) > 1 else ''} {further})"
+        if further
+        else finding.message
+    )
+
+
 def _list_lines(finding: Finding) -> tuple[int, ...]:
     return (finding.line, *finding.more) if finding.line else ()
 

@@ -54,7 +54,7 @@ def _annotate(report: Report) -> None:
         if annotate := _ANNOTATE.get(finding.severity):
             of_credentials = finding.place.startswith(PROVIDER_CREDENTIALS)  # which are in no file
             file = "" if of_credentials else _file(report)
-            annotate(finding.place or "Configuration", finding.message, file, finding.line)
+            annotate(finding.place or "Configuration", render.explain(finding), file, finding.line)
 
 
 def _check(report: Report, *, strict: bool) -> None:

@@ -63,7 +63,7 @@ def import_config(path: Path) -> Imported:
         OperationFailed: there is none in the file.
     """
     try:
-        source = path.read_text(encoding="utf-8")
+        source = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise OperationFailed(f"{path}: {error}") from error
     text, around = find_config(source, str(path))
