@@ -428,10 +428,10 @@ def get_set_up(account: Account, stack: str = "", dns: str = "") -> SetUp:
     name = (endpoint.names if endpoint else Names()).bootstrap_stack
     found = read_parameters(account.describe_stack(name))
     if not found or (stack and found["StackName"] != stack):
-        which = f"the endpoint {stack}" if stack else "an endpoint"
+        what = f"endpoint {stack}" if stack else f"stack {name}"
         raise Unprepared(
-            f"There is no bootstrap stack of {which} in {account.region}. Run `pennyworth bootstrap` to set up the"
-            " account, or use --region or --stack-name."
+            f"There is no {what} in {account.region}. Run `pennyworth bootstrap` to set up the account, or use --region"
+            " or --stack-name."
         )
     try:
         return SetUp(account, Settings.of(found), dns)

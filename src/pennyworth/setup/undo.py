@@ -184,10 +184,8 @@ def take_back(account: Account, stack: str, confirmed: Callable[[str], bool]) ->
     """
     found = find_set_up(account, stack)
     if found is None:
-        which = f"the endpoint {stack}" if stack else "an endpoint"
-        raise Unprepared(
-            f"There is no bootstrap stack of {which} in {account.region}. Check --region and --stack-name."
-        )
+        what = f"endpoint {stack}" if stack else f"stack {Names().bootstrap_stack}"
+        raise Unprepared(f"There is no {what} in {account.region}. Check --region and --stack-name.")
     if account.describe_stack(found.endpoint) is not None:
         raise Unprepared(
             f"The stack {found.endpoint} still exists, and its roles use the permissions boundary to be deleted. Delete"
