@@ -414,6 +414,7 @@ model_list:
     ("params", "severity", "message"),
     [
         ({"model": "opnai/x"}, Severity.ERROR, "Did you mean 'openai'?"),
+        ({"model": "azure/"}, Severity.WARNING, "Write azure/MODEL"),
         ({"model": "a-server-of-mine/x"}, Severity.ERROR, "use openai/MODEL and set its api_base"),
         ({"model": "openai/*"}, Severity.ERROR, "Use a * in both"),
         ({"model": "hosted_vllm/x"}, Severity.WARNING, "HOSTED_VLLM_API_BASE is not set"),

@@ -410,6 +410,10 @@ def test_a_hidden_alias_is_known_and_hidden() -> None:
     [
         ("text-embedding-3-small", "openai"),
         ("whisper-1", "openai"),
+        ("text-embedding-005", "vertex_ai"),
+        ("jamba-large-1.7", "ai21_chat"),
+        ("writer.palmyra-x5-v1:0", "bedrock"),
+        ("zai.glm-5", "bedrock"),
         ("ft:gpt-4o-mini:org::id", "openai"),
         ("anthropic.claude-3-sonnet-20240229-v1:0", "bedrock"),
         ("us.anthropic.claude-sonnet-4-20250514-v1:0", "bedrock"),
@@ -421,6 +425,15 @@ def test_a_hidden_alias_is_known_and_hidden() -> None:
 def test_a_well_known_name_needs_no_provider(model: str, provider: str) -> None:
     (deployment,) = parse({"model_list": [config_entry(model=model)]}, {}).deployments
     assert (deployment.provider, deployment.model) == (provider, model)
+
+
+def test_a_provider_alone_is_enough_where_the_address_has_the_model() -> None:
+    entries = [config_entry(model="azure/"), {"model_name": "*", "litellm_params": {"model": "*"}}]
+    config = parse({"model_list": entries}, {})
+    assert not config.problems
+    assert (config.deployments[0].provider, config.deployments[0].model) == ("azure", "")
+    with pytest.raises(ApiError):
+        config.resolve("openai/")
 
 
 def test_a_file_that_is_no_text_is_refused_in_words(tmp_path: Path) -> None:

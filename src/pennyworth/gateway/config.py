@@ -137,6 +137,8 @@ class Deployment:
                 provider, model = _split(model, None, self.name)
             except ConfigError:
                 return None
+            if not model:
+                return None
             direct = speaks_openai(provider, model, self.params, wildcard=True)
             lane = "direct" if direct else "litellm"
         if (lane == "litellm" or provider == "azure") and not (
@@ -493,8 +495,8 @@ def _split(model: str, provider: Any, place: str, path: tuple[str | int, ...] = 
         return str(provider), model.removeprefix(f"{provider}/")
     if model == "*":
         return "", "*"
-    head, _, tail = model.partition("/")
-    if head and tail:
+    head, slash, tail = model.partition("/")
+    if head and slash:  # without a name behind it where the address has that
         return head, tail
     for prefix, known in WELL_KNOWN_PREFIXES.items():
         if model.startswith(prefix):

@@ -86,6 +86,9 @@ def check_providers(facts: Facts) -> Iterator[Finding]:
             message = "can't answer: no model chooses among others here. Name the models that clients ask for"
             yield facts.make_finding(Severity.ERROR, place, message)
             continue
+        if provider and not entry.deployment.model:
+            message = f"names no model, so {provider} is asked for none. Write {provider}/MODEL"
+            yield facts.make_finding(Severity.WARNING, place, message)
         if not provider or catalogue.is_known(provider):
             continue
         if entry.deployment.lane == "direct" and _get_base(entry):
