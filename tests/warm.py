@@ -7,6 +7,8 @@ caller ends. What is called is forked from a process that has imported sam, or t
 nothing else. Where Python can not be forked safely (macOS), they are the programs themselves.
 
 `step_python()` is for rehearsals, whose repositories have sources of their own: none of this project's are imported.
+
+`gateway()` starts a gateway from the sources, whose imports, LiteLLM's included, take longer than most of its tests.
 """
 
 import atexit
@@ -20,10 +22,12 @@ import select
 import shutil
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
 import threading
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -71,6 +75,24 @@ MODULES = {
         "samtranslator.yaml_helper",
     ),
 }
+GATEWAYS = {
+    "gateway": (
+        "pennyworth.gateway.lanes.direct",
+        "pennyworth.gateway.listener",
+        "pennyworth.gateway.server",
+    ),
+    "litellm-gateway": (
+        "boto3",
+        "botocore.eventstream",
+        "httpcore",
+        "litellm",
+        "pennyworth.gateway.lanes.direct",
+        "pennyworth.gateway.lanes.transport",
+        "pennyworth.gateway.listener",
+        "pennyworth.gateway.server",
+    ),
+}
+"""The same for gateways, which run in the environment of the tests."""
 STEPS = "pennyworth.pipeline.steps"
 RUNS_SAM = {"build": "pennyworth.pipeline.build.sam", "deploy": "pennyworth.pipeline.deploy.deployment"}
 """The steps that run sam, and the modules that look it up."""
@@ -89,6 +111,7 @@ with socket.socket(socket.AF_UNIX) as server:
     server.connect({address!r})
     socket.send_fds(server, [len(told).to_bytes({length}, "big")], [0, 1, 2])
     server.sendall(told)
+    server.recv({length})
     answer = server.recv({length})
 sys.exit(int.from_bytes(answer, "big") if answer else 70)
 """
@@ -98,20 +121,14 @@ sys.exit(int.from_bytes(answer, "big") if answer else 70)
 def tools() -> Path:
     """A folder with the programs. Lasts as long as this process."""
     from pennyworth.host.environments import clean_environ, environment
-    from pennyworth.host.processes import Child
 
     real = environment("tools")
     if sys.platform != "linux":
         return real
-    folder = Path(tempfile.mkdtemp(prefix="warm-", dir="/tmp"))  # a socket's address must be short
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     environ = {name: value for name, value in clean_environ().items() if not name.startswith("AWS_")}
-    environ |= {"PYTHONPATH": SOURCES, "SAM_CLI_TELEMETRY": "0"}
     for name in MODULES:
-        address = folder / f"{name}.socket"
-        server = Child([real / "python", __file__, name, address], log=folder / f"{name}.log", env=environ)
-        atexit.register(server.stop)
-        program = folder / name
+        address = _begin([real / "python"], name, environ | {"SAM_CLI_TELEMETRY": "0"})
+        program = address.with_name(name)
         program.write_text(
             _CALLER.format(
                 python=real / "python",
@@ -121,11 +138,111 @@ def tools() -> Path:
             )
         )
         program.chmod(0o755)
-        deadline = time.monotonic() + _READY_SECONDS
-        while not address.exists():
-            assert server.running() and time.monotonic() < deadline, server.tail()
-            time.sleep(0.02)
+    return _folder()
+
+
+@cache
+def _folder() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="warm-", dir="/tmp"))  # a socket's address must be short
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
+
+
+def _begin(python: list[str | Path], name: str, environ: Mapping[str, str]) -> Path:
+    """Start a process to fork from: the address at which it takes calls."""
+    from pennyworth.host.processes import Child
+
+    address = _folder() / f"{name}.socket"
+    command = [*python, __file__, name, address]
+    server = Child(command, log=_folder() / f"{name}.log", env={**environ, "PYTHONPATH": SOURCES})
+    atexit.register(server.stop)
+    deadline = time.monotonic() + _READY_SECONDS
+    while not address.exists():
+        assert server.running() and time.monotonic() < deadline, server.tail()
+        time.sleep(0.02)
+    return address
+
+
+@cache
+def _gateways(name: str) -> Path:
+    own = {variable: os.environ[variable] for variable in ("PATH", "HOME") if variable in os.environ}
+    return _begin([sys.executable, "-s"], name, own)
+
+
+def gateway(environ: Mapping[str, str], folder: Path, *, litellm: bool) -> "subprocess.Popen[str] | Forked":
+    """Start `python -m pennyworth.gateway` from the sources.
+
+    Args:
+        environ: all that its environment holds, PYTHONPATH excepted.
+        folder: its working directory.
+        litellm: whether it is going to import LiteLLM.
+    """
+    words, environ = ["-m", "pennyworth.gateway"], {**environ, "PYTHONPATH": SOURCES}
+    if sys.platform == "linux":
+        return Forked(_gateways("litellm-gateway" if litellm else "gateway"), words, environ, folder)
+    return subprocess.Popen(
+        [sys.executable, "-s", *words],
+        env=environ,
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+class Forked:
+    """A call of a warm Python, as subprocess has it: its two outputs are one, and it ends with this process."""
+
+    def __init__(self, address: Path, words: list[str], environ: Mapping[str, str], folder: Path) -> None:
+        told = json.dumps([sys.executable, words, str(folder), dict(environ)]).encode()
+        reading, writing = os.pipe()
+        self._caller = socket.socket(socket.AF_UNIX)
+        self._caller.connect(str(address))
+        with Path(os.devnull).open("rb") as nothing, os.fdopen(writing, "wb") as output:
+            given = [nothing.fileno(), output.fileno(), output.fileno()]
+            socket.send_fds(self._caller, [len(told).to_bytes(_LENGTH_BYTES, "big")], given)
+            self._caller.sendall(told)
+        self.stdout = os.fdopen(reading, encoding="utf-8")
+        self.pid = self._read()
+        self._status: int | None = None
+
+    def _read(self) -> int:
+        answer = self._caller.recv(_LENGTH_BYTES)
+        assert answer, "the process to fork from has ended"
+        return int.from_bytes(answer, "big")
+
+    def poll(self) -> int | None:
+        """Its exit status; None while it runs."""
+        if self._status is None and select.select([self._caller], [], [], 0)[0]:
+            self._status = self._read()
+            self._caller.close()
+        return self._status
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Its exit status, once it has ended.
+
+        Raises:
+            subprocess.TimeoutExpired: it has not.
+        """
+        if self._status is None:
+            select.select([self._caller], [], [], timeout)
+        status = self.poll()
+        if status is None:
+            raise subprocess.TimeoutExpired("a forked process", timeout or 0.0)
+        return status
+
+    def send_signal(self, number: int) -> None:
+        """Send it a signal, if it runs."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it."""
+        self.send_signal(signal.SIGKILL)
 
 
 @cache
@@ -178,9 +295,13 @@ def _read_service_models() -> None:
 
 def _prepare(program: str, folder: Path) -> None:
     """Import all, and have a deployment in here use what is warm too."""
-    for name in MODULES[program]:
+    if program == "litellm-gateway":
+        from pennyworth.gateway.lanes import bounds, litellm
+
+        os.environ.update({**litellm._ENVIRONMENT, **bounds.ENVIRONMENT})
+    for name in MODULES.get(program) or GATEWAYS[program]:
         importlib.import_module(name)
-    if program != "policy-python":
+    if program not in ("policy-python", *GATEWAYS):
         _read_service_models()
     if program == "python":
         from pennyworth.pipeline.deploy import deployment
@@ -258,7 +379,9 @@ def _attended(caller: socket.socket) -> tuple[str, list[str]]:
 
 
 def _watched(child: int, caller: socket.socket, over: int) -> None:
-    """Wait for the end of a call, or of its caller, and bring about the other one's."""
+    """Tell a call's number, wait for its end or its caller's, and bring about the other one's."""
+    with suppress(OSError):
+        caller.sendall(child.to_bytes(_LENGTH_BYTES, "big"))
     ready, _, _ = select.select([caller, over], [], [])
     if over not in ready:  # the caller has ended
         for number in (signal.SIGTERM, signal.SIGKILL):

@@ -5,6 +5,8 @@ import os
 import subprocess
 from pathlib import Path
 
+from tests import warm
+
 from pennyworth.host.environments import environment
 from pennyworth.host.places import ROOT, made
 
@@ -42,7 +44,7 @@ print(json.dumps([told, hashes]))
 def test_what_is_good_is_looked_at_once(tmp_path: Path) -> None:
     program = tmp_path / "prefix" / "bin" / "sam"
     program.parent.mkdir(parents=True)
-    program.write_text(f'#!/bin/sh\necho run >> "{tmp_path}/runs"\nexec "{environment("tools")}/sam" "$@"\n')
+    program.write_text(f'#!/bin/sh\necho run >> "{tmp_path}/runs"\nexec "{warm.tools()}/sam" "$@"\n')
     program.chmod(0o755)
     bad = GOOD.replace("SNS::Topic", "SNS::Nothing")
     own = {

@@ -15,6 +15,7 @@ import pytest
 from openai import OpenAI
 from tests import warm
 
+from pennyworth.gateway import config as configuration
 from pennyworth.host.places import ROOT
 from pennyworth.local.llm.scripted import ScriptedUpstream
 
@@ -28,7 +29,13 @@ class RunningGateway:
     """A gateway in a process of its own."""
 
     def __init__(
-        self, config: Mapping[str, Any] | None, env: Mapping[str, str], package: Path | None, folder: Path
+        self,
+        config: Mapping[str, Any] | None,
+        env: Mapping[str, str],
+        package: Path | None,
+        folder: Path,
+        *,
+        fresh: bool = False,
     ) -> None:
         """
         Args:
@@ -36,24 +43,28 @@ class RunningGateway:
             env: what its environment holds beside PATH and HOME.
             package: a built function package to run from; the sources by default.
             folder: takes the configuration.
+            fresh: whether it is to import all by itself, as one from a package does, and be nobody's copy.
         """
         environ = {"PATH": os.environ["PATH"], "HOME": str(folder), "PORT": "0", **env}
         if config is not None:
             path = folder / "config.json"
             path.write_text(json.dumps(config))
             environ["PENNYWORTH_CONFIG"] = str(path)
-        # a package must hold all that it needs: -S keeps this environment's own packages away
-        isolation = ["-S"] if package else []
-        environ["PYTHONPATH"] = str(package or ROOT / "src")
         self.lines: list[dict[str, Any]] = []
-        self._process = subprocess.Popen(
-            [sys.executable, "-s", *isolation, "-m", "pennyworth.gateway"],
-            env=environ,
-            cwd=folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        self._process: subprocess.Popen[str] | warm.Forked
+        if not (package or fresh):
+            self._process = warm.gateway(environ, folder, litellm=_needs_litellm(environ))
+        else:
+            # a package must hold all that it needs: -S keeps this environment's own packages away
+            isolation = ["-S"] if package else []
+            self._process = subprocess.Popen(
+                [sys.executable, "-s", *isolation, "-m", "pennyworth.gateway"],
+                env={**environ, "PYTHONPATH": str(package or ROOT / "src")},
+                cwd=folder,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
         self.output: list[str] = []
         threading.Thread(target=self._read, daemon=True).start()
         listening = self.logged(lambda line: line.get("message") == "listening")
@@ -113,12 +124,19 @@ class RunningGateway:
             self._process.wait()
 
 
+def _needs_litellm(environ: Mapping[str, str]) -> bool:
+    try:
+        return configuration.load(configuration.find(environ), environ).needs_litellm()
+    except configuration.ConfigError:  # which the gateway will tell
+        return False
+
+
 Start = Callable[..., RunningGateway]
 
 
 @pytest.fixture
 def start_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
-    """Starts gateways: `start_gateway(config, env={...}, package=None)`."""
+    """Starts gateways: `start_gateway(config, env={...}, package=None, fresh=False)`."""
     with ExitStack() as stack:
 
         def start(
@@ -126,9 +144,11 @@ def start_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
             *,
             env: Mapping[str, str] | None = None,
             package: Path | None = None,
+            fresh: bool = False,
         ) -> RunningGateway:
             folder = tmp_path_factory.mktemp("gateway")
-            running = RunningGateway(config, {"LITELLM_API_KEYS": KEY, **(env or {})}, package, folder)
+            environ = {"LITELLM_API_KEYS": KEY, **(env or {})}
+            running = RunningGateway(config, environ, package, folder, fresh=fresh)
             stack.callback(running.stop)
             return running
 

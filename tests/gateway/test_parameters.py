@@ -204,12 +204,12 @@ def test_without_parameters_nothing_of_it_is_imported(
     start_gateway: Start, aws: LocalAws, upstream: ScriptedUpstream
 ) -> None:
     traced = {"PYTHONPROFILEIMPORTTIME": "1", "OPENAI_API_KEY": UPSTREAM_KEY}
-    plainly = start_gateway(config(upstream), env={**aws.environ(REGION), **traced})
+    plainly = start_gateway(config(upstream), env={**aws.environ(REGION), **traced}, fresh=True)
     assert ask(plainly)[0] == 200
     imported = "".join(plainly.output)
     assert "pennyworth.gateway.settings" in imported
     assert "pennyworth.gateway.parameters" not in imported and "pennyworth.gateway.aws" not in imported
-    following = start_gateway(config(upstream), env={**environ(aws), **traced})
+    following = start_gateway(config(upstream), env={**environ(aws), **traced}, fresh=True)
     assert ask(following)[0] == 200
     imported = "".join(following.output)
     assert "pennyworth.gateway.aws.client" in imported

@@ -1,9 +1,11 @@
 """No known way from few rights to many is open to any role, be it one that GitHub's runs take or one of the stack,
 whatever it is given."""
 
+import json
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +60,12 @@ NEW_ROLE = iam(f"role/{STACK}-NewRole-1A2B3C")
 
 def attackers(evaluator: Evaluator, values: Mapping[str, Any]) -> dict[str, Role]:
     """Whoever may push to a trusted branch is one of these, whoever may open a pull request the last but one."""
+    return dict(_attackers(evaluator, json.dumps(values)))
+
+
+@cache  # rendering their documents takes longer than judging them
+def _attackers(evaluator: Evaluator, told: str) -> Mapping[str, Role]:
+    values = json.loads(told)
     first = [render_document(name, values) for name in (*DEPLOYMENT, "first-deployment")]
     return {
         "the deploy role": deploy_role(evaluator, values),

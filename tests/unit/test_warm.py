@@ -1,6 +1,7 @@
 """A warm program is the program: the same words, surroundings, output, status and end."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -126,3 +127,47 @@ def test_a_rehearsals_steps_have_their_own_sources_and_everything_else_is_cold(t
     prefix = environment("tools").parent if warmth else sys.base_prefix
     assert called("-m", warm.STEPS, "some-step") == f"{steps} {prefix} ['some-step'] {warmth}"
     assert called("-m", "other") == "False"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="nothing is forked here")
+def test_a_forked_gateway_ends_as_a_started_one_does(tmp_path: Path) -> None:
+    environ = {"PATH": os.defpath, "PORT": "0"}
+    real = subprocess.run(
+        [sys.executable, "-s", "-m", "pennyworth.gateway"],
+        env={**environ, "PYTHONPATH": str(ROOT / "src")},
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    forked = warm.gateway(environ, tmp_path, litellm=False)
+    assert forked.stdout
+    said = forked.stdout.read()
+    assert forked.wait(20) == forked.poll() == real.returncode != 0
+    assert "LITELLM_MODEL_PROVIDER" in said
+    assert without_times(said) == without_times(real.stdout)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="nothing is forked here")
+def test_a_forked_gateway_takes_signals_and_ends_with_its_caller(tmp_path: Path) -> None:
+    environ = {"PATH": os.defpath, "PORT": "0", "LITELLM_MODEL_PROVIDER": "openai", "LITELLM_API_KEYS": "key"}
+    one, other = (warm.gateway(environ, tmp_path, litellm=False) for _ in range(2))
+    assert isinstance(other, warm.Forked) and one.stdout and other.stdout
+    for each in (one.stdout, other.stdout):
+        assert any("listening" in line for line in each)
+    assert one.poll() is None
+    with pytest.raises(subprocess.TimeoutExpired):
+        one.wait(0.01)
+    one.terminate()
+    assert one.wait(20) == 0
+    other._caller.close()
+    assert other.stdout.read() is not None  # to its end
+    deadline = time.monotonic() + 20
+    while Path(f"/proc/{other.pid}").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def without_times(log: str) -> str:
+    """A log in which no moment is named."""
+    return re.sub(r'"time": "[^"]*"', "", log)

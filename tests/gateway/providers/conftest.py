@@ -157,7 +157,8 @@ def _running(fakes: dict[str, Fake], package: Path | None, folder: Path) -> Iter
         guardrail = {"guardrailIdentifier": "strict", "guardrailVersion": "1"}
         guarded = {**_params(PROVIDERS["bedrock"], fakes["bedrock"].url), "guardrailConfig": guardrail}
         models.append(_model("bedrock-guarded", {**guarded, "temperature": 1}))
-        running = RunningGateway({"model_list": models}, {"LITELLM_API_KEYS": KEY}, package, folder)
+        environ = {"LITELLM_API_KEYS": KEY}
+        running = RunningGateway({"model_list": models}, environ, package, folder, fresh=True)
         try:
             running.logged(lambda line: line.get("message") == "litellm loaded", seconds=60)
             yield running

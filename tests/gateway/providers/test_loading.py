@@ -67,7 +67,7 @@ def test_a_client_that_leaves_meanwhile(start_gateway: Start, broken_sdk: Path) 
 
 
 def test_everything_else_answers_meanwhile(start_gateway: Start) -> None:
-    gateway = start_gateway(CONFIG)
+    gateway = start_gateway(CONFIG, fresh=True)
     waits = []
     while not any(line.get("message") == "litellm loaded" for line in gateway.lines):
         began = time.monotonic()

@@ -7,7 +7,7 @@ import json
 import re
 import subprocess
 from collections.abc import Mapping
-from functools import reduce
+from functools import cache, reduce
 from pathlib import Path
 from typing import Any
 
@@ -89,11 +89,11 @@ def _either(one: dict[str, str], other: dict[str, str]) -> dict[str, str]:
 
 
 def _read(file: Path) -> dict[str, Any]:
-    told = subprocess.run(
-        [environment("tools") / "python", "-c", _AS_JSON],
-        input=file.read_bytes(),
-        capture_output=True,
-        check=True,
-    )
-    read: dict[str, Any] = json.loads(told.stdout)
+    read: dict[str, Any] = json.loads(_as_json(file.read_bytes()))
     return read
+
+
+@cache
+def _as_json(text: bytes) -> bytes:
+    command: list[str | Path] = [environment("tools") / "python", "-c", _AS_JSON]
+    return subprocess.run(command, input=text, capture_output=True, check=True).stdout
