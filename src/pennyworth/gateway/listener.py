@@ -126,13 +126,16 @@ def create(application: Gateway, host: str, port: int, threads: int, keys: Keys 
     )
 
 
-def run(server: Any, end_streams: Callable[[], None], drain_seconds: float) -> None:
+def run(
+    server: Any, begun: Callable[[], None], end_streams: Callable[[], None], drain_seconds: float
+) -> None:
     """Serve until SIGTERM or SIGINT. Then listen no more, let running requests end, and end what still runs.
 
     A second signal stops at once.
 
     Args:
         server: see `create`.
+        begun: says that it serves; called once signals end it as they should.
         end_streams: has running requests end with an error.
         drain_seconds: how long they may go on before.
     """
@@ -145,6 +148,7 @@ def run(server: Any, end_streams: Callable[[], None], drain_seconds: float) -> N
     sockets: dict[int, Any] = server.map if hasattr(server, "map") else server._map
     listening = [each for each in sockets.values() if isinstance(each, BaseWSGIServer)]
     try:
+        begun()
         wasyncore.loop(timeout=1, use_poll=True, map=sockets)
     except _Stopped:
         with suppress(_Stopped):

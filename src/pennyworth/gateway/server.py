@@ -63,10 +63,13 @@ def serve(
     threading.Thread(target=_report_keys, args=(document, settings), name="report keys", daemon=True).start()
     port = int(getattr(server, "effective_port", port))
     names = sorted({deployment.name for deployment in settings.config.deployments})
-    log("info", "listening", host=host, port=port, models=len(names), keys=len(settings.keys))
-    if sys.stdout.isatty():
-        print(f"\nServing {', '.join(names)} at http://{host}:{port}/v1. Stop with Ctrl-C.\n", flush=True)
-    listener.run(server, gateway.end_streams, drain_seconds)
+
+    def tell() -> None:
+        log("info", "listening", host=host, port=port, models=len(names), keys=len(settings.keys))
+        if sys.stdout.isatty():
+            print(f"\nServing {', '.join(names)} at http://{host}:{port}/v1. Stop with Ctrl-C.\n", flush=True)
+
+    listener.run(server, tell, gateway.end_streams, drain_seconds)
 
 
 def _report(settings: Settings, environ: Mapping[str, str]) -> None:
