@@ -100,6 +100,22 @@ def test_the_region_may_be_a_variable(shell: Shell) -> None:
     assert (told["changed"], told["unset_secrets"], told["api_key"]) == (False, {}, None)
 
 
+def test_another_github_has_another_issuer(shell: Shell) -> None:
+    shell.bootstrap("--github-host", "git.example.org", "--alert-email", "me@example.com")
+    issuer = "git.example.org/_services/token"
+    (statement,) = shell.role()["AssumeRolePolicyDocument"]["Statement"]
+    assert statement["Principal"]["Federated"] == f"arn:aws:iam::{ACCOUNT}:oidc-provider/{issuer}"
+    # STS is known to compare the other claims of github.com's own tokens only
+    assert set(statement["Condition"]["StringEquals"]) == {f"{issuer}:aud", f"{issuer}:sub"}
+    providers = shell.iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
+    assert [one["Arn"] for one in providers] == [statement["Principal"]["Federated"]]
+    again = shell.bootstrap()  # remembers the host
+    assert re.findall(r"^\+ .*", again, re.MULTILINE) == []
+    doctor = shell.pennyworth("doctor", "--json", "--dns", "127.0.0.1:1")
+    verdicts = {one["check"]: one["verdict"] for one in json.loads(doctor.stdout)["findings"]}
+    assert {verdicts["set-up"], verdicts["identity provider"], verdicts["rights"]} == {"ok"}, doctor.stdout
+
+
 def test_it_makes_everything_and_a_second_run_changes_nothing(shell: Shell) -> None:
     made = shell.bootstrap()
     assert shell.stacks() == {STACK}

@@ -63,6 +63,8 @@ class Account:
         self.id: str = identity["Account"]
         self.caller: str = identity["Arn"]
         self.partition = self.caller.split(":")[1]
+        self.issuer = ISSUER
+        """The issuer of the tokens of the GitHub that deploys."""
         self.home = HOME_REGIONS.get(self.partition, self.region)
 
     @cache  # noqa: B019 - as long-lived as the command
@@ -81,7 +83,7 @@ class Account:
     @property
     def provider(self) -> str:
         """The ARN of the identity provider for GitHub, whether it exists or not."""
-        return self._arn("oidc-provider", ISSUER)
+        return self._arn("oidc-provider", self.issuer)
 
     def fetch_client_ids(self) -> list[str] | None:
         """Fetch the audiences that the identity provider for GitHub accepts; None if there is no provider."""

@@ -12,7 +12,7 @@ import dns.resolver
 from pennyworth.aws import certificates
 from pennyworth.aws.account import Account, Unprepared
 from pennyworth.aws.errors import AWS_FAILURES, get_or_none
-from pennyworth.aws.github_oidc import AUDIENCE
+from pennyworth.aws.github_oidc import AUDIENCE, find_host
 from pennyworth.aws.names import Names
 from pennyworth.aws.packages import find_package_bucket, name_package_bucket
 from pennyworth.aws.snapshot import read_parameters
@@ -22,7 +22,7 @@ from pennyworth.checks.finding import Finding, Findings, ok, unknown, warning, w
 from pennyworth.github import gh_cli
 from pennyworth.github.deploying_workflows import find_deploying_workflows
 from pennyworth.host.errors import OperationFailed
-from pennyworth.iam.bootstrap_template.template import FIRST, TEMPLATE
+from pennyworth.iam.bootstrap_template.template import FIRST, read_template
 from pennyworth.iam.drift import find_drifts
 from pennyworth.iam.endpoints import pick_endpoint
 from pennyworth.iam.settings import Settings, WrongSetting
@@ -104,7 +104,7 @@ def _is_outdated(set_up: SetUp) -> bool:
     original = client.get_template(StackName=set_up.names.bootstrap_stack, TemplateStage="Original")[
         "TemplateBody"
     ]
-    return bool(original != TEMPLATE.read_text())
+    return bool(original != read_template(set_up.settings["Issuer"]))
 
 
 def _check_provider(set_up: SetUp) -> Findings:
@@ -434,9 +434,12 @@ def get_set_up(account: Account, stack: str = "", dns: str = "") -> SetUp:
             " or --stack-name."
         )
     try:
-        return SetUp(account, Settings.of(found), dns)
+        settings = Settings.of(found)
     except WrongSetting as wrong:
         raise Unprepared(
             f"The stack {name} was made by another version of pennyworth: {wrong}. {AGAIN.capitalize()}, with its"
             " options."
         ) from wrong
+    account.issuer = settings["Issuer"]
+    gh_cli.use_host(find_host(account.issuer))
+    return SetUp(account, settings, dns)

@@ -16,6 +16,7 @@ and touches nothing of theirs. --delete removes what it created for one.
 """
 
 import argparse
+import os
 import re
 import sys
 from typing import TYPE_CHECKING
@@ -61,6 +62,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--owner-id", metavar="NUMBER", help="the numeric GitHub ID of its owner (default: looked up with gh)"
     )
     add("--repository-id", metavar="NUMBER", help="its numeric GitHub ID (default: looked up with gh)")
+    add(
+        "--github-host",
+        metavar="HOST",
+        help="NAME.ghe.com, or the host of your GitHub Enterprise Server (default: $GH_HOST, else github.com)",
+    )
+    add(
+        "--enterprise",
+        metavar="NAME",
+        help="your enterprise on github.com, if its tokens have an issuer of their own (default: none)",
+    )
     add(
         "--branch",
         action="append",
@@ -202,6 +213,7 @@ def _delete(options: argparse.Namespace, account: "Account") -> int:
 
 def read_options(options: argparse.Namespace) -> "Given":
     """Return what the options set."""
+    from pennyworth.aws.github_oidc import GITHUB, name_issuer
     from pennyworth.setup.settle import Given
 
     values = {
@@ -209,6 +221,9 @@ def read_options(options: argparse.Namespace) -> "Given":
         for option, parameter in _SINGLE.items()
         if (value := getattr(options, option)) is not None
     }
+    host = options.github_host or os.environ.get("GH_HOST", "").lower()
+    if host or options.enterprise is not None:
+        values["Issuer"] = name_issuer(host or GITHUB, options.enterprise or "")
     for option, parameter in _JOINED.items():
         if (named := getattr(options, option)) is not None:
             values[parameter] = ",".join(named)

@@ -272,7 +272,8 @@ def _list_steps(
 ) -> list[str]:
     """List the next steps. A step's first line says what to do; the others are commands or lines to copy."""
     from pennyworth.checks.config import check
-    from pennyworth.github.remote import read_remote
+    from pennyworth.github.gh_cli import GITHUB, get_host
+    from pennyworth.github.remote import is_on, read_remote
     from pennyworth.host.git import ask_git
     from pennyworth.setup import init
 
@@ -285,7 +286,10 @@ def _list_steps(
     ]
     bootstrap += [f"--branch {answers.branch}"] if answers.branch != "main" else []
     bootstrap += [f"--domain {answers.domain}"] if answers.domain else []
-    if "github.com" not in remote:
+    host = get_host()
+    if host != GITHUB and is_on(remote, host):
+        bootstrap.append(f"--github-host {host}")
+    elif not is_on(remote, host):
         bootstrap.append(f"--repository {read_remote(remote) or 'OWNER/NAME'}")
     variables = dict.fromkeys(
         need.variables[0] for model in check(init.CONFIG, {}).models for need in model.needs if not need.met

@@ -5,7 +5,6 @@ https://cli.github.com/manual/gh_secret_set
 
 import json
 import os
-import re
 import shlex
 import shutil
 import subprocess
@@ -13,10 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from pennyworth.github.remote import is_on, read_remote
 from pennyworth.host.errors import OperationFailed
 
+GITHUB = "github.com"
 _SECONDS = 60.0
-_REMOTE = re.compile(r"github\.com[:/](?P<name>[\w.-]+/[\w.-]+?)(?:\.git)?/?$")
+_HOST = "GH_HOST"
+"""The variable with the host that gh asks: https://cli.github.com/manual/gh_help_environment."""
 
 
 class GitHubFailed(OperationFailed):
@@ -32,6 +34,17 @@ class Repository:
     owner_id: str = ""
     id: str = ""
     """The two numeric IDs; empty if gh could not look them up."""
+
+
+def get_host() -> str:
+    """Return the host that gh asks."""
+    return os.environ.get(_HOST, "").lower() or GITHUB
+
+
+def use_host(host: str) -> None:
+    """Have gh ask another host than github.com, and look for git remotes there."""
+    if host != get_host():
+        os.environ[_HOST] = host
 
 
 def is_logged_in() -> bool:
@@ -55,8 +68,8 @@ def find_repository(name: str = "") -> Repository | None:
             return Repository(found["full_name"], str(found["owner"]["id"]), str(found["id"]))
     if not name:
         done = _run("git", "remote", "get-url", "origin")
-        remote = _REMOTE.search(done.stdout.strip()) if done.returncode == 0 else None
-        name = remote["name"] if remote else ""
+        remote = done.stdout.strip() if done.returncode == 0 else ""
+        name = read_remote(remote) if is_on(remote, get_host()) else ""
     return Repository(name) if name else None
 
 

@@ -1,5 +1,6 @@
 """Compare the roles and policies in an account with the documents that they were created from."""
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from typing import Any
 
 from pennyworth.aws.account import Account
 from pennyworth.aws.errors import get_or_none
+from pennyworth.aws.github_oidc import ISSUER
 from pennyworth.host.lists import as_list
 from pennyworth.iam.bootstrap_template.template import ATTACHED, FIRST
 from pennyworth.iam.passrole.document import (
@@ -95,7 +97,10 @@ def make_trust_policy(account: Account, settings: Settings, role: _ExpectedRole 
     values = settings.list_values(account.id, account.partition)
     if role:
         values |= {"SUBJECTS": role.subjects} | ({} if role.workflows else {"WORKFLOWS": []})
-    return render_document("trust", values)
+    document: Document = json.loads(
+        json.dumps(render_document("trust", values)).replace(ISSUER, settings["Issuer"])
+    )
+    return document
 
 
 def find_tightened_statements(document: Mapping[str, Any], stack: str) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from pennyworth.aws.github_oidc import ISSUER
 from pennyworth.aws.names import Names
 from pennyworth.iam.bootstrap_template.template import BINDS_IN, LIST, PARAMETERS, PULL_REQUEST
 from pennyworth.iam.policy.documents import count_characters, render_document
@@ -153,7 +154,7 @@ class Settings:
             "HOSTED_ZONE_ID": self["HostedZoneId"],
             "ADAPTER_ACCOUNT": self["AdapterAccount"],
             "SUBJECTS": self.list_subjects(),
-            **(self._list_bound_claims() if partition == BINDS_IN else {}),
+            **(self._list_bound_claims() if partition == BINDS_IN and self["Issuer"] == ISSUER else {}),
         }
 
     def _list_bound_claims(self) -> dict[str, str | Sequence[str]]:

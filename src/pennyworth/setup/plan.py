@@ -14,12 +14,13 @@ from botocore.exceptions import ClientError
 from pennyworth.aws import certificates
 from pennyworth.aws.account import Account, Unprepared
 from pennyworth.aws.errors import get_or_none
+from pennyworth.aws.github_oidc import ISSUER
 from pennyworth.aws.snapshot import read_parameters
 from pennyworth.aws.stack import Stack
 from pennyworth.aws.stack_states import Then
 from pennyworth.github import gh_cli
 from pennyworth.host.progress import step
-from pennyworth.iam.bootstrap_template.template import TEMPLATE
+from pennyworth.iam.bootstrap_template.template import read_template
 from pennyworth.iam.drift import find_drifts, find_tightened_statements, keep_tightened_statements
 from pennyworth.iam.passrole.document import is_equivalent
 from pennyworth.iam.passrole.versions import ManagedPolicy
@@ -215,7 +216,7 @@ class Plan:
         client = self._account.client("cloudformation", region)
         name = self._names.bootstrap_stack
         original = client.get_template(StackName=name, TemplateStage="Original")["TemplateBody"]
-        return bool(original != TEMPLATE.read_text())
+        return bool(original != read_template(self._settings["Issuer"]))
 
     def _plan_certificates(self) -> Iterator[Step]:
         domain = self._settings.domain
@@ -301,7 +302,7 @@ def deploy_stack(account: Account, name: str, region: str, wanted: Mapping[str, 
     try:
         (client.update_stack if there else client.create_stack)(
             StackName=name,
-            TemplateBody=TEMPLATE.read_text(),
+            TemplateBody=read_template(wanted.get("Issuer", ISSUER)),
             Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in wanted.items()],
             Capabilities=["CAPABILITY_NAMED_IAM"],
         )

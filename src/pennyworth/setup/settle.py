@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pennyworth.aws.account import Account, Unprepared
+from pennyworth.aws.github_oidc import ISSUER, find_host
 from pennyworth.aws.names import Names
 from pennyworth.aws.snapshot import read_parameters
 from pennyworth.github import gh_cli
@@ -62,6 +63,8 @@ def settle(account: Account, options: Given, ask: Ask | None) -> Settings:
     known = {**before, **given, "Region": account.region, "StackName": stack, "NameSuffix": names.suffix}
     if own is None:
         check_new_endpoint(stack, others)
+    account.issuer = known.get("Issuer", ISSUER)
+    gh_cli.use_host(find_host(account.issuer))
     _repository(known, given, ask)
     _subjects(known, options)
     _workflows(known, given)

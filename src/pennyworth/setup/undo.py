@@ -7,6 +7,7 @@ from typing import Any
 
 from pennyworth.aws import certificates
 from pennyworth.aws.account import Account, Unprepared
+from pennyworth.aws.github_oidc import ISSUER, find_host
 from pennyworth.aws.names import Names
 from pennyworth.aws.packages import empty_bucket, find_package_bucket
 from pennyworth.aws.snapshot import read_parameters
@@ -143,6 +144,8 @@ def find_set_up(account: Account, stack: str = "") -> SetUp | None:
     settings = read_parameters(account.describe_stack(names.bootstrap_stack))
     if not settings or settings.get("Part") == "alerts" or (stack and settings["StackName"] != stack):
         return None
+    account.issuer = settings.get("Issuer", ISSUER)
+    gh_cli.use_host(find_host(account.issuer))
     base = settings.get("BaseDomain", "")
     found = certificates.find_certificate(account, f"api.{base}") if base else None
     certificate = found["CertificateArn"] if found else ""

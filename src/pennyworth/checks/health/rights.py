@@ -13,7 +13,7 @@ from pennyworth.checks.health.subject import Subject
 from pennyworth.host.errors import OperationFailed
 from pennyworth.host.lists import as_list
 from pennyworth.iam import passrole as passing
-from pennyworth.iam.bootstrap_template.template import TEMPLATE
+from pennyworth.iam.bootstrap_template.template import read_template
 from pennyworth.iam.drift import find_drifts
 from pennyworth.iam.passrole.simulation import Simulation
 from pennyworth.iam.settings import Settings, WrongSetting
@@ -74,7 +74,10 @@ def check_trust(subject: Subject) -> Findings:
         yield unknown("there is no role {role}", _NOT_OURS, role=name)
         return
     document = found["Role"]["AssumeRolePolicyDocument"]
-    problems = list(find_trust_problems(document, subject.repository))
+    issuer = read_parameters(subject.account.describe_stack(subject.names.bootstrap_stack)).get(
+        "Issuer", ISSUER
+    )
+    problems = list(find_trust_problems(document, subject.repository, issuer))
     for problem in problems:
         yield unhealthy("{problem}", _AGAIN, problem=problem)
     if not problems:
@@ -96,7 +99,7 @@ def check_rights(subject: Subject) -> Findings:
     # another version of this project may write other documents, which is not drift
     said, fix = (
         (warning, _OUTDATED)
-        if _is_outdated(subject.account, subject.names.bootstrap_stack)
+        if _is_outdated(subject.account, subject.names.bootstrap_stack, settings["Issuer"])
         else (unhealthy, _AGAIN)
     )
     found = list(find_drifts(subject.account, settings))
@@ -109,14 +112,16 @@ def check_rights(subject: Subject) -> Findings:
         yield ok("roles, policies and permissions boundaries are unchanged")
 
 
-def _is_outdated(account: Account, stack: str) -> bool:
+def _is_outdated(account: Account, stack: str, issuer: str) -> bool:
     """Return whether a bootstrap stack was made from another version of policies/bootstrap.yaml."""
     cloudformation = account.client("cloudformation")
     made = cloudformation.get_template(StackName=stack, TemplateStage="Original")["TemplateBody"]
-    return bool(made != TEMPLATE.read_text())
+    return bool(made != read_template(issuer))
 
 
-def find_trust_problems(document: Mapping[str, Any], repository: str = "") -> Iterator[str]:
+def find_trust_problems(
+    document: Mapping[str, Any], repository: str = "", issuer: str = ISSUER
+) -> Iterator[str]:
     """Find problems in a deploy role's trust policy.
 
     https://docs.github.com/actions/how-tos/secure-your-work/security-harden-deployments/oidc-in-aws
@@ -124,6 +129,7 @@ def find_trust_problems(document: Mapping[str, Any], repository: str = "") -> It
     Args:
         document: the trust policy.
         repository: the only repository that may be trusted, OWNER/NAME. Empty: any repository.
+        issuer: the issuer of GitHub's tokens.
     Yields:
         each problem, in words.
     """
@@ -134,16 +140,16 @@ def find_trust_problems(document: Mapping[str, Any], repository: str = "") -> It
         principal = statement.get("Principal")
         federated = as_list(principal.get("Federated", [])) if isinstance(principal, Mapping) else []
         others = not isinstance(principal, Mapping) or set(principal) != {"Federated"}
-        if others or not all(str(one).endswith(f":oidc-provider/{ISSUER}") for one in federated):
+        if others or not all(str(one).endswith(f":oidc-provider/{issuer}") for one in federated):
             yield "others than GitHub runs can also assume the role"
             continue
         conditions: Mapping[str, Mapping[str, Any]] = statement.get("Condition", {})
         if any(operator.lower().startswith("forallvalues") for operator in conditions):
             yield "ForAllValues also accepts tokens without the claim"
         exact = {key.lower(): value for key, value in conditions.get("StringEquals", {}).items()}
-        if as_list(exact.get(f"{ISSUER}:aud", [])) != [AUDIENCE]:
+        if as_list(exact.get(f"{issuer}:aud".lower(), [])) != [AUDIENCE]:
             yield f"StringEquals does not restrict aud to {AUDIENCE}"
-        subjects = [str(one) for one in as_list(exact.get(f"{ISSUER}:sub", []))]
+        subjects = [str(one) for one in as_list(exact.get(f"{issuer}:sub".lower(), []))]
         if not subjects:
             yield "StringEquals does not restrict sub to this repository's runs"
         for one in subjects:

@@ -46,7 +46,7 @@ LONGEST_DOMAIN = 63
 """The most characters of BaseDomain. With more, the deploy role's boundary would leave too little room."""
 
 BINDS_IN = "aws"
-"""The partition whose STS is known to compare claims other than `aud` and `sub`."""
+"""The partition whose STS is known to compare claims other than `aud` and `sub`, of github.com's own issuer."""
 
 _PLACEHOLDER = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
 
@@ -181,11 +181,20 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "MaxValue": 43200,
         "Description": "The maximum session duration of the deploy role. The workflow requests an hour.",
     },
+    "Issuer": {
+        "Type": "String",
+        "Default": ISSUER,
+        "Description": "The issuer of GitHub's tokens. To use another one, replace it everywhere in this file.",
+        # names of conditions can't depend on a parameter
+        "AllowedValues": [ISSUER],
+        "AllowedPattern": r"^[a-z0-9.-]+(/[\w./-]+)?$",
+        "ConstraintDescription": "must be the issuer that this file names everywhere else, without https://",
+    },
     "ExistingOidcProviderArn": {
         "Type": "String",
         "Default": "",
         "Description": "The account's identity provider for GitHub, if it has one. There can be only one.",
-        "AllowedPattern": rf"^$|^arn:aws[a-z-]*:iam::[0-9]{{12}}:oidc-provider/{re.escape(ISSUER)}$",
+        "AllowedPattern": r"^$|^arn:aws[a-z-]*:iam::[0-9]{12}:oidc-provider/{ISSUER}$",
         "ConstraintDescription": f"must be empty or arn:aws:iam::ACCOUNT:oidc-provider/{ISSUER}",
     },
     "FirstDeployment": {
@@ -224,7 +233,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
 _GROUPS = {
     "GitHub": ["Repository", "RepositoryOwnerId", "RepositoryId", "Subjects", "Workflows"],
     "Endpoint": ["StackName", "NameSuffix", "Region", "BaseDomain", "HostedZoneId", "AdapterAccount"],
-    "Role": ["MaxSessionSeconds", "ExistingOidcProviderArn", "FirstDeployment", "ViewRole"],
+    "Role": ["MaxSessionSeconds", "Issuer", "ExistingOidcProviderArn", "FirstDeployment", "ViewRole"],
     "Alerts": ["AlertEmail", "Part"],
 }
 
@@ -287,7 +296,9 @@ def _build_conditions() -> dict[str, Any]:
         "Views": _and("MakesRole", _equals({"Ref": "ViewRole"}, "yes")),
         "Alerts": _given("AlertEmail"),
         "Numbered": {"Fn::And": [_given("RepositoryOwnerId"), _given("RepositoryId")]},
-        "Binds": _equals({"Ref": "AWS::Partition"}, BINDS_IN),
+        # in two pieces, so that it stays when read_template replaces the issuer
+        "Public": _equals({"Ref": "Issuer"}, {"Fn::Join": [".", ["token.actions", "githubusercontent.com"]]}),
+        "Binds": _and("Public", _equals({"Ref": "AWS::Partition"}, BINDS_IN)),
         "BindsIds": _and("Binds", {"Condition": "Numbered"}),
         "BindsWorkflows": _and("Binds", _not(_equals({"Fn::Join": ["", {"Ref": "Workflows"}]}, ""))),
     }
@@ -484,7 +495,7 @@ def _find_placeholder(value: Any) -> str | None:
     return whole[1] if whole else None
 
 
-def _equals(value: Any, other: str) -> dict[str, Any]:
+def _equals(value: Any, other: Any) -> dict[str, Any]:
     return {"Fn::Equals": [value, other]}
 
 
@@ -538,6 +549,11 @@ _Dumper.add_representer(str, _represent_text)
 
 _QUOTED_NAME = re.compile(r"(!(?:Ref|Condition|GetAtt)) '([\w:.]+)'")
 """The quotes that PyYAML sets around every value with a tag. Names need none."""
+
+
+def read_template(issuer: str = ISSUER) -> str:
+    """Read policies/bootstrap.yaml, for an issuer of GitHub's tokens."""
+    return TEMPLATE.read_text().replace(ISSUER, issuer)
 
 
 def render_template() -> str:
