@@ -6,8 +6,8 @@ call; never for an address or a key. https://docs.litellm.ai/docs/proxy/request_
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from pennyworth.gateway.bodies import Body
 from pennyworth.gateway.errors import ApiError
@@ -25,8 +25,7 @@ _MOST_TAGS = 16
 _LONGEST_TAG = 100
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Asked:
+class Asked(NamedTuple):
     """What a request asks of the gateway."""
 
     timeout: float = math.inf
@@ -35,7 +34,7 @@ class Asked:
     """The same, of a stream."""
     retries: float | None = None
     """How often to try again."""
-    fallbacks: Mapping[str, Names] = field(default_factory=dict)
+    fallbacks: Mapping[str, Names] = MappingProxyType({})
     """Which models stand in, by the kind of fallbacks that these replace."""
     most_fallbacks: float = math.inf
     """How many of them may be tried."""
@@ -54,7 +53,7 @@ class Asked:
         if not self.fallbacks and self.most_fallbacks == math.inf:
             return configured
         given = {_KIND_FIELDS[kind]: names for kind, names in self.fallbacks.items()}
-        return replace(configured, most=min(configured.most, self.most_fallbacks), **given)
+        return configured._replace(most=min(configured.most, self.most_fallbacks), **given)
 
     def named_models(self) -> Iterator[tuple[str, str]]:
         """The field and the name of each model that the caller wants to stand in."""

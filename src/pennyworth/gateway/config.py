@@ -385,7 +385,7 @@ def parse(document: Mapping[str, Any], environ: Mapping[str, str], *, empty: boo
             stream=values.find_number("router_settings.stream_timeout", zero=False),
             whole_stream=values.find_number("general_settings.max_stream_duration", zero=False) or math.inf,
         ),
-        fallbacks=fallbacks if most is None else replace(fallbacks, most=most),
+        fallbacks=fallbacks if most is None else fallbacks._replace(most=most),
         num_retries=values.find_number("router_settings.num_retries", "litellm_settings.num_retries"),
         cooldown_seconds=5.0 if cooldown is None else cooldown,
         cooldowns=not values.has("router_settings.disable_cooldowns"),

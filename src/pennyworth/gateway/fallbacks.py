@@ -4,8 +4,8 @@ Format: https://docs.litellm.ai/docs/proxy/reliability
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from pennyworth.gateway.errors import UpstreamFailure
 
@@ -32,14 +32,13 @@ Problem = tuple[str, Place]
 _EXPECTED = dict.fromkeys(FALLBACK_KINDS, "[{MODEL: [MODEL, ...]}]") | {_DEFAULT: "[MODEL, ...]"}
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Fallbacks:
+class Fallbacks(NamedTuple):
     """Which models are tried, by the name of the one that failed."""
 
-    general: Names = field(default_factory=dict)
-    context_window: Names = field(default_factory=dict)
+    general: Names = MappingProxyType({})
+    context_window: Names = MappingProxyType({})
     """For requests that are too long for the model."""
-    content_policy: Names = field(default_factory=dict)
+    content_policy: Names = MappingProxyType({})
     """For requests that a provider's filter refuses."""
     most: float = 5
     """How many are tried for a request."""

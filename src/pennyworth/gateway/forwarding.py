@@ -6,8 +6,7 @@ https://docs.litellm.ai/docs/proxy/forward_client_headers
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pennyworth.gateway.callers import KEY_HEADERS
 from pennyworth.gateway.wsgi import Request
@@ -19,8 +18,7 @@ _ORGANIZATION = "openai-organization"
 Headers = Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Forwarding:
+class Forwarding(NamedTuple):
     """What is passed on, and for which models."""
 
     everywhere: bool = False

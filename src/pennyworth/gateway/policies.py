@@ -4,8 +4,8 @@ LiteLLM names the kinds after its exceptions: https://docs.litellm.ai/docs/proxy
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from pennyworth.gateway.errors import UpstreamFailure
 from pennyworth.gateway.fallbacks import Place, Problem, is_filtered
@@ -31,15 +31,14 @@ _KINDS = {
 }
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Policies:
+class Policies(NamedTuple):
     """What the router's settings say."""
 
-    retries: Policy = field(default_factory=dict)
-    retries_by_model: Mapping[str, Policy] = field(default_factory=dict)
+    retries: Policy = MappingProxyType({})
+    retries_by_model: Mapping[str, Policy] = MappingProxyType({})
     allowed_fails: float = 0
     """Failures in a minute before a deployment comes last."""
-    allowed_fails_by_kind: Policy = field(default_factory=dict)
+    allowed_fails_by_kind: Policy = MappingProxyType({})
 
     def find_retries(self, model: str, failure: UpstreamFailure) -> float | None:
         """Find how often to try a model again after a failure. None: there is no rule for it."""

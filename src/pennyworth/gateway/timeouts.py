@@ -6,8 +6,7 @@ one has used up. https://docs.litellm.ai/docs/proxy/timeout
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pennyworth.gateway.asked import Asked
 
@@ -15,8 +14,7 @@ DEFAULT_SECONDS = 600.0
 """Where nothing is set. LiteLLM's 6000 are more than a function has."""
 
 
-@dataclass(frozen=True, slots=True)
-class Timeouts:
+class Timeouts(NamedTuple):
     """What holds for all models, in seconds; None where it is not set."""
 
     request: float | None = None
