@@ -151,6 +151,10 @@ class _Sdk:
             self._started = True
         threading.Thread(target=self._run, args=(settings,), name="import litellm", daemon=True).start()
 
+    def wait(self) -> None:
+        """Return once the module is there, or can't be."""
+        self._done.wait()
+
     def get(self, call: Call, attempt: Attempt) -> Any:
         """The module, as soon as it is there."""
         while not self._done.wait(_TICK_SECONDS):
@@ -197,8 +201,14 @@ _sdk = _Sdk()
 
 
 def prepare(settings: Settings) -> None:
-    """Begin to import the SDK in the background. See `Lane.prepare`."""
+    """Begin to import the SDK in the background. See `Lane.prepare`.
+
+    Lambda freezes an environment that it keeps ready, or takes a snapshot of, as soon as it is: there it is waited for.
+    https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
+    """
     _sdk.start(settings)
+    if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") in ("provisioned-concurrency", "snap-start"):
+        _sdk.wait()
 
 
 def send(call: Call, attempt: Attempt) -> Response:
