@@ -4,7 +4,7 @@ import re
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +19,7 @@ from pennyworth.aws.stack import Change, Event, Stack, check_deployable
 from pennyworth.aws.stack_events import Progress
 from pennyworth.aws.stack_parameters import PARAMETER, PARAMETERS, read_parameters
 from pennyworth.aws.stack_states import Then
+from pennyworth.aws.tags import TAGS, read_tags
 from pennyworth.github import actions
 from pennyworth.host.environments import environment
 from pennyworth.host.errors import OperationFailed
@@ -70,12 +71,14 @@ class Inputs:
     """What sam runs in."""
     scratch: Path
     """Where files may lie for as long as sam runs."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """What everything in the stack is tagged with, and nothing else: other tags of the stack are taken away."""
     wait_seconds: float = 60 * _WAIT_MINUTES
     """For how long another operation on the stack is waited for."""
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> "Inputs":
-        """As a step is told them: TEMPLATE, STACK_NAME, AWS_REGION and, if wanted, the parameters and WAIT_MINUTES.
+        """As a step is told them: TEMPLATE, STACK_NAME, AWS_REGION and, if wanted, the parameters, TAGS, WAIT_MINUTES.
 
         Raises:
             OperationFailed: one is missing or wrong.
@@ -95,6 +98,7 @@ class Inputs:
             }
             | {"SAM_CLI_TELEMETRY": "0", "AWS_REGION": region},
             scratch=Path(environ.get("RUNNER_TEMP") or made("tmp")),
+            tags=read_tags(environ.get(TAGS, "").splitlines()),
             wait_seconds=60 * actions.number(environ, "WAIT_MINUTES", _WAIT_MINUTES),
         )
 
@@ -255,6 +259,8 @@ def _run_sam_deploy(
         # without bootstrap there is no bucket of the endpoint's own, and sam's serves all projects of the account
         command += ["--s3-bucket", bucket] if bucket else ["--resolve-s3"]
         command += ["--s3-prefix", inputs.stack]
+        if inputs.tags:
+            command += ["--tags", *(f"{name}={value}" for name, value in inputs.tags.items())]
         command += ["--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar"]
         with Child(command, log=Path(private, "log"), env=dict(inputs.environ)) as sam:
             looked = time.monotonic()

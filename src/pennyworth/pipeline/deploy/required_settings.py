@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from pennyworth.aws.source_template import SourceTemplate
 from pennyworth.aws.stack_parameters import PARAMETER, PARAMETERS, check_parameters, read_parameters
+from pennyworth.aws.tags import TAGS, read_tags
 from pennyworth.gateway.credentials import (
     ADVICE,
     API_KEYS,
@@ -62,7 +63,7 @@ class Inputs:
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> "Inputs":
         """As a step is told them. STATIC_KEYS says whether there are a user's static keys."""
-        names = {_ROLE, *_REQUIRED, *_CHOICES, *_NUMBERS, PARAMETERS, PROVIDER_CREDENTIALS}
+        names = {_ROLE, *_REQUIRED, *_CHOICES, *_NUMBERS, PARAMETERS, PROVIDER_CREDENTIALS, TAGS}
         return cls(
             {name: value for name, value in environ.items() if name in names or name.startswith(PARAMETER)},
             environ.get("STATIC_KEYS") == "true",
@@ -120,6 +121,10 @@ def _find_wrong(given: Mapping[str, str]) -> Iterator[str]:
         check_parameters(SourceTemplate.read(TEMPLATE).document, read_parameters(given))
     except OperationFailed as failure:
         yield from (f"parameters: {line}" for line in failure.detail.splitlines())
+    try:
+        read_tags(given.get(TAGS, "").splitlines())
+    except OperationFailed as failure:
+        yield from (f"tags: {line}" for line in failure.detail.splitlines())
 
 
 def _find_too_long(given: Mapping[str, str]) -> Iterator[str]:
