@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -27,7 +28,7 @@ from pennyworth.checks import smoke
 from pennyworth.checks.finding import Finding, Verdict, line, ok, overall
 from pennyworth.checks.health import certificates, history, limits
 from pennyworth.checks.health.checks import CHECKS, examine
-from pennyworth.checks.health.endpoint import LIGHT, OF_A_KEY
+from pennyworth.checks.health.endpoint import LIGHT, OF_A_KEY, check_endpoint
 from pennyworth.checks.health.limits import Limits
 from pennyworth.checks.health.rights import find_trust_problems
 from pennyworth.checks.health.stack import MOVED, _changed
@@ -247,6 +248,21 @@ def test_an_endpoint_that_does_not_answer_as_it_should_is_found(endpoint: Endpoi
         port = listening.getsockname()[1]
     verdict, said = endpoint.worst("endpoint", endpoint.subject(emulator=f"http://127.0.0.1:{port}"))
     assert verdict == Verdict.UNHEALTHY and "nothing listens" in said
+
+
+def test_an_endpoint_that_does_not_let_this_machine_in_is_not_called_unhealthy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    denied = smoke.Response(403, {}, b'{"error": {"code": "access_denied"}}')
+    monkeypatch.setattr(smoke.Endpoint, "call", lambda *_, **__: denied)
+    url = "https://api.example.com/v1"
+
+    def verdict(**parameters: str) -> Verdict:
+        subject: Any = SimpleNamespace(base_url=url, emulator="", key=KEY, parameters=parameters)
+        return overall(check_endpoint(subject))
+
+    assert verdict(AllowedIps="203.0.113.7") == verdict(WebAclArn="arn:acl") == Verdict.UNKNOWN
+    assert verdict(AllowedIps="") == Verdict.UNHEALTHY
 
 
 def test_without_a_key_what_needs_none_is_tried(endpoint: Endpoint) -> None:

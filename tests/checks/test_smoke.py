@@ -107,6 +107,16 @@ def test_a_wrong_key_fails_and_is_not_told(gateway: str) -> None:
     assert "sk-not-this-one" not in smoke.as_json(results)
 
 
+def test_a_refusal_of_this_machine_is_not_taken_for_a_wrong_address() -> None:
+    body = (
+        b'{"error": {"message": "This endpoint does not accept calls from here.", "code": "access_denied"}}'
+    )
+    denied, other = (smoke.Response(403, {}, text) for text in (body, b'{"message": "Forbidden"}'))
+    assert denied.is_denied() and "AllowedIps or WebAclArn refuse this machine" in denied.explain()
+    assert not other.is_denied() and "no such domain or path" in other.explain()
+    assert not smoke.Response(400, {}, body).is_denied()
+
+
 KEYED = {"unknown-model", "malformed", "large", "chat", "stream"}
 """The checks that follow that of the models and send the key."""
 

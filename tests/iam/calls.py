@@ -15,7 +15,7 @@ from pennyworth.host.environments import environment
 from pennyworth.host.places import ROOT
 from pennyworth.iam.policy.documents import fill_placeholders
 
-from .account import Role, arn
+from .account import ACCOUNT, Role, arn
 from .evaluator import Decision, Document
 from .lifecycle import LOOKING, Recorded
 
@@ -56,7 +56,7 @@ class Call:
     resource: str
     facts: Mapping[str, Any] = field(default_factory=dict)
     agreed: bool = False
-    """Whether the resource is another account's, whose own policy agrees."""
+    """Whether the resource's own policy agrees: it is another account's, or a key."""
 
     def __str__(self) -> str:
         return f"{self.by}: {self.action} on {self.resource} {dict(self.facts)}"
@@ -64,9 +64,11 @@ class Call:
     def judged(self, role: Role) -> Decision:
         more: dict[str, Document] = {}
         if self.agreed:
+            _, partition, _, _, account, *_ = self.resource.split(":")
+            root = {"AWS": f"arn:{partition}:iam::{account}:root"}  # what a key's policy leaves to IAM
             statement = {
                 "Effect": "Allow",
-                "Principal": "*",
+                "Principal": root if account == ACCOUNT else "*",
                 "Action": self.action,
                 "Resource": self.resource,
             }

@@ -53,6 +53,8 @@ class Recorded:
     """The account's names."""
     calls: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     """By what was being done."""
+    seen: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What services said after the update, which set all that a reviewer asks for, and after the rollout without it."""
 
 
 LOOKING = {"preview", "health check"}
@@ -127,6 +129,9 @@ def record(built: Path, folder: Path) -> Recorded:
             for name in ("deploy", "tighten-passrole", "rollback", "prune", "preview", "health-check")
         )
         gradual = {"PARAMETER_MemorySize": "512", "PARAMETER_Rollout": "canary-10-percent-5-minutes"}
+        reviewed = {f"PARAMETER_{name}": value for name, value in _reviewed(aws).items()}
+        reviewed["TAGS"] = "team=platform\ncost centre=42"
+        ready = {"PARAMETER_ProvisionedConcurrency": "2"}
         looking = deploy | {"FAIL": "false", "SKIP": "endpoint,served certificate"}
         delete: list[str | Path] = [warm.tools() / "sam", "delete", "--no-prompts"]
         delete += ["--stack-name", STACK, "--region", REGION]
@@ -137,9 +142,9 @@ def record(built: Path, folder: Path) -> Recorded:
             ("tighten", tighten, deploy, True),
             ("preview", preview, looking | gradual, True),
             ("prepare a gradual rollout", tighten, deploy | {"PREPARE": str(built)}, True),
-            ("update", step, deploy | gradual, True),
+            ("update", step, deploy | gradual | reviewed, True),
             ("tighten both", tighten, deploy, True),
-            ("roll out", step, deploy | gradual | {"PARAMETER_MemorySize": "256"}, True),
+            ("roll out", step, deploy | gradual | ready | {"PARAMETER_MemorySize": "256"}, True),
             ("health check", health, looking, True),
             ("go back", rollback, deploy, True),
             ("prune", prune, deploy | {"KEEP_VERSIONS": "1"}, True),
@@ -154,7 +159,94 @@ def record(built: Path, folder: Path) -> Recorded:
             assert (status == 0) is succeeds, (folder / f"{what}.log").read_text()
             calls = _calls(folder)
             recorded.calls[what], seen = calls[seen:], len(calls)
+            if look := {"update": _look, "roll out": _look_again}.get(what):
+                recorded.seen[what] = look(aws)
+                seen = len(_calls(folder))  # those were the test's own
     return recorded
+
+
+def _reviewed(aws: LocalAws) -> dict[str, str]:
+    """What a reviewer asks for, as parameters: all but those that exclude others."""
+    acl = client(aws, "wafv2").create_web_acl(
+        Name="mine",
+        Scope="REGIONAL",
+        DefaultAction={"Allow": {}},
+        VisibilityConfig={
+            "SampledRequestsEnabled": False,
+            "CloudWatchMetricsEnabled": False,
+            "MetricName": "mine",
+        },
+    )
+    return {
+        "AccessLogs": "yes",
+        "AllowedIps": "127.0.0.0/8,::1/128",
+        "ExecuteApiEndpoint": "no",
+        "IpAddressType": "dualstack",
+        "KeepWarm": "5",
+        "KmsKeyArn": client(aws, "kms").create_key()["KeyMetadata"]["Arn"],
+        "MaxConcurrency": "7",
+        "SecurityGroupIds": "sg-0a1b2c3d",
+        "SubnetIds": "subnet-0a1b2c3d,subnet-0a1b2c3e",
+        "ThrottleBurst": "20",
+        "ThrottleRate": "10",
+        "Tracing": "yes",
+        "WebAclArn": acl["Summary"]["ARN"],
+    }
+
+
+def _look(aws: LocalAws) -> dict[str, Any]:
+    """What services say of what the stack has made."""
+    stack = client(aws, "cloudformation")
+    resources = {
+        one["LogicalResourceId"]: one["PhysicalResourceId"]
+        for one in stack.describe_stack_resources(StackName=STACK)["StackResources"]
+    }
+    gateway, rule, zone = client(aws, "apigateway"), f"{STACK}-keep-warm", VALUES["BASE_DOMAIN"]
+    api = resources["Api"]
+    targets = client(aws, "events").list_targets_by_rule(Rule=rule)["Targets"]
+    (found,) = client(aws, "route53").list_hosted_zones()["HostedZones"]
+    records = client(aws, "route53").list_resource_record_sets(HostedZoneId=found["Id"])["ResourceRecordSets"]
+    return {
+        "outputs": {
+            one["OutputKey"] for one in stack.describe_stacks(StackName=STACK)["Stacks"][0]["Outputs"]
+        },
+        "api": gateway.get_rest_api(restApiId=api),
+        "stage": gateway.get_stage(restApiId=api, stageName="v1"),
+        "domain": gateway.get_domain_name(domainName=f"api.{zone}"),
+        "records": {one["Type"] for one in records if one["Name"].startswith("api.")},
+        "groups": client(aws, "logs").describe_log_groups()["logGroups"],
+        "function": client(aws, "lambda").get_function(FunctionName=resources["Function"]),
+        "ping": _invoke(aws, resources["Function"], targets[0]["Input"]),
+        "rule": client(aws, "events").describe_rule(Name=rule),
+        "targets": targets,
+        "acl": client(aws, "wafv2").list_resources_for_web_acl(
+            WebACLArn=resources["WebAclAssociation"].split("|")[0]
+        ),
+        "topic": client(aws, "sns").get_topic_attributes(TopicArn=resources["AlarmTopic"])["Attributes"],
+    }
+
+
+def _look_again(aws: LocalAws) -> dict[str, Any]:
+    """What services say once nothing is asked for but environments that are kept ready."""
+    stack = client(aws, "cloudformation")
+    resources = {
+        one["LogicalResourceId"]: one["PhysicalResourceId"]
+        for one in stack.describe_stack_resources(StackName=STACK)["StackResources"]
+    }
+    return {
+        "resources": resources,
+        "tags": stack.describe_stacks(StackName=STACK)["Stacks"][0]["Tags"],
+        "stage": client(aws, "apigateway").get_stage(restApiId=resources["Api"], stageName="v1"),
+        "ready": client(aws, "lambda").get_provisioned_concurrency_config(
+            FunctionName=resources["Function"], Qualifier="live"
+        ),
+    }
+
+
+def _invoke(aws: LocalAws, function: str, event: str) -> str:
+    """What the version before callers answers to an event, with what stands before the body of a stream."""
+    answer = client(aws, "lambda").invoke(FunctionName=function, Qualifier="live", Payload=event)
+    return str(answer["Payload"].read().decode())
 
 
 def client(aws: LocalAws, service: str) -> Any:

@@ -84,6 +84,17 @@ def test_resources_of_data_get_their_own_statements_by_the_stacks_names(tmp_path
         "DeploymentConfigs": f"{deploys}:deploymentconfig:CodeDeployDefault.Lambda*",
         "DeploymentGroups": f"{deploys}:deploymentgroup:${{STACK_NAME}}-*/${{STACK_NAME}}-*",
         "FindAlarms": "*",
+        "CodeSigning": [
+            f"arn:${{PARTITION}}:lambda:{account}:code-signing-config:*",
+            f"arn:${{PARTITION}}:lambda:{account}:function:${{STACK_NAME}}-*",
+        ],
+        "Rules": f"arn:${{PARTITION}}:events:{account}:rule/${{STACK_NAME}}-keep-warm",
+        "WebAcls": [
+            "arn:${PARTITION}:apigateway:${REGION}::/restapis/*",
+            f"arn:${{PARTITION}}:wafv2:{account}:regional/webacl/*",
+        ],
+        "Networks": "*",
+        "Keys": f"arn:${{PARTITION}}:kms:{account}:key/*",
         "StopRollouts": "*",
         "Topics": f"arn:${{PARTITION}}:sns:{account}:${{STACK_NAME}}-*",
         "Tables": f"arn:${{PARTITION}}:dynamodb:{account}:table/${{STACK_NAME}}-*",
@@ -149,8 +160,8 @@ def test_a_removed_resource_tells_what_is_needless(tmp_path: Path) -> None:
         ),
         pytest.param(
             "  Extra:\n    Type: AWS::Lambda::Function\n"
-            "    Properties: {Code: {}, Role: !GetAtt FunctionRole.Arn, VpcConfig: {SubnetIds: []}}",
-            "it also needs ec2:",
+            "    Properties: {Code: {}, Role: !GetAtt FunctionRole.Arn, FileSystemConfigs: []}",
+            "it also needs elasticfilesystem:",
             id="an action of another service",
         ),
         pytest.param(

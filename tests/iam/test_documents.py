@@ -47,11 +47,14 @@ ON_EVERYTHING = {
     "FindLogs",
     "FindRecords",
     "Look",
+    "Networks",
     "RequestCertificate",
     "StopRollouts",
     "Find",
     "InRegion",
+    "ConnectToVpc",
     "SeeAlarms",
+    "WriteTraces",
 }
 """Statements on * because AWS offers nothing narrower for their actions."""
 

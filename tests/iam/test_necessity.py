@@ -36,7 +36,7 @@ def poorer(documents: Sequence[Document]) -> Iterator[Poorer]:
                     lacking[place]["Statement"][number][part] = left
                 else:
                     del lacking[place]["Statement"][number]
-                yield Poorer(f"{statement['Sid']}: {value}", concerned, lacking)
+                yield Poorer(f"{statement.get('Sid', number)}: {value}", concerned, lacking)
 
 
 def needless(role: Role, calls: Sequence[Call]) -> list[str]:

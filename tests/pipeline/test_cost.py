@@ -69,6 +69,36 @@ def test_what_is_within_the_free_tier_is_shown_and_not_counted() -> None:
     assert items(estimate(PLAIN | {"Monitoring": "yes"}, OREGON))["Alarms"] == pytest.approx(0.30)
 
 
+def test_environments_that_are_kept_ready_cost_by_the_hour_and_less_while_they_answer() -> None:
+    ready = estimate(PLAIN | {"MemorySize": "512", "ProvisionedConcurrency": "2"}, OREGON)
+    assert ready.month == pytest.approx(2 * 0.5 * 730 * 3600 * 0.0000033334)
+    assert items(ready)["Lambda, time"] == pytest.approx(1000 * 10 * 0.5 * 0.0000077778)
+    assert ready.free_requests == 0
+    other = estimate(PLAIN | {"Architecture": "x86_64", "ProvisionedConcurrency": "1"}, OREGON)
+    assert other.month == pytest.approx(730 * 3600 * 0.0000041667)
+
+
+def test_snapshots_cost_while_they_are_kept_and_at_each_start() -> None:
+    snapped, plain = estimate(PLAIN | {"SnapStart": "yes"}, OREGON), estimate(PLAIN, OREGON)
+    assert snapped.month == pytest.approx(730 * 3600 * 0.0000015046)
+    assert snapped.thousand - plain.thousand == pytest.approx(1000 * 0.0001397998)
+
+
+def test_calls_that_keep_the_function_warm_are_within_the_free_tier() -> None:
+    warm = estimate(PLAIN | {"KeepWarm": "5"}, OREGON)
+    assert items(warm)["Calls to keep warm"] == pytest.approx(8640 * (0.01 * 0.0000133334 + 0.2e-6))
+    assert warm.month == 0
+    assert "Calls to keep warm (8,640) | $0.0029 ¹ |" in as_markdown(warm)
+
+
+def test_what_a_reviewer_asks_for_says_what_it_costs() -> None:
+    asked = {"KmsKeyArn": "arn:key", "WebAclArn": "arn:acl", "AccessLogs": "yes", "Tracing": "yes"}
+    asked_for = estimate(PLAIN | asked, OREGON)
+    assert asked_for.month == pytest.approx(1 + 5)
+    plain = estimate(PLAIN, OREGON)
+    assert asked_for.thousand - plain.thousand == pytest.approx(0.0006 + 1000 * 400e-9 * 0.50 + 0.005)
+
+
 def test_regions_have_their_own_prices_and_unknown_ones_are_said() -> None:
     tokyo = estimate(PLAIN, "ap-northeast-1")
     assert items(tokyo)["API Gateway"] == pytest.approx(0.00425)

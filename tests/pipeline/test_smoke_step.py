@@ -240,6 +240,10 @@ def test_a_domain_that_can_t_be_reached_is_waited_for_and_told(
     with pytest.raises(OperationFailed) as failure:
         job.run(REQUIRE_DOMAIN="true")
     assert failure.value.title == f"The custom domain does not work: {lack}"
+    job.deployed(domain=domain)
+    with pytest.raises(OperationFailed) as failure:
+        job.run()
+    assert "deploy with ExecuteApiEndpoint=yes" in str(failure.value.message)
 
 
 def test_a_stack_without_a_domain_is_tried_at_its_api_url(

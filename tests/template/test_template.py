@@ -33,6 +33,7 @@ PARAMETERS = {
     "a gradual rollout": {"Rollout": "canary-10-percent-5-minutes"},
     "no monitoring": {"Monitoring": "no"},
 }
+ALWAYS = {"Fn::Equals": ["", ""]}
 ROLES = {"FunctionRole": "lambda.amazonaws.com", "RolloutRole": "codedeploy.amazonaws.com"}
 
 
@@ -196,6 +197,19 @@ def test_a_certificate_that_is_given_is_used(source: str) -> None:
             "ApiKeys and ProviderCredentials reach the function with a new version alone",
         ),
         ({"ProviderCredentials": "A=b", "ConfigHash": "1"}, None),
+        ({"ThrottleRate": "5", "ThrottleBurst": "10"}, None),
+        ({"ThrottleRate": "5"}, "ThrottleRate and ThrottleBurst need each other"),
+        ({"ThrottleBurst": "5"}, "ThrottleRate and ThrottleBurst need each other"),
+        ({"SubnetIds": "subnet-0a1b2c3d"}, "SubnetIds and SecurityGroupIds need each other"),
+        ({"SecurityGroupIds": "sg-0a1b2c3d"}, "SubnetIds and SecurityGroupIds need each other"),
+        ({"ProvisionedConcurrency": "1", "KeepWarm": "5"}, "ProvisionedConcurrency keeps environments ready"),
+        ({"ProvisionedConcurrency": "1"}, None),
+        ({"KeepWarm": "5"}, None),
+        ({"SnapStart": "yes", "KeepWarm": "5"}, None),
+        ({"SnapStart": "yes", "ProvisionedConcurrency": "1"}, "SnapStart and ProvisionedConcurrency exclude"),
+        ({"SnapStart": "yes", "PythonRuntime": "python3.11"}, "SnapStart needs PythonRuntime python3.12"),
+        ({"ExecuteApiEndpoint": "no"}, "ExecuteApiEndpoint can be no only with a custom domain"),
+        ({"ExecuteApiEndpoint": "no", **DOMAIN}, None),
     ],
 )
 def test_parameters_that_lack_another_are_refused_with_a_reason(
@@ -208,7 +222,7 @@ def test_parameters_that_lack_another_are_refused_with_a_reason(
     said = [
         assertion["AssertDescription"]
         for rule in document["Rules"].values()
-        if conditions(document, values).holds(rule["RuleCondition"])
+        if conditions(document, values).holds(rule.get("RuleCondition", ALWAYS))
         for assertion in rule["Assertions"]
         if not conditions(document, values).holds(assertion["Assert"])
     ]
@@ -219,6 +233,32 @@ def test_parameters_that_lack_another_are_refused_with_a_reason(
 @pytest.mark.parametrize(
     ("parameter", "good", "bad"),
     [
+        (
+            "AllowedIps",
+            ["", "203.0.113.7", "203.0.113.0/24,2001:db8::/32", "::1,255.255.255.255/32"],
+            [
+                "203.0.113.0/33",
+                "256.0.0.1",
+                "1.2.3",
+                "a.b.c.d",
+                "1.2.3.4, 5.6.7.8",
+                "1.2.3.4,",
+                "abc",
+                "::/129",
+            ],
+        ),
+        (
+            "WebAclArn",
+            ["", "arn:aws:wafv2:us-west-2:123456789012:regional/webacl/mine/0a1b-2c"],
+            ["mine", "arn:aws:wafv2:us-east-1:123456789012:global/webacl/mine/0a1b-2c"],
+        ),
+        ("SubnetIds", ["", "subnet-0a1b2c3d,subnet-0123456789abcdef0"], ["vpc-0a1b2c3d", "subnet-0a1b2c3d,"]),
+        ("SecurityGroupIds", ["", "sg-0a1b2c3d"], ["default", "sg-0a1b2c3d sg-0a1b2c3e"]),
+        (
+            "KmsKeyArn",
+            ["", "arn:aws:kms:us-west-2:123456789012:key/0a1b2c3d-0000"],
+            ["alias/mine", "arn:aws:kms:us-west-2:123456789012:alias/mine"],
+        ),
         (
             "BaseDomain",
             ["", "example.com", "a-b.example.co.uk"],
@@ -437,6 +477,144 @@ def test_the_stack_watches_itself_unless_told_not_to(
         assert len(body["widgets"][0]["properties"]["alarms"]) == len(alarms)
         titles = {widget["properties"]["title"].split(",")[0] for widget in body["widgets"]}
         assert {"Traffic", "Errors", "Latency"} <= titles
+
+
+KEY = "arn:aws:kms:us-west-2:123456789012:key/0a1b2c3d-0000"
+REVIEWED = {
+    "AccessLogs": "yes",
+    "AlarmEmail": "me@example.com",
+    "AllowedIps": "203.0.113.0/24,2001:db8::/32",
+    "ExecuteApiEndpoint": "no",
+    "IpAddressType": "dualstack",
+    "KeepWarm": "5",
+    "KmsKeyArn": KEY,
+    "MaxConcurrency": "7",
+    "SecurityGroupIds": "sg-0a1b2c3d",
+    "SubnetIds": "subnet-0a1b2c3d,subnet-0a1b2c3e",
+    "ThrottleBurst": "20",
+    "ThrottleRate": "10",
+    "Tracing": "yes",
+    "WebAclArn": "arn:aws:wafv2:us-west-2:123456789012:regional/webacl/mine/0a1b",
+}
+"""What a reviewer asks for, all at once. tests/iam deploys it; here is what the local AWS does not show."""
+
+
+@pytest.fixture(scope="module")
+def reviewed() -> Document:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_DEFAULT_REGION", "us-west-2")
+        return transformed(TEMPLATE.read_text(), {**DOMAIN, **REVIEWED})
+
+
+def test_the_function_is_limited_encrypted_and_in_a_network_where_asked_for(reviewed: Document) -> None:
+    (function,) = of_type(reviewed, "AWS::Lambda::Function")
+    assert function["ReservedConcurrentExecutions"] == {"Ref": "MaxConcurrency"}
+    assert function["KmsKeyArn"] == {"Ref": "KmsKeyArn"}
+    assert function["TracingConfig"] == {"Mode": "Active"}
+    assert function["VpcConfig"] == {
+        name: {"Fn::Split": [",", {"Ref": name}]} for name in ("SubnetIds", "SecurityGroupIds")
+    }
+    (role,) = of_type(reviewed, "AWS::IAM::Role")
+    by_action = {
+        action: statement
+        for policy in role["Policies"]
+        for statement in policy["PolicyDocument"]["Statement"]
+        for action in statement["Action"]
+    }
+    assert by_action["kms:Decrypt"]["Resource"] == {"Ref": "KmsKeyArn"}
+    assert by_action["kms:Decrypt"]["Condition"] == {"StringLike": {"kms:ViaService": "lambda.*"}}
+    # for Lambda itself, not for the code in the function, whose calls carry this key
+    connects = by_action["ec2:CreateNetworkInterface"]
+    assert connects["Condition"] == {"Null": {"lambda:SourceFunctionArn": "true"}}
+    assert "xray:PutTraceSegments" in by_action
+    (topic,) = of_type(reviewed, "AWS::SNS::Topic")
+    assert topic["KmsMasterKeyId"] == {"Ref": "KmsKeyArn"}
+    assert {json.dumps(group["KmsKeyId"]) for group in of_type(reviewed, "AWS::Logs::LogGroup")} == {
+        json.dumps({"Ref": "KmsKeyArn"})
+    }
+
+
+def endpoints(api: Document) -> Any:
+    (server,) = api["Body"]["servers"]
+    return server["x-amazon-apigateway-endpoint-configuration"]
+
+
+def test_whoever_is_not_allowed_is_denied_by_the_domain_and_the_api_url_alike(reviewed: Document) -> None:
+    (api,) = of_type(reviewed, "AWS::ApiGateway::RestApi")
+    assert api["EndpointConfiguration"] == {"Types": ["REGIONAL"], "IpAddressType": "dualstack"}
+    assert endpoints(api) == {"disableExecuteApiEndpoint": True}
+    allow, deny = api["Body"]["x-amazon-apigateway-policy"]["Statement"]
+    assert (allow["Effect"], deny["Effect"]) == ("Allow", "Deny")
+    # SAM fills in the addresses, so that others make another deployment of the API
+    addresses = {"Fn::Split": [",", REVIEWED["AllowedIps"]]}
+    assert deny["Condition"] == {"NotIpAddress": {"aws:SourceIp": addresses}}
+    assert deny["Resource"] == allow["Resource"] == "execute-api:/*"
+
+
+def test_access_logs_hold_neither_headers_nor_queries(reviewed: Document) -> None:
+    (stage,) = of_type(reviewed, "AWS::ApiGateway::Stage")
+    logged = stage["AccessLogSetting"]
+    assert logged["DestinationArn"]["Fn::Sub"].endswith(":log-group:${AccessLogGroup}")
+    line = json.loads(logged["Format"])
+    assert {"ip", "status", "path", "request", "refusedBy"} <= set(line)
+    secret = re.compile(r"header|query|userAgent|authorizer|apiKey|requestBody|identity\.(?!sourceIp)")
+    assert not [value for value in line.values() if secret.search(value)]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"AllowedIps": "203.0.113.7"}, {"ExecuteApiEndpoint": "no"}],
+    ids=lambda change: next(iter(change)),
+)
+def test_what_a_deployed_api_keeps_to_itself_makes_another_deployment(
+    source: str, change: dict[str, str]
+) -> None:
+    """API Gateway goes by the policy and the endpoints of its last deployment."""
+
+    def deployment(parameters: dict[str, str]) -> str:
+        (name,) = (
+            name
+            for name, item in transformed(source, parameters)["Resources"].items()
+            if item["Type"] == "AWS::ApiGateway::Deployment"
+        )
+        return name
+
+    assert deployment(DOMAIN) != deployment({**DOMAIN, **change})
+
+
+def test_snapshots_are_taken_of_published_versions(source: str) -> None:
+    (function,) = of_type(transformed(source, {"SnapStart": "yes"}), "AWS::Lambda::Function")
+    assert function["SnapStart"] == {"ApplyOn": "PublishedVersions"}
+
+
+def test_environments_are_kept_ready_behind_the_alias(source: str) -> None:
+    def ready(document: Document) -> Any:
+        (alias,) = of_type(document, "AWS::Lambda::Alias")
+        return alias.get("ProvisionedConcurrencyConfig")
+
+    given = {"ProvisionedConcurrentExecutions": {"Ref": "ProvisionedConcurrency"}}
+    assert ready(transformed(source, {"ProvisionedConcurrency": "2"})) == given
+    assert ready(transformed(source, {})) is None
+
+
+def test_by_default_nothing_of_it_is_there(source: str, reviewed: Document) -> None:
+    plain = transformed(source, DOMAIN)
+    assert set(reviewed["Resources"]) - set(plain["Resources"]) >= {
+        "AccessLogGroup",
+        "DomainIpv6Record",
+        "KeepWarmPermission",
+        "KeepWarmRule",
+        "WebAclAssociation",
+    }
+    (function,) = of_type(plain, "AWS::Lambda::Function")
+    assert not {"KmsKeyArn", "ReservedConcurrentExecutions", "SnapStart", "VpcConfig"} & set(function)
+    assert function["TracingConfig"] == {"Mode": "PassThrough"}  # as Lambda has it without
+    (stage,) = of_type(plain, "AWS::ApiGateway::Stage")
+    assert not {"AccessLogSetting", "MethodSettings", "TracingEnabled"} & set(stage)
+    (api,) = of_type(plain, "AWS::ApiGateway::RestApi")
+    assert endpoints(api) == {"disableExecuteApiEndpoint": False}
+    (statement,) = api["Body"]["x-amazon-apigateway-policy"]["Statement"]  # everybody, as without a policy
+    assert (statement["Effect"], statement["Principal"]) == ("Allow", "*")
 
 
 def test_alarms_are_told_to_an_address_and_to_a_topic(source: str) -> None:

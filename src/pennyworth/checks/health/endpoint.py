@@ -1,7 +1,7 @@
 """Runs light smoke tests against the endpoint. They ask no model, so they cost no tokens."""
 
 from pennyworth.checks import smoke
-from pennyworth.checks.finding import Findings, ok, unhealthy
+from pennyworth.checks.finding import Findings, ok, unhealthy, unknown
 from pennyworth.checks.health.subject import Subject
 
 LIGHT = ("health", "no-key", "wrong-key", "models", "malformed", "cors")
@@ -24,6 +24,12 @@ def check_endpoint(subject: Subject) -> Findings:
     left_out = {*(() if subject.key else OF_A_KEY), *(() if origin else ("cors",))}
     skip = [check.name for check in smoke.CHECKS if check.name not in LIGHT or check.name in left_out]
     there = smoke.Endpoint.through(subject.emulator, subject.base_url, subject.key, timeout=_TIMEOUT_SECONDS)
+    if _is_denied(subject, there):
+        yield unknown(
+            "the stack's AllowedIps or WebAclArn refuse calls from this machine",
+            "Add its address, or run the health check where calls are allowed (`runs-on`).",
+        )
+        return
     results = smoke.run(there, skip=skip, origin=origin, strict=True)
     failed = [result for result in results if result.status == "failed"]
     # the first call includes a cold start if nobody has called recently
@@ -41,6 +47,15 @@ def check_endpoint(subject: Subject) -> Findings:
     yield ok(
         f"{passed} light smoke tests passed; the first answer took {first} ms", {"up": 1, "first_ms": first}
     )
+
+
+def _is_denied(subject: Subject, endpoint: smoke.Endpoint) -> bool:
+    if not any(subject.parameters.get(name) for name in ("AllowedIps", "WebAclArn")):
+        return False
+    try:
+        return endpoint.call("GET", "/health").is_denied()
+    except smoke.Unreachable:
+        return False  # for the tests to tell
 
 
 def _origin(subject: Subject) -> str:

@@ -63,7 +63,7 @@ def fetch_traffic(subject: Subject) -> Traffic:
     """Fetch the metrics from CloudWatch, hour by hour, because percentiles can't be added up."""
     now = datetime.now(UTC)
     from_hour = now - timedelta(hours=subject.limits.window_hours)
-    stage = urlsplit(subject.outputs.get("ApiUrl", "")).path.strip("/")
+    stage = urlsplit(subject.base_url).path.strip("/")
     dimensions = {
         "AWS/ApiGateway": {"ApiName": subject.stack, "Stage": stage},
         "AWS/Lambda": {"FunctionName": subject.outputs.get("FunctionName", "")},

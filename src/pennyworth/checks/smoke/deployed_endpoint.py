@@ -185,6 +185,10 @@ def find_place(stack: Snapshot, inputs: Inputs, until: float) -> Place:
     if missing is None:
         return Place(endpoint, domain, "custom-domain")
     lack, advice = _MISSING[missing.missing]
+    if not api:
+        advice += (
+            " Until the domain works, deploy with ExecuteApiEndpoint=yes: the tests then use the API URL."
+        )
     if inputs.require_domain or not api:
         raise OperationFailed(f"The custom domain does not work: {lack}", advice)
     return Place(smoke.Endpoint(api, key), api, "api", lack, advice)

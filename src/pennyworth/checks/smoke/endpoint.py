@@ -24,6 +24,11 @@ _NEXT = {
     503: "The function could not start. Read its log.",
     504: "The function or the provider was too slow. Read the function's log.",
 }
+ACCESS_DENIED = "access_denied"
+"""The code of the error for callers that the endpoint's AllowedIps or web ACL refuse."""
+_NOT_FROM_HERE = (
+    "The stack's AllowedIps or WebAclArn refuse this machine. Add its address, or test from elsewhere."
+)
 
 
 class Failure(Exception):
@@ -84,7 +89,12 @@ class Response:
             said = shorten(str(error["message"] if isinstance(error, dict) else error))
         except (ValueError, LookupError, AttributeError):
             pass
-        return f"HTTP {self.status}{': ' if said else ''}{said.rstrip('.')}. {_NEXT.get(self.status, '')}".strip()
+        following = _NOT_FROM_HERE if self.is_denied() else _NEXT.get(self.status, "")
+        return f"HTTP {self.status}{': ' if said else ''}{said.rstrip('.')}. {following}".strip()
+
+    def is_denied(self) -> bool:
+        """Whether the endpoint refuses calls from this machine, whatever their key."""
+        return self.status == 403 and f'"{ACCESS_DENIED}"'.encode() in self.body
 
     def fail(self) -> Failure:
         """Return the failure of a check that expected another status."""

@@ -118,7 +118,14 @@ def _derive_resource_needs(logical_id: str, template: Template, rules: Rules) ->
         if name not in template.get_properties(logical_id):
             raise TemplateRefused(f"{by}: give it {name}: {why}.")
     used = set(template.get_properties(logical_id))
-    for action, name, handlers in _list_actions(kind, used, known.scope, known.actions, known.tags, rules):
+    left_out = [entry for entry in rules.left_out if entry.type == kind and not used & set(entry.unless)]
+    for action, name, handlers in _list_actions(kind, known.scope, known.actions, known.tags):
+        without = {role for entry in left_out if is_about(action, entry) for role in entry.roles}
+        roles = [
+            role for role in ((DEPLOY, VIEW) if "read" in handlers else (DEPLOY,)) if role not in without
+        ]
+        if not roles:
+            continue
         scope = rules.scopes[name]
         resources = {
             _shorten(resource, scope)
@@ -131,7 +138,8 @@ def _derive_resource_needs(logical_id: str, template: Template, rules: Rules) ->
                 " Give the resource a name that begins with ${AWS::StackName}."
             )
         service = action.partition(":")[0]
-        if any(one.startswith("arn:") and one.split(":")[2] != service for one in resources):
+        forgotten = name == known.scope  # a statement that is named for the action may know better
+        if forgotten and any(one.startswith("arn:") and one.split(":")[2] != service for one in resources):
             raise TemplateRefused(
                 f"{by}: it also needs {action}, an action of another service. Add it, with its scope, to the type's"
                 f" actions in {SCOPES}."
@@ -143,7 +151,7 @@ def _derive_resource_needs(logical_id: str, template: Template, rules: Rules) ->
             by=by,
             why=", ".join(handlers),
             condition=_fill_condition(scope.condition, lambda text: template.fill_scope(text, logical_id)),
-            roles=(DEPLOY, VIEW) if "read" in handlers else (DEPLOY,),
+            roles=tuple(roles),
         )
 
 
@@ -168,18 +176,10 @@ def _build_stack_need(
 
 
 def _list_actions(
-    kind: str,
-    used: set[str],
-    scope: str,
-    elsewhere: Mapping[str, str],
-    tags: str | None,
-    rules: Rules,
+    kind: str, scope: str, elsewhere: Mapping[str, str], tags: str | None
 ) -> Iterator[tuple[str, str, list[str]]]:
-    """List the actions that a type's handlers call for the used properties, each with its scope and handlers."""
-    left_out = [entry for entry in rules.left_out if entry.type == kind and not used & set(entry.unless)]
+    """List the actions that a type's handlers call, each with its scope and handlers."""
     for action, handlers in list_handler_permissions(kind).items():
-        if any(is_about(action, entry) for entry in left_out):
-            continue
         named = [name for pattern, name in elsewhere.items() if fnmatchcase(action, pattern)]
         own = (named or [scope])[0]
         if tags and tags != own and "tags" in handlers:

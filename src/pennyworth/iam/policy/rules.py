@@ -47,12 +47,13 @@ class Type:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Actions that a resource type's handlers list but no role gets. left_out.toml explains the fields."""
+    """Actions that a resource type's handlers list but a role does not get. left_out.toml explains the fields."""
 
     type: str
     actions: list[str]
     why: str
     unless: list[str] = field(default_factory=list)
+    roles: list[str] = field(default_factory=lambda: [DEPLOY, VIEW])
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,15 @@
-"""Extends MiniStack's CloudFormation with IAM identity providers and the permissions boundaries of roles.
+"""Extends MiniStack's CloudFormation with IAM identity providers, the permissions boundaries of roles, and web ACLs.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-iam-oidcprovider.html
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-iam-role.html
+https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-wafv2-webaclassociation.html
 """
 
 from collections.abc import Callable
 from typing import Any
 
 from ministack.core import responses
-from ministack.services import iam
+from ministack.services import iam, waf
 from ministack.services.cloudformation import provisioners
 
 Properties = dict[str, Any]
@@ -29,6 +30,7 @@ def resource_types() -> dict[str, dict[str, Any]]:
             "create": _bounded(role["create"], properties=1),
             "update": _bounded(role["update"], properties=2),
         },
+        "AWS::WAFv2::WebACLAssociation": {"create": _acl_associated, "delete": _acl_dissociated},
     }
 
 
@@ -53,6 +55,17 @@ def _provider_deleted(arn: str, _properties: Properties) -> None:
 def _settings(properties: Properties) -> Properties:
     given = {"ClientIDList": "ClientIdList", "ThumbprintList": "ThumbprintList", "Tags": "Tags"}
     return {name: properties.get(source, []) for name, source in given.items()}
+
+
+def _acl_associated(_name: str, properties: Properties, _stack: str) -> Made:
+    status, _, body = waf._associate_web_acl(properties)
+    if status >= 400:
+        raise ValueError(f"AWS::WAFv2::WebACLAssociation: {body!r}")
+    return f"{properties['WebACLArn']}|{properties['ResourceArn']}", {}
+
+
+def _acl_dissociated(_association: str, properties: Properties) -> None:
+    waf._disassociate_web_acl(properties)
 
 
 def _bounded(original: Callable[..., Made], *, properties: int) -> Callable[..., Made]:

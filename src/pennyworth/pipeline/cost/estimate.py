@@ -1,7 +1,7 @@
 """Estimate what a stack costs, from the values of its parameters."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -12,7 +12,14 @@ ALARMS = 3
 
 DASHBOARDS = 1
 
-_DEFAULTS = {"MemorySize": "1024", "Architecture": "arm64", "Monitoring": "no", "LogRetentionDays": "30"}
+_DEFAULTS = {
+    "MemorySize": "1024",
+    "Architecture": "arm64",
+    "Monitoring": "no",
+    "LogRetentionDays": "30",
+    "ProvisionedConcurrency": "0",
+    "KeepWarm": "0",
+}
 """Values of parameters that are not given, because the stack was deployed before they existed."""
 
 _GB = 1_000_000_000
@@ -23,6 +30,9 @@ _API_INCREMENT = 10_000_000  # bytes of a streamed response that count as one re
 _STREAMED_FREE = 6_000_000  # bytes of each response
 _LOGS_COMPRESSED = 0.15  # compression ratio in CloudWatch's pricing examples
 _DAYS_A_MONTH = 30
+_SECONDS_A_MONTH = 730 * 3600  # as AWS counts: https://docs.aws.amazon.com/pricing-calculator
+_WARMING_SECONDS = 0.01  # what a call that keeps the function warm takes, rounded up
+_ACCESS_LOG_BYTES = 400  # a line of template.yaml's format
 _THOUSAND = 1000
 
 
@@ -106,20 +116,25 @@ def estimate(
     listed = load_prices(region)
     gigabytes = float(given["MemorySize"]) / _MIB_A_GB
     architecture, domain = given["Architecture"], bool(given.get("BaseDomain"))
-    a_second = listed.usd[f"lambda-seconds-{architecture}"]
+    provisioned = given["ProvisionedConcurrency"] != "0"
+    a_second = listed.usd[f"lambda-{'provisioned-' if provisioned else ''}seconds-{architecture}"]
     used_seconds = request.seconds * gigabytes
-    free_requests = math.floor(
-        min(listed.free["lambda-seconds"] / used_seconds, listed.free["lambda-requests"])
-    )
+    # the free tier leaves out functions with provisioned concurrency: https://aws.amazon.com/lambda/pricing/
+    free_seconds = 0 if provisioned else listed.free["lambda-seconds"]
+    free_requests = math.floor(min(free_seconds / used_seconds, listed.free["lambda-requests"]))
     return Estimate(
         settings=f"{given['MemorySize']} MiB, {architecture}",
         region=listed.region,
         home_prices=listed.region != region,
         read=listed.read,
         request=request,
-        at_rest=tuple(_list_items_at_rest(listed, domain, given["Monitoring"] == "yes", package_bytes)),
-        in_use=tuple(
-            _list_items_in_use(listed, request, used_seconds * a_second, int(given["LogRetentionDays"]))
+        at_rest=(
+            *_list_items_at_rest(listed, domain, given["Monitoring"] == "yes", package_bytes),
+            *_list_optional_items_at_rest(listed, given, gigabytes),
+        ),
+        in_use=(
+            *_list_items_in_use(listed, request, used_seconds * a_second, int(given["LogRetentionDays"])),
+            *_list_optional_items_in_use(listed, given, gigabytes),
         ),
         free_requests=free_requests,
         free_usd=free_requests * (used_seconds * a_second + listed.usd["lambda-requests"] / 1e6),
@@ -142,6 +157,41 @@ def _list_items_at_rest(
             _price_monitoring("Dashboard", "dashboards", DASHBOARDS, listed),
         ]
     return items
+
+
+def _list_optional_items_at_rest(
+    listed: Prices, given: Mapping[str, str], gigabytes: float
+) -> Iterator[Item]:
+    """List what parameters cost that cost nothing at their defaults."""
+    usd, architecture = listed.usd, given["Architecture"]
+    if ready := int(given["ProvisionedConcurrency"]):
+        price = usd[f"lambda-provisioned-{architecture}"] * ready * gigabytes * _SECONDS_A_MONTH
+        yield Item("Provisioned concurrency", price, f"{ready}, all day")
+    if given.get("SnapStart") == "yes":
+        price = usd["lambda-snapshots"] * gigabytes * _SECONDS_A_MONTH
+        yield Item("SnapStart's snapshot", price, "per version kept")
+    if minutes := int(given["KeepWarm"]):
+        calls = _DAYS_A_MONTH * 24 * 60 // minutes
+        seconds = calls * _WARMING_SECONDS * gigabytes
+        price = seconds * usd[f"lambda-seconds-{architecture}"] + calls * usd["lambda-requests"] / 1e6
+        yield Item("Calls to keep warm", price, f"{calls:,}", free=True)
+    if given.get("KmsKeyArn"):
+        yield Item("KMS key", usd["kms-keys"], "yours, shared by everything that uses it")
+    if given.get("WebAclArn"):
+        yield Item("Web ACL", usd["web-acls"], "yours, without its rules")
+
+
+def _list_optional_items_in_use(listed: Prices, given: Mapping[str, str], gigabytes: float) -> Iterator[Item]:
+    """List what requests cost with parameters that cost nothing at their defaults."""
+    usd = listed.usd
+    if given.get("SnapStart") == "yes":
+        yield Item("SnapStart", usd["lambda-restores"] * gigabytes * _THOUSAND, "if each is a cold start")
+    if given.get("WebAclArn"):
+        yield Item("Web ACL", usd["web-acl-requests"] / 1e6 * _THOUSAND)
+    if given.get("AccessLogs") == "yes":
+        yield Item("Access logs", _ACCESS_LOG_BYTES / _GB * usd["logs"] * _THOUSAND)
+    if given.get("Tracing") == "yes":
+        yield Item("X-Ray", usd["traces"] / 1e6 * _THOUSAND, "100,000 traces a month are free")
 
 
 def _price_monitoring(name: str, price: str, count: int, listed: Prices) -> Item:

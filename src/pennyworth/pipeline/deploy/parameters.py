@@ -24,7 +24,24 @@ RECORDS = frozenset({CONFIG_HASH, PROVENANCE})
 """Stack parameters that only say what else has changed."""
 
 BESIDE_THE_FUNCTION = frozenset(
-    {"Rollout", "Monitoring", "AlarmEmail", "AlarmTopicArn", "LatencyAlarmSeconds", "LogRetentionDays"}
+    {
+        "AccessLogs",
+        "AlarmEmail",
+        "AlarmTopicArn",
+        "AllowedIps",
+        "ExecuteApiEndpoint",
+        "IpAddressType",
+        "KeepWarm",
+        "LatencyAlarmSeconds",
+        "LogRetentionDays",
+        "MaxConcurrency",
+        "Monitoring",
+        "ProvisionedConcurrency",
+        "Rollout",
+        "ThrottleBurst",
+        "ThrottleRate",
+        "WebAclArn",
+    }
 )
 """Stack parameters that the function knows nothing of: a change of theirs makes no new version."""
 
