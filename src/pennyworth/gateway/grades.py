@@ -590,7 +590,7 @@ ROWS: tuple[Row, ...] = (
             _LITELLM: "route_all_chat_openai_to_responses use_chat_completions_url_for_anthropic_messages responses",
             _INFO: "use_openai_responses_path",
         },
-        "a request goes to the same API of the provider's that the client speaks",
+        "a request goes to the API that the client speaks, and is translated where the provider lacks it",
     ),
     Row(
         Grade.UNSUPPORTED,
