@@ -285,11 +285,11 @@ def described(endpoint: Endpoint, **other: Any) -> Subject:
     [
         ("UPDATE_COMPLETE", Verdict.OK, "UPDATE_COMPLETE"),
         ("UPDATE_ROLLBACK_COMPLETE", Verdict.WARNING, "the last deployment failed"),
-        ("UPDATE_ROLLBACK_FAILED", Verdict.UNHEALTHY, "Continue update rollback"),
+        ("UPDATE_ROLLBACK_FAILED", Verdict.UNHEALTHY, "`pennyworth recover` continues the rollback"),
         ("ROLLBACK_COMPLETE", Verdict.UNHEALTHY, "Deploy again"),
         ("UPDATE_IN_PROGRESS", Verdict.DEPLOYING, "in progress for 5 min"),
         ("UPDATE_ROLLBACK_IN_PROGRESS", Verdict.DEPLOYING, "a deployment has been in progress"),
-        ("DELETE_IN_PROGRESS", Verdict.UNHEALTHY, "Somebody is deleting the stack"),
+        ("DELETE_IN_PROGRESS", Verdict.UNHEALTHY, "Somebody is deleting it"),
     ],
 )
 def test_the_stacks_state_is_judged(endpoint: Endpoint, status: str, verdict: Verdict, said: str) -> None:
@@ -713,7 +713,7 @@ def test_passrole_by_another_policy_is_found(endpoint: Endpoint) -> None:
 
 
 def test_a_role_or_policy_of_somebody_elses_making_is_not_judged(endpoint: Endpoint) -> None:
-    elsewhere = replace(endpoint.subject(), role="another-role", policy="another-policy")
+    elsewhere = replace(endpoint.subject(), given_role="another-role", given_policy="another-policy")
     assert endpoint.worst("passrole", elsewhere)[0] == Verdict.UNKNOWN
     assert endpoint.worst("trust", elsewhere)[0] == Verdict.UNKNOWN
 
@@ -813,6 +813,7 @@ def test_a_refusal_is_unknown_and_names_the_right_that_is_missing(tmp_path: Path
         "stack": Verdict.OK,
         "certificate": Verdict.UNKNOWN,
         "version": Verdict.UNKNOWN,
+        "package": Verdict.OK,  # the deployment recorded none
         "traffic": Verdict.UNKNOWN,
         "alarms": Verdict.UNKNOWN,
         "drift": Verdict.UNKNOWN,
