@@ -9,6 +9,7 @@ import pytest
 
 from pennyworth.host.environments import environment
 from pennyworth.host.places import ROOT
+from pennyworth.iam.bootstrap_template.template import build_template
 from pennyworth.iam.policy.documents import DEPLOYMENT, POLICIES, render_document
 from pennyworth.iam.settings import list_claims
 from pennyworth.local.aws.server import ACCOUNT, LocalAws
@@ -123,6 +124,15 @@ def test_cfn_lint_finds_nothing_and_it_needs_no_bucket() -> None:
     done = tool("cfn-lint", "--non-zero-exit-code", "informational", str(TEMPLATE))
     assert not done.returncode, done.stdout
     assert len(TEMPLATE.read_bytes()) <= (1 - FREE) * BYTES
+
+
+def test_a_package_that_a_deployment_may_return_to_never_expires() -> None:
+    bucket = build_template()["Resources"]["PackageBucket"]["Properties"]
+    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+    for rule in bucket["LifecycleConfiguration"]["Rules"]:
+        assert (
+            not {"ExpirationInDays", "ExpirationDate"} & rule.keys()
+        )  # only what was deleted or overwritten
 
 
 def test_it_makes_what_the_documents_say(account: Account) -> None:

@@ -362,28 +362,20 @@ def test_the_first_can_go_before_the_second(set_up: Shell) -> None:
     assert set_up.stacks() == {"pennyworth-bootstrap-staging"}
 
 
-@pytest.mark.parametrize(
-    ("options", "why"),
-    [
-        (
-            ("--stack-name", "endpoint-staging"),
-            "endpoint-staging is too close to endpoint, the endpoint in us-west-2",
-        ),
-        (("--stack-name", "pennyworth"), "too close to pennyworth-bootstrap"),
-        (("--region", "ap-southeast-2"), "they are equal"),
-        (
-            ("--region", "ap-southeast-2", "--stack-name", "staging"),
-            "belongs to the endpoint endpoint in us-west-2",
-        ),
-        (("--stack-name", "staging", "--domain", ""), "such as --environment staging"),
-    ],
-)
-def test_what_would_be_in_the_first_ones_way_is_refused_beforehand(
-    set_up: Shell, options: tuple[str, ...], why: str
-) -> None:
+def test_what_would_be_in_the_first_ones_way_is_refused_beforehand(set_up: Shell) -> None:
     before = owned(set_up)
-    done = set_up.pennyworth("bootstrap", "--yes", "--domain", DOMAIN, *options)
-    assert done.returncode == 1 and why in done.stderr, done.stdout + done.stderr
+    for why, options in {
+        "endpoint-staging is too close to endpoint, the endpoint in us-west-2": (
+            "--stack-name",
+            "endpoint-staging",
+        ),
+        "too close to pennyworth-bootstrap": ("--stack-name", "pennyworth"),
+        "they are equal": ("--region", "ap-southeast-2"),
+        "belongs to the endpoint endpoint in us-west-2": (*STAGING[:2], "--region", "ap-southeast-2"),
+        "such as --environment staging": ("--stack-name", "staging", "--domain", ""),
+    }.items():
+        done = set_up.pennyworth("bootstrap", "--yes", "--domain", DOMAIN, *options)
+        assert done.returncode == 1 and why in done.stderr, done.stdout + done.stderr
     assert owned(set_up) == before
     assert set_up.stacks() == {STACK} and not set_up.stacks("ap-southeast-2")
 

@@ -113,7 +113,7 @@ def _read_endpoint(account: Account, names: Names, trust: dict[str, Any]) -> End
     if get_or_none(account.client("iam").get_policy, PolicyArn=boundary):
         _, document = ManagedPolicy(boundary, account.client("iam")).fetch_current()
         resources = [one for statement in document["Statement"] for one in as_list(statement.get("Resource"))]
-    stacks = [found for one in resources if (found := _STACK.fullmatch(one)) and "-*" not in one]
+    stacks = [found for one in resources if (found := _STACK.fullmatch(one))]
     domains = [found[1] for one in resources if (found := _DOMAIN.search(one))]
     return Endpoint(
         names=names,
