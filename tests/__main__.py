@@ -41,10 +41,10 @@ ADAPTER = "adapter"
 NEEDS = {
     "rehearsal": ("test", "tools", "localaws", "rehearsal", "gateway", ADAPTER),
     "gateway": ("test", "tools", "localaws"),
-    "pipeline": ("test", "tools", "localaws"),
-    "checks": ("test", "tools", "localaws"),
     "e2e": ("test", "tools", "localaws", "model", "gateway", "litellm", ADAPTER),
+    "pipeline": ("test", "tools", "localaws"),
     "iam": ("test", "tools", "localaws"),
+    "checks": ("test", "tools", "localaws"),
     "setup": ("test", "tools", "localaws"),
     "local": ("test", "localaws", "tools", ADAPTER),
     "template": ("test", "tools"),

@@ -13,11 +13,13 @@ from urllib.parse import urlsplit
 
 import boto3
 import pytest
+from tests import warm
 
 from pennyworth.host.environments import clean_environ
 from pennyworth.host.places import ROOT, made
 from pennyworth.local.aws.server import LocalAws
-from pennyworth.local.demo.deployment import STACK, deploy
+from pennyworth.local.demo import deployment
+from pennyworth.local.demo.deployment import STACK
 from pennyworth.local.llm.scripted import ScriptedUpstream
 from pennyworth.pipeline.build import Target, sam_build
 
@@ -75,9 +77,11 @@ class Deployed:
         return str(events[0]["EventId"])
 
 
-@pytest.fixture
-def deployed() -> Iterator[Deployed]:
+@pytest.fixture(scope="module")
+def first_deployed() -> Iterator[Deployed]:
     with ExitStack() as stack:
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        patch.setattr(deployment, "environment", warm.environment)
         upstream = stack.enter_context(ScriptedUpstream(key=UPSTREAM_KEY))
         there = Deployed(stack.enter_context(LocalAws(auth=True)), upstream)
         there.credentials("set", "OPENAI_API_KEY", given=UPSTREAM_KEY)
@@ -89,7 +93,7 @@ def deployed() -> Iterator[Deployed]:
         target = Target.here()
         out = made("build", "tests", "credentials")
         template = sam_build(target, config=config, litellm=False, out=out)
-        endpoint = deploy(there.aws, template, target.parameters())
+        endpoint = deployment.deploy(there.aws, template, target.parameters())
         there.url, there.log_group = endpoint.url, endpoint.log_group
 
         # nobody waits for five minutes in a test
@@ -101,7 +105,16 @@ def deployed() -> Iterator[Deployed]:
         functions.update_function_configuration(FunctionName=name, Environment=brisk)
         version = functions.publish_version(FunctionName=name)["Version"]
         functions.update_alias(FunctionName=name, Name="live", FunctionVersion=version)
+        there.aws.keep("deployed")
         yield there
+
+
+@pytest.fixture
+def deployed(first_deployed: Deployed) -> Deployed:
+    """The endpoint as it was deployed."""
+    first_deployed.aws.restore("deployed")
+    first_deployed.upstream.key = UPSTREAM_KEY
+    return first_deployed
 
 
 def becomes(expected: int, call: Callable[[], int]) -> None:
