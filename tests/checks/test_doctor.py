@@ -25,6 +25,7 @@ SOUND = {
     "hosted zone": "ok",
     "artifact bucket": "ok",
     "endpoint": "warning",  # not deployed yet
+    "names": "ok",
     "concurrency": "ok",
     "timeout": "unknown",  # MiniStack has no Service Quotas
     "secrets": "ok",
@@ -249,8 +250,11 @@ def test_missing_secrets_are_named(sound: Shell) -> None:
     assert verdicts(examined(sound)) == {**SOUND, "secrets": "unknown", "trust": "unknown"}
 
 
-def test_the_endpoint_and_its_roles_are_looked_at(sound: Shell) -> None:
-    sound.bootstrap("--first-deployment", "yes")
+def test_the_endpoint_its_roles_and_what_is_in_its_way_are_looked_at(sound: Shell) -> None:
+    sound.client("logs").create_log_group(logGroupName="/aws/lambda/endpoint")
+    told = sound.bootstrap("--first-deployment", "yes")
+    in_the_way = "AWS::Logs::LogGroup /aws/lambda/endpoint exists already, outside of the stack (LogGroup)"
+    assert f"! {in_the_way}. A deployment would fail. There is a log group of this name" in told
     stacks = sound.client("cloudformation")
     role = {
         "Type": "AWS::IAM::Role",
@@ -262,7 +266,12 @@ def test_the_endpoint_and_its_roles_are_looked_at(sound: Shell) -> None:
         Capabilities=["CAPABILITY_IAM"],
     )
     stacks.get_waiter("stack_create_complete").wait(StackName="endpoint", WaiterConfig={"Delay": 1})
-    there, first, bounded = examined(sound, status=1)["endpoint"]
+    found = examined(sound, status=1)
+    (name_taken,) = found["names"]
+    assert name_taken["detail"] == in_the_way
+    assert "aws logs delete-log-group --log-group-name /aws/lambda/endpoint." in name_taken["fix"]
+    sound.client("logs").delete_log_group(logGroupName="/aws/lambda/endpoint")
+    there, first, bounded = found["endpoint"]
     assert there["verdict"] == "ok"
     assert first["verdict"] == "warning" and "pennyworth-first-deployment" in first["detail"]
     assert "lacks the permissions boundary pennyworth-stack-boundary" in bounded["detail"]

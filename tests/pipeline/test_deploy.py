@@ -224,6 +224,34 @@ def test_a_stack_in_another_state_is_left_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("account")
+def test_what_cloudformation_refuses_before_it_begins_is_named(tmp_path: Path) -> None:
+    client("s3").create_bucket(
+        Bucket="taken-by-somebody", CreateBucketConfiguration={"LocationConstraint": REGION}
+    )
+    taken = "  Bucket: {Type: AWS::S3::Bucket, Properties: {BucketName: taken-by-somebody}}\n"
+    run(tmp_path, GOOD)
+    with pytest.raises(OperationFailed) as failed:
+        run(tmp_path, GOOD.replace("Outputs:", f"{taken}Outputs:"))
+    told = failed.value.detail
+    assert told.startswith("Bucket (AWS::S3::Bucket) at /Resources/Bucket: ")
+    assert "taken-by-somebody" in told and told.endswith("If nothing needs it, delete it.")
+
+
+@pytest.mark.usefixtures("account")
+def test_a_broken_stack_of_sams_own_is_told_with_what_to_do(tmp_path: Path) -> None:
+    name = "aws-sam-cli-managed-default"
+    client("cloudformation").delete_stack(StackName=name)
+    body = "Resources: {Kept: {Type: AWS::SSM::Parameter, Properties: {Type: String, Value: not sam's}}}"
+    client("cloudformation").create_stack(StackName=name, TemplateBody=body)
+    try:
+        with pytest.raises(OperationFailed, match="bucket of its own") as failed:
+            run(tmp_path, GOOD)
+        assert name in failed.value.detail
+    finally:
+        client("cloudformation").delete_stack(StackName=name)
+
+
+@pytest.mark.usefixtures("account")
 def test_what_fails_before_anything_changed_is_told_in_sams_words(tmp_path: Path) -> None:
     with pytest.raises(OperationFailed) as failed:
         run(tmp_path, "Resources:\n  Odd: {Type: AWS::Nowhere::ToBeFound}\n")

@@ -566,6 +566,6 @@ def test_every_state_says_what_it_is() -> None:
     busy = as_markdown(shown(state=State.BLOCKED, status="UPDATE_IN_PROGRESS"))
     assert "Another operation is in progress" in busy
     broken = as_markdown(shown(state=State.BLOCKED, status="UPDATE_ROLLBACK_FAILED"))
-    assert "in the CloudFormation console" in broken and "UPDATE_ROLLBACK_FAILED" in broken
+    assert "`pennyworth recover` continues the rollback" in broken and "UPDATE_ROLLBACK_FAILED" in broken
     first = as_markdown(shown(state=State.FIRST, status="", cost_before=None))
     assert "first deployment" in first

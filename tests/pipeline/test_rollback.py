@@ -306,8 +306,9 @@ def test_a_half_moved_alias_goes_back_whole_and_a_version_whose_tests_break_too(
     monkeypatch.setattr(verification.smoke_tests, "try_stack", broken)
     monkeypatch.setenv("LITELLM_API_KEYS", FIRST)
     with pytest.raises(OperationFailed) as failed:
-        verify.run(environ(PREVIOUS_VERSION="1"))
+        verify.run(environ(PREVIOUS_VERSION="1", WRITTEN_CREDENTIALS="NEW_KEY"))
     assert answer() == "1"
+    assert failed.value.message.startswith("This deployment wrote NEW_KEY anew, which every version reads")
     assert "nor does version 1, which serves again" in failed.value.title
     assert "Version 2, new, taken back:\nAn unexpected error: ValueError" in failed.value.detail
     said = capfd.readouterr().out

@@ -9,6 +9,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError, WaiterError
 
+from pennyworth.aws.early_validation import explain_refusal
 from pennyworth.aws.errors import is_absent_stack
 from pennyworth.aws.snapshot import Snapshot, describe_stack
 from pennyworth.aws.stack_states import Then
@@ -160,6 +161,10 @@ class Stack:
             alarms = self._describe_alarms(event.reason)
             return f"{event.resource} ({event.type}): {event.reason or event.status}{alarms}"
         return None
+
+    def explain_refusal(self, since: datetime) -> str:
+        """Say which resources CloudFormation's validation has refused since then, and what to do about them."""
+        return explain_refusal(self._cloudformation, self.name, since)
 
     def _describe_alarms(self, reason: str) -> str:
         """Describe the stack's active alarms if an alarm stopped a rollout. CodeDeploy does not name the alarm."""

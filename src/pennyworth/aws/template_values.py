@@ -25,11 +25,14 @@ _PSEUDO: Mapping[str, Any] = {
 class EvaluatedTemplate(Evaluator):
     """A template's resources, with evaluated conditions and intrinsic functions."""
 
-    def __init__(self, document: Mapping[str, Any], parameters: Mapping[str, str]) -> None:
+    def __init__(
+        self, document: Mapping[str, Any], parameters: Mapping[str, str], pseudo: Mapping[str, str] = {}
+    ) -> None:
         """
         Args:
             document: a template, after SAM's transform.
             parameters: the values of its parameters.
+            pseudo: the real values of pseudo parameters, such as AWS::StackName.
         """
         self.conditions = document.get("Conditions") or {}
         self.mappings = document.get("Mappings") or {}
@@ -38,7 +41,7 @@ class EvaluatedTemplate(Evaluator):
             for name, given in (document.get("Parameters") or {}).items()
             if "Default" in given
         }
-        self._known: Mapping[str, Any] = {**defaults, **parameters, **_PSEUDO}
+        self._known: Mapping[str, Any] = {**defaults, **parameters, **_PSEUDO, **pseudo}
         resources: Mapping[str, Any] = document.get("Resources") or {}
         self.resources: dict[str, dict[str, Any]] = {
             name: {**resource, "Properties": self.evaluate(resource.get("Properties") or {})}

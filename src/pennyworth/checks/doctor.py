@@ -19,6 +19,7 @@ from pennyworth.aws.snapshot import read_parameters
 from pennyworth.aws.stack import Stack, check_deployable
 from pennyworth.aws.stack_states import Then
 from pennyworth.checks.finding import Finding, Findings, ok, unknown, warning, wrong
+from pennyworth.checks.name_check import check_names
 from pennyworth.github import gh_cli
 from pennyworth.github.deploying_workflows import find_deploying_workflows
 from pennyworth.host.errors import OperationFailed
@@ -312,6 +313,14 @@ def _check_endpoint(set_up: SetUp) -> Findings:
             )
 
 
+def _check_names(set_up: SetUp) -> Findings:
+    conflicts = check_names(set_up.account, set_up.settings)
+    for conflict in conflicts:
+        yield wrong(str(conflict), conflict.remedy)
+    if not conflicts:
+        yield ok("nothing is in the way of what a deployment creates")
+
+
 def _check_concurrency(set_up: SetUp) -> Findings:
     limits = set_up.account.client("lambda").get_account_settings()["AccountLimit"]
     total, free = limits["ConcurrentExecutions"], limits["UnreservedConcurrentExecutions"]
@@ -406,6 +415,7 @@ CHECKS: dict[str, Callable[[SetUp], Findings]] = {
     "hosted zone": _check_zone,
     "artifact bucket": _check_artifacts,
     "endpoint": _check_endpoint,
+    "names": _check_names,
     "concurrency": _check_concurrency,
     "timeout": _check_timeout,
     "secrets": _check_secrets,

@@ -159,6 +159,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _set_up(options: argparse.Namespace, account: "Account") -> int:
+    from pennyworth.checks.name_check import check_names
     from pennyworth.setup.plan import Plan
     from pennyworth.setup.settle import settle
 
@@ -166,6 +167,8 @@ def _set_up(options: argparse.Namespace, account: "Account") -> int:
     settings = settle(account, read_options(options), _ask if asking and not options.dry_run else None)
     plan = Plan(account, settings, new_key=options.new_api_key, wait_seconds=options.wait * 60)
     print(f"Account {account.id} ({account.caller}), region {account.region}\n{plan.text()}", flush=True)
+    for conflict in check_names(account, settings):
+        print(f"! {conflict}. A deployment would fail. {conflict.remedy}", flush=True)
     if options.dry_run:
         return _report(account, plan, options, done=False)
     if plan.changes:

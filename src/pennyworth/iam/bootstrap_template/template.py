@@ -179,7 +179,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "Default": 3600,
         "MinValue": 3600,
         "MaxValue": 43200,
-        "Description": "The maximum session duration of the deploy role. The workflow requests an hour.",
+        "Description": "The most that the workflow's role-duration-seconds can be. It requests an hour by default.",
     },
     "Issuer": {
         "Type": "String",

@@ -5,6 +5,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,6 +44,11 @@ _CUT_OFF = (
 _UPDATE_FAILED = "CloudFormation puts the stack back to what it was before. What failed first:"
 _CREATION_FAILED = "Nothing of it is left running; the next run clears away what remains. What failed first:"
 
+_BROKEN_BUCKET = (
+    "The account's bucket for SAM's packages can't be used. `pennyworth bootstrap` gives the endpoint a bucket of its"
+    " own. Or delete the stack aws-sam-cli-managed-default, which SAM then creates anew. What sam says:"
+)
+
 # how sam tells that another operation was quicker than this one
 _TOO_LATE = re.compile(
     r"_IN_PROGRESS state and can ?not be|OBSOLETE|InvalidChangeSetStatus|ChangeSetNotFound"
@@ -51,6 +57,8 @@ _TOO_LATE = re.compile(
 )
 _EXPIRED = re.compile(r"ExpiredToken|security token included in the request is expired")
 _LAST_ERROR = re.compile(r"\A.*^(?=Error: )", re.MULTILINE | re.DOTALL)
+_VALIDATION = "DescribeEvents"  # which CloudFormation tells its reader to call
+_SAMS_STACK = re.compile(r"aws-sam-cli-managed-default(?!-)")
 _ATTEMPTS = 10
 _LOOK_SECONDS = 2.0
 _WAIT_MINUTES = 30.0
@@ -191,6 +199,7 @@ def _deploy(stack: Stack, values: Mapping[str, str], bucket: str | None, inputs:
         existed = before is not None and before.state.deployed
         function = find_function(before)
         previous = (function.fetch_live_version() if function else None) or ""
+        began = datetime.now(UTC)
         progress = Progress(stack, stack.fetch_last_event())
         said = _run_sam_deploy(values, bucket, inputs, progress)
         if said is None:
@@ -205,7 +214,12 @@ def _deploy(stack: Stack, values: Mapping[str, str], bucket: str | None, inputs:
     said = _LAST_ERROR.sub("", said)  # before it, sam lists the parameters and its bucket
     if _EXPIRED.search(said):
         raise OperationFailed("The AWS credentials have expired", _CUT_OFF, said)
+    if not progress.events and _SAMS_STACK.search(said):
+        raise OperationFailed("The deployment failed", _BROKEN_BUCKET, said)
     cause = stack.find_first_cause(progress.events) or said
+    # it refuses a change set, or says so as the stack's first event, and the reasons are in neither
+    if (cause is said or _VALIDATION in cause) and (refusal := stack.explain_refusal(began)):
+        cause = refusal
     aftermath = (
         _NOTHING_BEGUN
         if not progress.events

@@ -11,6 +11,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError, WaiterError
 
+from pennyworth.aws.early_validation import explain_refusal
 from pennyworth.github import actions
 from pennyworth.github.masking import PUBLIC
 from pennyworth.host.errors import OperationFailed
@@ -119,10 +120,11 @@ def fetch_changes(
             reason = str(response.get("StatusReason", ""))
             if response.get("Status") == "FAILED" and any(said in reason for said in _NOTHING):
                 return []
+            refusal = explain_refusal(cloudformation, stack, change_set=str(response.get("ChangeSetId", "")))
             raise OperationFailed(
                 "CloudFormation can't say what would change",
                 "A deployment would fail in the same way. CloudFormation says:",
-                reason or str(failure),
+                refusal or reason or str(failure),
             ) from failure
         pages = cloudformation.get_paginator("describe_change_set").paginate(
             **named, IncludePropertyValues=True

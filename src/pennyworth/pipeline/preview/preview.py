@@ -11,6 +11,7 @@ from typing import Any
 from pennyworth.aws.account import Account, Unprepared
 from pennyworth.aws.deployed_template import DeployedTemplate, fetch_deployed_template
 from pennyworth.aws.errors import AWS_FAILURES
+from pennyworth.aws.name_conflicts import Conflict, find_conflicts
 from pennyworth.aws.provenance import PARAMETER as PROVENANCE
 from pennyworth.aws.source_template import SourceTemplate, TemplateRefused
 from pennyworth.aws.stack_parameters import read_parameters
@@ -100,6 +101,8 @@ class Preview:
     permissions: tuple[permissions.Change, ...]
     cost_before: cost.Estimate | None = field(metadata=PUBLIC)
     cost_after: cost.Estimate = field(metadata=PUBLIC)
+    conflicts: tuple[Conflict, ...] = ()
+    """What is in the way of a first deployment. A later one's are found by CloudFormation."""
 
     @property
     def nothing(self) -> bool:
@@ -166,6 +169,7 @@ def _compare(inputs: Inputs, hidden: list[str]) -> Preview:
         tuple(permissions.compare_permissions(_evaluate_deployed(there), after)),
         cost.estimate(before, inputs.region, package_bytes=package.package_bytes) if there else None,
         cost.estimate(coming, inputs.region, package_bytes=package.package_bytes),
+        () if there else tuple(find_conflicts(account, inputs.stack, source, wanted)),
     )
 
 

@@ -42,7 +42,7 @@ def as_markdown(preview: Preview) -> str:
     Returns:
         Markdown.
     """
-    parts = [f"{_render_verdict(preview)}", *_render_alerts(preview)]
+    parts = [f"{_render_verdict(preview)}", *_render_alerts(preview), _render_conflicts(preview)]
     if preview.settings:
         parts.append(_render_settings(preview.settings))
     if preview.resources:
@@ -93,6 +93,13 @@ def _render_verdict(preview: Preview) -> str:
     if preview.nothing:
         return "✅ **Nothing would change**: no resources, settings or permissions, and not the package."
     return f"A deployment would make these changes: **{_count_kinds(preview.resources) or 'settings only'}**."
+
+
+def _render_conflicts(preview: Preview) -> str:
+    if not preview.conflicts:
+        return ""
+    lines = [f"- {conflict}. {conflict.remedy}" for conflict in preview.conflicts]
+    return "\n".join(["⛔ **CloudFormation would refuse it**, because these exist already:\n", *lines])
 
 
 def _count_kinds(resources: Sequence[ResourceChange]) -> str:
