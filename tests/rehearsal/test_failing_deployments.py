@@ -13,6 +13,7 @@ from pennyworth.local.rehearsal.repository import STACK, Rehearsal, Repository
 
 TEMPLATE = (ROOT / "template.yaml").read_text()
 NOWHERE = "http://127.0.0.1:9/v1"  # discard: nothing listens there
+NEW_KEY = "NEW_UPSTREAM_KEY"
 TWICE = """
   Twice:
     Type: AWS::Lambda::Alias
@@ -33,10 +34,17 @@ def live(aws: LocalAws) -> str:
 
 
 def broken(config: str) -> str:
-    """A configuration that passes every check and whose provider does not answer."""
+    """A configuration that passes every check, names another key, and whose provider does not answer."""
     document = json.loads(config)
-    document["model_list"][0]["litellm_params"]["api_base"] = NOWHERE
+    document["model_list"][0]["litellm_params"] |= {"api_base": NOWHERE, "api_key": f"os.environ/{NEW_KEY}"}
     return json.dumps(document)
+
+
+def stored(aws: LocalAws) -> set[str]:
+    """The names of the credentials that every version reads."""
+    path = f"/{STACK}/credentials"
+    found = client(aws, "ssm").get_parameters_by_path(Path=path, Recursive=True)["Parameters"]
+    return {one["Name"].removeprefix(f"{path}/") for one in found}
 
 
 def nothing_secret_in(rehearsal: Rehearsal) -> None:
@@ -51,6 +59,8 @@ def test_a_version_that_fails_is_taken_back_and_the_next_goes_forward(
     aws, repository = deployed_aws, deployed_repository
     good = (repository.tree / "config.yaml").read_text()
     repository.write("config.yaml", broken(good))
+    before, credentials = stored(aws), repository.secrets["PROVIDER_CREDENTIALS"]
+    repository.secrets["PROVIDER_CREDENTIALS"] = f"{NEW_KEY}=sk-new-upstream-0123456789"
     failed = repository.run()
     assert not failed.job.succeeded
     assert went(failed.job) == until(TRIAL, failed=True)
@@ -59,7 +69,8 @@ def test_a_version_that_fails_is_taken_back_and_the_next_goes_forward(
     (section,) = re.findall(r"^### ❌ Smoke tests.*?(?=^### )", failed.summary, re.MULTILINE | re.DOTALL)
     assert "Version 2 does not answer as it should: version 1 serves again" in section
     assert re.search(r"Version 2, new, taken back:\n(.*\n)*chat: HTTP 50", section)
-    assert "Version 1, which serves now: all passed" in section
+    assert "Version 1, which serves now: all passed" in section  # because its key is still there
+    assert stored(aws) == before | {NEW_KEY}
     assert live(aws) == "1"
     nothing_secret_in(failed)
 
@@ -70,15 +81,18 @@ def test_a_version_that_fails_is_taken_back_and_the_next_goes_forward(
     assert live(aws) == "2"
     back = repository.run(event="workflow_dispatch", inputs={"roll-back-to": "previous"})
     assert back.job.succeeded, back.job.output
-    assert [step.job for step in back.job.steps] == ["rollback"] * 2
+    assert {step.job for step in back.job.steps} == {"rollback"}
     assert "Version 1 serves again, in the place of 2." in back.summary
     assert live(aws) == "1"
     nothing_secret_in(back)
 
     repository.write("config.yaml", good.replace('"model_list"', '"litellm_settings": {}, "model_list"'))
+    repository.secrets["PROVIDER_CREDENTIALS"] = credentials
     fixed = repository.run()
     assert fixed.job.succeeded, fixed.job.output
     assert went(fixed.job) == DONE
+    assert stored(aws) == before
+    assert f"| `{NEW_KEY}` | removed: the secrets no longer hold it |" in fixed.summary
     assert live(aws) == "3"
 
 
