@@ -392,6 +392,7 @@ def test_a_folder_is_no_repository_that_github_can_call(tmp_path: Path, remote: 
         ("/home/me/mine", "--repository OWNER/NAME"),
         ("git@github.com:me/mine.git", ""),
         ("git@my-alias:me/mine.git", "--repository me/mine"),
+        ("git@octo.ghe.com:me/mine.git", "--github-host octo.ghe.com"),
     ],
 )
 def test_bootstrap_is_told_the_repository_where_it_cannot_know_it(
@@ -399,10 +400,10 @@ def test_bootstrap_is_told_the_repository_where_it_cannot_know_it(
 ) -> None:
     if remote:
         git(repository, "remote", "add", "origin", remote)
-    done = init(repository, *FROM)
+    done = init(repository, *FROM, environ={"GH_HOST": "octo.ghe.com"} if "ghe.com" in remote else {})
     (command,) = [line for line in done.stdout.splitlines() if " bootstrap " in line]
     assert option in command
-    assert ("--repository" in command) == bool(option)
+    assert ("--repository" in command) == option.startswith("--repository")
 
 
 @pytest.mark.parametrize("provider", sorted({*PROVIDERS, *catalogue.list_key_variables()}))
@@ -432,9 +433,20 @@ def test_further_callers_are_written_where_they_are_asked_for(repository: Path) 
 
 
 @pytest.mark.parametrize("caller", CALLERS, ids=lambda caller: caller.name)
-@pytest.mark.parametrize("answers", [Answers(("openai",)), Answers(("bedrock",), domain="example.com")])
+@pytest.mark.parametrize(
+    "answers",
+    [
+        Answers(("openai",)),
+        Answers(("bedrock",), "example.com", "us-west-2", "endpoint", readable=True),
+    ],
+    ids=["secret", "readable"],
+)
 def test_the_workflow_stands_the_linters(tmp_path: Path, answers: Answers, caller: Caller) -> None:
     text = workflow(answers, HERE, caller)
+    (job,) = yaml.safe_load(text)["jobs"].values()
+    assert len(job.get("with", {})) <= 5  # a person can take in so many
+    assert answers.readable != ("AWS_REGION" in job["secrets"])
+    assert not answers.readable or job["with"]["aws-region"] == "us-west-2"
     assert workflow_problems(text, caller) == []
     path = tmp_path / caller.file
     path.parent.mkdir(parents=True)

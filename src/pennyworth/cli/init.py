@@ -65,6 +65,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--branch", metavar="NAME", help="the branch to deploy on push (default: the current branch)")
     add(
+        "--readable",
+        action="store_true",
+        help="write region, stack name and domain into the workflows, so that runs show them (default: use secrets,"
+        " which GitHub masks)",
+    )
+    add(
         "--from",
         dest="source",
         default="",
@@ -174,6 +180,7 @@ def _answers(options: argparse.Namespace, branch: str, configured: Path | None) 
         options.region or _asked(asking, "Which AWS region?", find_region() or _REGION),
         options.stack_name or _asked(asking, "What is the stack to be called?", _STACK_NAME),
         options.branch or branch or "main",
+        options.readable,
     )
 
 

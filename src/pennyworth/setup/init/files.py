@@ -112,15 +112,18 @@ class Answers:
     stack_name: str = ""
     branch: str = "main"
     """The branch whose pushes deploy."""
+    readable: bool = False
+    """Whether region, stack name and domain are no secrets, so that runs can show them."""
 
 
 def workflow(answers: Answers, source: WorkflowSource, caller: Caller = CALLERS[0]) -> str:
     """A caller's workflow file."""
-    told = caller.told
-    secrets = (*caller.secrets, *(_DOMAIN_SECRETS if told and answers.domain else ()))
-    inputs = {"config": str(CONFIG)} | (
-        {"parameters": "BedrockAccess=yes"} if _asks_for_role(answers) else {}
-    )
+    readable = {name: value for name, value in _list_readable(answers, caller) if value}
+    secrets = (*caller.secrets, *(_DOMAIN_SECRETS if caller.told and answers.domain else ()))
+    inputs = {name.lower().replace("_", "-"): value for name, value in readable.items()}
+    if caller.told:
+        inputs["config"] = str(CONFIG)
+        inputs |= {"parameters": "BedrockAccess=yes"} if _asks_for_role(answers) else {}
     lines = [
         f"# {caller.does.format(config=CONFIG)} Inputs and secrets: .github/workflows/{caller.name}.md in",
         f"# {source.repository}. Written by `pennyworth init`, and yours to change.",
@@ -133,11 +136,20 @@ def workflow(answers: Answers, source: WorkflowSource, caller: Caller = CALLERS[
         "    permissions:",
         *(f"      {permission} # {why}" for permission, why in caller.permissions.items()),
         f"    uses: {source.workflow(caller.name)}",
-        *(["    with:", *(f"      {name}: {value}" for name, value in inputs.items())] if told else []),
+        *(["    with:"] if inputs else []),
+        *(f"      {name}: {value}" for name, value in inputs.items()),
         "    secrets:",
-        *(f"      {name}: ${{{{ secrets.{name} }}}}" for name in secrets),
+        *(f"      {name}: ${{{{ secrets.{name} }}}}" for name in secrets if name not in readable),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _list_readable(answers: Answers, caller: Caller) -> Iterator[tuple[str, str]]:
+    """List the secrets that are none to the person, with their values."""
+    if answers.readable:
+        yield "AWS_REGION", answers.region
+        yield "STACK_NAME", answers.stack_name
+        yield from [("BASE_DOMAIN", answers.domain)] if caller.told else []
 
 
 def config(answers: Answers) -> str:
