@@ -127,7 +127,9 @@ def test_a_reusable_workflow_grants_nothing_but_to_its_jobs(workflow: Path) -> N
 def test_the_deployment_grants_no_more_than_it_says() -> None:
     found = document(DEPLOY)
     assert {name: job["permissions"] for name, job in found["jobs"].items()} == {
+        "propose": {"contents": "read", "id-token": "write"},
         "deploy": {"contents": "read", "id-token": "write"},
+        "discard": {"contents": "read", "id-token": "write"},
         "rollback": {"contents": "read", "id-token": "write"},
     }
     group = "deploy-${{ inputs.environment || 'stack' }}"
@@ -204,7 +206,7 @@ def test_the_deployment_can_set_every_stack_parameter() -> None:
     inputs = {
         name: set(document(action_file(name))["inputs"]) for name in ("deploy", "credentials", "sam-deploy")
     }
-    not_to_be_said = {"smoke-wait-seconds", "junit"}
+    not_to_be_said = {"smoke-wait-seconds", "junit", "execute"}
     assert set(deploy["with"]) == inputs["deploy"] - not_to_be_said
     by_the_action: defaultdict[str, set[str]] = defaultdict(set)
     for step in steps(action_file("deploy")):
@@ -212,6 +214,30 @@ def test_the_deployment_can_set_every_stack_parameter() -> None:
     assert by_the_action["$/actions/credentials"] == inputs["credentials"] >= IN_THE_PARAMETER_STORE
     assert by_the_action["$/actions/sam-deploy"] == inputs["sam-deploy"] - IN_THE_PARAMETER_STORE
     assert inputs["sam-deploy"] - inputs["deploy"] == {"template"}
+
+
+def test_what_is_approved_has_the_settings_of_what_is_deployed() -> None:
+    jobs = document(DEPLOY)["jobs"]
+    proposed, deployed = (
+        next(step["with"] for step in jobs[name]["steps"] if step.get("uses") == "$/actions/deploy")
+        for name in ("propose", "deploy")
+    )
+    own = {"change-set", "execute"}
+    assert set(proposed) - own <= set(deployed)
+    assert {name: proposed[name] for name in set(proposed) - own} == {
+        name: deployed[name] for name in set(proposed) - own
+    }
+    made = {
+        name
+        for step in steps(action_file("deploy"))
+        if step.get("uses") == "$/actions/change-set"
+        for name in step["with"]
+    }
+    assert made == set(document(action_file("change-set"))["inputs"])
+    assert made - {"operation", "template"} <= set(proposed)
+    # a name that GitHub dropped must not turn into a deployment of something else
+    assert "|| 'missing'" in deployed["change-set"] and proposed["execute"] == "false"
+    assert "needs.propose.result == 'success'" in jobs["deploy"]["environment"]
 
 
 def test_credentials_last_as_long_as_each_part_of_a_deployment() -> None:

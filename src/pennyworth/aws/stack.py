@@ -61,16 +61,16 @@ class Stack:
     def __init__(self, name: str, region: str) -> None:
         self.name = name
         self.region = region
-        self._cloudformation = boto3.client("cloudformation", region_name=region)
+        self.cloudformation: Any = boto3.client("cloudformation", region_name=region)
         self._cloudwatch = boto3.client("cloudwatch", region_name=region)
 
     def describe(self) -> Snapshot | None:
         """Fetch the stack's current state; None if the stack does not exist."""
-        return describe_stack(self._cloudformation, self.name)
+        return describe_stack(self.cloudformation, self.name)
 
     def list_physical_ids(self, kind: str) -> dict[str, str]:
         """List the existing resources of a type, such as AWS::IAM::Role: physical IDs by logical ID."""
-        return list_physical_ids(self._cloudformation, self.name, kind)
+        return list_physical_ids(self.cloudformation, self.name, kind)
 
     def wait_until_idle(self, seconds: float, say: Callable[[str], None]) -> Snapshot | None:
         """Wait until no operation is in progress, such as someone else's deployment.
@@ -108,9 +108,9 @@ class Stack:
             OperationFailed: the stack can't be deleted.
         """
         marker = self.fetch_last_event()
-        self._cloudformation.delete_stack(StackName=self.name)
+        self.cloudformation.delete_stack(StackName=self.name)
         try:
-            self._cloudformation.get_waiter("stack_delete_complete").wait(
+            self.cloudformation.get_waiter("stack_delete_complete").wait(
                 StackName=self.name, WaiterConfig={"Delay": 2, "MaxAttempts": 450}
             )
         except WaiterError as failure:
@@ -164,7 +164,7 @@ class Stack:
 
     def explain_refusal(self, since: datetime) -> str:
         """Say which resources CloudFormation's validation has refused since then, and what to do about them."""
-        return explain_refusal(self._cloudformation, self.name, since)
+        return explain_refusal(self.cloudformation, self.name, since)
 
     def _describe_alarms(self, reason: str) -> str:
         """Describe the stack's active alarms if an alarm stopped a rollout. CodeDeploy does not name the alarm."""
@@ -180,7 +180,7 @@ class Stack:
 
     def _iterate_events(self) -> Iterator[Event]:
         """Iterate over the events, newest first, page by page; empty if the stack does not exist."""
-        pages = self._cloudformation.get_paginator("describe_stack_events").paginate(StackName=self.name)
+        pages = self.cloudformation.get_paginator("describe_stack_events").paginate(StackName=self.name)
         try:
             for page in pages:
                 for event in page["StackEvents"]:

@@ -19,7 +19,7 @@ _REWRITES = (
     # https://github.blog/changelog/2026-07-30-reference-same-repository-actions-with-self-repository-syntax/
     (_SELF, r"\g<1>./\g<2>"),
     # act uses the tree instead of a checkout, but only if no other commit is requested
-    (re.compile(r"^(\s+)(ref: \$\{\{ inputs\.ref \}\})", re.MULTILINE), r"\g<1># \g<2>"),
+    (re.compile(r"^(\s+)(ref: \$\{\{ .*\binputs\.ref \}\})", re.MULTILINE), r"\g<1># \g<2>"),
     # how many runs may wait in a concurrency group, which has no effect on one machine. See
     # https://github.blog/changelog/2026-05-07-github-actions-concurrency-groups-now-allow-larger-queues/
     (re.compile(r"^(\s+)(queue:\s*(?:max|single)\b)", re.MULTILINE), r"\g<1># \g<2>"),

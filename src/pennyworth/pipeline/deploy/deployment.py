@@ -6,10 +6,14 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from botocore.exceptions import ClientError
+
 from pennyworth.aws.account import Account
+from pennyworth.aws.change_sets import ChangeSet, fetch_change_set
 from pennyworth.aws.function_versions import find_function
 from pennyworth.aws.packages import find_package_bucket
 from pennyworth.aws.provenance import PARAMETER as PROVENANCE
@@ -36,6 +40,9 @@ from pennyworth.pipeline.deploy.parameters import (
 from pennyworth.pipeline.deploy.provenance import make_provenance
 from pennyworth.pipeline.deploy.secret_parameters import find_secrets
 
+NOTHING = "nothing"
+"""In the place of a change set's name, if there was nothing to change."""
+
 _NOTHING_BEGUN = "The stack was not changed. What sam says:"
 _CUT_OFF = (
     "CloudFormation goes on by itself. Wait for the end, then run this again with a longer `role-duration-seconds`,"
@@ -59,6 +66,7 @@ _EXPIRED = re.compile(r"ExpiredToken|security token included in the request is e
 _LAST_ERROR = re.compile(r"\A.*^(?=Error: )", re.MULTILINE | re.DOTALL)
 _VALIDATION = "DescribeEvents"  # which CloudFormation tells its reader to call
 _SAMS_STACK = re.compile(r"aws-sam-cli-managed-default(?!-)")
+_WELL = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE"})
 _ATTEMPTS = 10
 _LOOK_SECONDS = 2.0
 _WAIT_MINUTES = 30.0
@@ -69,7 +77,7 @@ class Inputs:
     """What is deployed, and where."""
 
     template: Path
-    """The built template."""
+    """The built template. Not read if there is a change set."""
     stack: str
     region: str
     parameters: Mapping[str, str]
@@ -81,19 +89,22 @@ class Inputs:
     """Where files may lie for as long as sam runs."""
     tags: Mapping[str, str] = field(default_factory=dict)
     """What everything in the stack is tagged with, and nothing else: other tags of the stack are taken away."""
+    change_set: str = ""
+    """The name of a change set to execute, or NOTHING. Empty: `sam deploy` makes one and executes it."""
     wait_seconds: float = 60 * _WAIT_MINUTES
     """For how long another operation on the stack is waited for."""
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> "Inputs":
-        """As a step is told them: TEMPLATE, STACK_NAME, AWS_REGION and, if wanted, the parameters, TAGS, WAIT_MINUTES.
+        """As a step is told them: STACK_NAME, AWS_REGION, TEMPLATE or CHANGE_SET; and, if wanted, the parameters, TAGS
+        and WAIT_MINUTES.
 
         Raises:
             OperationFailed: one is missing or wrong.
         """
-        template, stack, region = (
-            actions.required(environ, name) for name in ("TEMPLATE", "STACK_NAME", "AWS_REGION")
-        )
+        change_set = environ.get("CHANGE_SET", "").strip()
+        template = "" if change_set else actions.required(environ, "TEMPLATE")
+        stack, region = (actions.required(environ, name) for name in ("STACK_NAME", "AWS_REGION"))
         return cls(
             template=Path(template),
             stack=stack,
@@ -107,6 +118,7 @@ class Inputs:
             | {"SAM_CLI_TELEMETRY": "0", "AWS_REGION": region},
             scratch=Path(environ.get("RUNNER_TEMP") or made("tmp")),
             tags=read_tags(environ.get(TAGS, "").splitlines()),
+            change_set=change_set,
             wait_seconds=60 * actions.number(environ, "WAIT_MINUTES", _WAIT_MINUTES),
         )
 
@@ -152,15 +164,10 @@ def deploy(inputs: Inputs, deployed: Callable[[str], None] = lambda _: None) -> 
         OperationFailed: with the first cause.
     """
     stack = Stack(inputs.stack, inputs.region)
-    template = SourceTemplate.read(inputs.template)
-    values = fill_parameters(template, inputs.parameters)
-    account = Account(inputs.region)
-    if values.get(BOUNDARY) == "":
-        values[BOUNDARY] = fetch_stack_boundary(account, inputs.stack)
-    if values.get(PROVENANCE) == "":
-        values[PROVENANCE] = make_provenance(inputs.template, read_parameters_of(stack.describe()))
-    values = complete_parameters(template, values)
-    done = _deploy(stack, values, find_package_bucket(account, inputs.stack), inputs)
+    if inputs.change_set:
+        done, values = _execute(stack, inputs)
+    else:
+        done, values = _deploy_with_sam(stack, inputs)
     deployed(done.previous_version)
     after = stack.describe()
     function = find_function(after)
@@ -181,6 +188,33 @@ def deploy(inputs: Inputs, deployed: Callable[[str], None] = lambda _: None) -> 
     )
 
 
+def _deploy_with_sam(stack: Stack, inputs: Inputs) -> tuple["_Done", Mapping[str, str]]:
+    """Deploy with `sam deploy`. Returns what was done, and the values of the template's parameters."""
+    template = SourceTemplate.read(inputs.template)
+    values = fill_parameters(template, inputs.parameters)
+    account = Account(inputs.region)
+    if values.get(BOUNDARY) == "":
+        values[BOUNDARY] = fetch_stack_boundary(account, inputs.stack)
+    if values.get(PROVENANCE) == "":
+        values[PROVENANCE] = make_provenance(inputs.template, read_parameters_of(stack.describe()))
+    values = complete_parameters(template, values)
+    bucket = find_package_bucket(account, inputs.stack)
+    run = partial(_run_sam_deploy, values, bucket, inputs)
+    return _deploy(stack, run, inputs.wait_seconds), values
+
+
+def _execute(stack: Stack, inputs: Inputs) -> tuple["_Done", Mapping[str, str]]:
+    """Execute a change set. Returns what was done, and the values of the template's parameters."""
+    if inputs.change_set == NOTHING:
+        return _deploy(stack, lambda _: None, inputs.wait_seconds), read_parameters_of(stack.describe())
+    found = fetch_change_set(stack.cloudformation, inputs.stack, inputs.change_set)
+    if found is None:
+        raise OperationFailed(
+            "The change set is gone", "Nothing was changed. Run the workflow again for a new one."
+        )
+    return _deploy(stack, partial(_run_change_set, stack, found), inputs.wait_seconds), found.parameters
+
+
 class _Done(NamedTuple):
     events: list[Event]
     existed: bool
@@ -188,12 +222,13 @@ class _Done(NamedTuple):
     previous_version: str
 
 
-def _deploy(stack: Stack, values: Mapping[str, str], bucket: str | None, inputs: Inputs) -> _Done:
-    until = time.monotonic() + inputs.wait_seconds
+def _deploy(stack: Stack, run: Callable[[Progress], str | None], wait_seconds: float) -> _Done:
+    """Deploy with a function that returns what went wrong, as soon as nothing else is at work on the stack."""
+    until = time.monotonic() + wait_seconds
     attempts = 0
     while True:
         before = stack.wait_until_idle(max(until - time.monotonic(), 0), actions.say)
-        recovered = _clear_failed_creation(stack, before)
+        recovered = clear_failed_creation(stack, before)
         if recovered:
             before = None
         existed = before is not None and before.state.deployed
@@ -201,7 +236,7 @@ def _deploy(stack: Stack, values: Mapping[str, str], bucket: str | None, inputs:
         previous = (function.fetch_live_version() if function else None) or ""
         began = datetime.now(UTC)
         progress = Progress(stack, stack.fetch_last_event())
-        said = _run_sam_deploy(values, bucket, inputs, progress)
+        said = run(progress)
         if said is None:
             return _Done(progress.events, existed, recovered, previous)
         attempts += 1
@@ -230,7 +265,7 @@ def _deploy(stack: Stack, values: Mapping[str, str], bucket: str | None, inputs:
     raise OperationFailed("The deployment failed", aftermath, cause)
 
 
-def _clear_failed_creation(stack: Stack, before: Snapshot | None) -> bool:
+def clear_failed_creation(stack: Stack, before: Snapshot | None) -> bool:
     """Delete what a failed first deployment left; whether there was anything.
 
     Raises:
@@ -255,6 +290,25 @@ def _keep_version(stack: Stack, version: str) -> str:
         return ""
     function.point_at(version)
     return f"Callers reach version {version}, as before. "
+
+
+def _run_change_set(stack: Stack, found: ChangeSet, progress: Progress) -> str | None:
+    """Execute a change set and wait for its end; what went wrong, if it failed."""
+    try:
+        stack.cloudformation.execute_change_set(ChangeSetName=found.id)
+    except ClientError as failure:
+        raise OperationFailed(
+            "The change set can't be executed",
+            "Nothing was changed. Run the workflow again for a new one. CloudFormation says:",
+            str(failure),
+        ) from failure
+    while True:
+        time.sleep(_LOOK_SECONDS)
+        progress.look()
+        # the stack's own events begin and end an update, even one that changes no resource
+        if progress.events and (there := stack.describe()) and not there.busy:
+            progress.look()
+            return None if there.status in _WELL else there.status
 
 
 def _run_sam_deploy(

@@ -34,6 +34,8 @@ _CHOICES = {
     "REQUIRE_DOMAIN": _YES_OR_NO,
     "ROLLBACK": _YES_OR_NO,
     "DRY_RUN": _YES_OR_NO,
+    "EXECUTE": _YES_OR_NO,
+    "REVERT_DRIFT": _YES_OR_NO,
     "STRICT": _YES_OR_NO,
 }
 _RESERVED = ("aws", "ssm")

@@ -1,4 +1,4 @@
-"""Fetch what CloudFormation would change, with a change set that is never executed and always deleted.
+"""Fetch what CloudFormation would change, with a change set that is deleted at once, or kept for approval.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-changesets.html
 """
@@ -11,6 +11,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError, WaiterError
 
+from pennyworth.aws.change_sets import delete_change_set
 from pennyworth.aws.early_validation import explain_refusal
 from pennyworth.github import actions
 from pennyworth.github.masking import PUBLIC
@@ -81,19 +82,51 @@ class ResourceChange:
         return _EFFECTS["callers"].get(self.type, "") if self.goes else ""
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """How a change set is made that is kept, so that it can be executed."""
+
+    creates: bool
+    """Whether it creates the stack."""
+    tags: Mapping[str, str]
+    """What everything in the stack is tagged with, and nothing else."""
+    revert_drift: bool
+    """Whether it also undoes what somebody changed by hand:
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/drift-aware-change-sets.html"""
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the arguments of CreateChangeSet."""
+        given: dict[str, Any] = {
+            "ChangeSetType": "CREATE" if self.creates else "UPDATE",
+            "Description": "Made by pennyworth, to be approved",
+            "Tags": [{"Key": name, "Value": value} for name, value in self.tags.items()],
+        }
+        # a stack that does not exist has no drift
+        return given | ({"DeploymentMode": "REVERT_DRIFT"} if self.revert_drift and not self.creates else {})
+
+
+_TEMPORARY = {"ChangeSetType": "UPDATE", "Description": "A preview. Do not execute it"}
+
+
 def fetch_changes(
-    cloudformation: Any, stack: str, name: str, template: str, parameters: Sequence[Mapping[str, Any]]
+    cloudformation: Any,
+    stack: str,
+    name: str,
+    template: str,
+    parameters: Sequence[Mapping[str, Any]],
+    kept: Kept | None = None,
 ) -> list[ResourceChange]:
-    """Fetch what a deployment would change, from a temporary change set.
+    """Fetch what a deployment would change, from a change set.
 
     Args:
         cloudformation: the boto3 client for CloudFormation.
-        stack: the name of an existing stack.
+        stack: the stack's name.
         name: the name of the change set. One with that name, left by an interrupted run, is deleted.
         template: the template's text.
         parameters: the parameters, in the format of CreateChangeSet.
+        kept: how the change set is made, if it is kept. None: a temporary one, of an existing stack.
     Returns:
-        the changes.
+        the changes. If there are none, there is no change set either.
     Raises:
         OperationFailed: CloudFormation rejects the template.
     """
@@ -103,12 +136,12 @@ def fetch_changes(
             f"It has {size:,} bytes. Without S3, which a preview does not use, the limit is {MOST_BYTES:,}.",
         )
     named = {"StackName": stack, "ChangeSetName": name}
-    _delete_change_set(cloudformation, named)
+    _delete(cloudformation, stack, name)
+    usable = False
     try:
         cloudformation.create_change_set(
             **named,
-            ChangeSetType="UPDATE",
-            Description="A preview. Do not execute it",
+            **(kept.arguments() if kept else _TEMPORARY),
             TemplateBody=template,
             Parameters=list(parameters),
             Capabilities=["CAPABILITY_IAM"],
@@ -129,7 +162,9 @@ def fetch_changes(
         pages = cloudformation.get_paginator("describe_change_set").paginate(
             **named, IncludePropertyValues=True
         )
-        return parse_changes(change for page in pages for change in page.get("Changes", []))
+        changes = parse_changes(change for page in pages for change in page.get("Changes", []))
+        usable = kept is not None
+        return changes
     except ClientError as failure:
         raise OperationFailed(
             "CloudFormation can't say what would change",
@@ -138,7 +173,8 @@ def fetch_changes(
             str(failure),
         ) from failure
     finally:
-        _delete_change_set(cloudformation, named)
+        if not usable:
+            _delete(cloudformation, stack, name)
 
 
 def parse_changes(changes: Iterable[Mapping[str, Any]]) -> list[ResourceChange]:
@@ -195,14 +231,12 @@ def _parse_detail(detail: Mapping[str, Any]) -> Detail:
     )
 
 
-def _delete_change_set(cloudformation: Any, named: Mapping[str, str]) -> None:
+def _delete(cloudformation: Any, stack: str, name: str) -> None:
     try:
-        cloudformation.delete_change_set(**named)
+        delete_change_set(cloudformation, stack, name)
     except ClientError as failure:
-        # there was no such change set
-        if failure.response["Error"]["Code"] not in ("ChangeSetNotFound", "ChangeSetNotFoundException"):
-            actions.warning(
-                "The preview's change set may still be there",
-                "It is never executed, and the next preview deletes it. CloudFormation says: "
-                f"{failure.response['Error'].get('Code')}",
-            )
+        actions.warning(
+            "The preview's change set may still be there",
+            "It is never executed, and the next preview deletes it. CloudFormation says: "
+            f"{failure.response['Error'].get('Code')}",
+        )

@@ -1,16 +1,18 @@
-"""Convert a built template to what `sam deploy` would pass to CloudFormation, without uploading anything.
+"""Convert a built template to what `sam deploy` would pass to CloudFormation, with or without uploading its packages.
 
 sam names a package in S3 by a checksum of its contents. So a package has the same name as the deployed one only if it
 is the same, whether it is uploaded or not.
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pennyworth.aws.source_template import SourceTemplate
 
-_S3 = re.compile(r"s3://([^/]+)/")
+_S3 = re.compile(r"s3://([^/]+)/(.+)")
 _LOCATIONS = ("CodeUri", "ContentUri")
 _NO_BUCKET = "bucket-of-the-first-deployment"
 
@@ -24,13 +26,14 @@ class Packaged:
     """The total size of its packages."""
 
 
-def pack(source: SourceTemplate, prefix: str, bucket: str | None) -> Packaged:
+def pack(source: SourceTemplate, prefix: str, bucket: str | None, s3: Any = None) -> Packaged:
     """Convert a template as `sam deploy --resolve-s3 --s3-prefix PREFIX` does.
 
     Args:
         source: the built template, whose packages are beside its file.
         prefix: the S3 prefix of the packages.
         bucket: the bucket of the packages; None if it is unknown.
+        s3: the boto3 client for S3 that uploads the packages. None: nothing is uploaded.
     Returns:
         the converted template.
     """
@@ -41,15 +44,16 @@ def pack(source: SourceTemplate, prefix: str, bucket: str | None) -> Packaged:
     from samcli.yamlhelper import yaml_dump
 
     class Named(S3Uploader):  # type: ignore[misc]  # typed only where it is installed
-        """Returns the location of an upload without uploading."""
+        """Returns the location of an upload, and uploads only if there is a client for it."""
 
         def __init__(self) -> None:
-            self.bucket_name = bucket or _NO_BUCKET
-            self.prefix = prefix
+            super().__init__(s3, bucket or _NO_BUCKET, prefix, no_progressbar=True)
             self.bytes = 0
 
         def upload(self, file_name: str, remote_path: str) -> str:
             self.bytes += Path(file_name).stat().st_size
+            if s3:
+                return str(super().upload(file_name, remote_path))
             return f"s3://{self.bucket_name}/{self.prefix}/{remote_path}"
 
     class NotSigned:
@@ -73,8 +77,12 @@ def pack(source: SourceTemplate, prefix: str, bucket: str | None) -> Packaged:
 
 def find_bucket(template: SourceTemplate) -> str | None:
     """Find the bucket of a deployed template's packages."""
+    return next((bucket for bucket, _key in list_packages(template)), None)
+
+
+def list_packages(template: SourceTemplate) -> Iterator[tuple[str, str]]:
+    """List the packages of a template in S3: buckets and keys."""
     for resource in template.document.get("Resources", {}).values():
         for name in _LOCATIONS:
             if found := _S3.match(str((resource.get("Properties") or {}).get(name, ""))):
-                return found[1]
-    return None
+                yield found[1], found[2]

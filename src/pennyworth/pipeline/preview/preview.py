@@ -12,6 +12,7 @@ from pennyworth.aws.account import Account, Unprepared
 from pennyworth.aws.deployed_template import DeployedTemplate, fetch_deployed_template
 from pennyworth.aws.errors import AWS_FAILURES
 from pennyworth.aws.name_conflicts import Conflict, find_conflicts
+from pennyworth.aws.packages import find_package_bucket
 from pennyworth.aws.provenance import PARAMETER as PROVENANCE
 from pennyworth.aws.source_template import SourceTemplate, TemplateRefused
 from pennyworth.aws.stack_parameters import read_parameters
@@ -23,8 +24,8 @@ from pennyworth.pipeline import cost
 from pennyworth.pipeline.deploy import parameters as stack_parameters
 from pennyworth.pipeline.deploy.provenance import make_provenance
 from pennyworth.pipeline.preview import permissions
-from pennyworth.pipeline.preview.changeset import ResourceChange, fetch_changes, parse_changes
-from pennyworth.pipeline.preview.packaged import find_bucket, pack
+from pennyworth.pipeline.preview.changeset import Kept, ResourceChange, fetch_changes, parse_changes
+from pennyworth.pipeline.preview.packaged import Packaged, find_bucket, pack
 from pennyworth.pipeline.preview.parameter_changes import SECRET, Setting, Settings, compare_parameters
 
 _NAME = "pennyworth-preview"
@@ -47,6 +48,12 @@ class Inputs:
     """What the change set is called that is made and deleted."""
     keep: bool = False
     """Whether parameters that are not given stay what the deployed stack has."""
+    kept: bool = False
+    """Whether the packages are uploaded and the change set is kept, so that it can be executed."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """What everything in the stack is tagged with. Only with `kept`."""
+    revert_drift: bool = False
+    """Whether the change set also undoes what somebody changed by hand. Only with `kept`."""
     hide: bool = True
     """Whether *** stands for whatever is a secret of the repository: the stack's name, its region and account, its
     domain. In failures, too."""
@@ -103,6 +110,8 @@ class Preview:
     cost_after: cost.Estimate = field(metadata=PUBLIC)
     conflicts: tuple[Conflict, ...] = ()
     """What is in the way of a first deployment. A later one's are found by CloudFormation."""
+    kept: bool = field(default=False, metadata=PUBLIC)
+    """Whether its change set is kept."""
 
     @property
     def nothing(self) -> bool:
@@ -111,7 +120,7 @@ class Preview:
 
 
 def preview(inputs: Inputs) -> Preview:
-    """See what a deployment would do. Nothing is uploaded, and nothing changed.
+    """See what a deployment would do. Nothing is changed, nor uploaded unless the change set is kept.
 
     Raises:
         OperationFailed: CloudFormation or SAM's transform refuses the template, or AWS the credentials; or a parameter
@@ -155,7 +164,7 @@ def _compare(inputs: Inputs, hidden: list[str]) -> Preview:
     if wanted.get(PROVENANCE) == "":
         wanted[PROVENANCE] = make_provenance(inputs.template, before)
     wanted = stack_parameters.complete_parameters(source, wanted)
-    package = pack(source, inputs.stack, find_bucket(there.source) if there else None)
+    package = _pack(inputs, source, account, there)
     document = _transform(package.template, wanted)
     named = frozenset(name for name, value in given.items() if value)
     new = compare_parameters(document.get("Parameters") or {}, wanted, named, before)
@@ -164,13 +173,28 @@ def _compare(inputs: Inputs, hidden: list[str]) -> Preview:
     return Preview(
         State.FIRST if not there else State.UPDATE if there.updatable else State.BLOCKED,
         there.status if there else "",
-        tuple(_resources(inputs, cloudformation, there, package.template, new, after)),
+        tuple(_resources(inputs, cloudformation, there, package.template, wanted, new, after)),
         new.changes,
         tuple(permissions.compare_permissions(_evaluate_deployed(there), after)),
         cost.estimate(before, inputs.region, package_bytes=package.package_bytes) if there else None,
         cost.estimate(coming, inputs.region, package_bytes=package.package_bytes),
         () if there else tuple(find_conflicts(account, inputs.stack, source, wanted)),
+        inputs.kept,
     )
+
+
+def _pack(
+    inputs: Inputs, source: SourceTemplate, account: Account, there: DeployedTemplate | None
+) -> Packaged:
+    if not inputs.kept:
+        return pack(source, inputs.stack, find_bucket(there.source) if there else None)
+    bucket = find_package_bucket(account, inputs.stack)
+    if bucket is None:
+        raise OperationFailed(
+            "There is no bucket for the package",
+            "A change set that is approved before it runs needs the endpoint's own bucket: run `pennyworth bootstrap`.",
+        )
+    return pack(source, inputs.stack, bucket, account.client("s3"))
 
 
 def _given(inputs: Inputs, source: SourceTemplate, before: Mapping[str, str]) -> Mapping[str, str]:
@@ -186,10 +210,15 @@ def _resources(
     cloudformation: Any,
     there: DeployedTemplate | None,
     template: SourceTemplate,
+    wanted: Mapping[str, str],
     new: Settings,
     after: EvaluatedTemplate,
 ) -> list[ResourceChange]:
     """What would become of the stack's resources; none where it takes no deployment."""
+    if inputs.kept and (not there or there.updatable):
+        given = [{"ParameterKey": name, "ParameterValue": value} for name, value in wanted.items()]
+        kept = Kept(not there, inputs.tags, inputs.revert_drift)
+        return fetch_changes(cloudformation, inputs.stack, inputs.change_set, template.text, given, kept)
     if not there:
         return _list_all(after)
     if not there.updatable:

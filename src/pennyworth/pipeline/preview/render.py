@@ -85,7 +85,12 @@ def _render_verdict(preview: Preview) -> str:
     if preview.state is State.FIRST:
         return (
             f"The stack does not exist yet. Its first deployment would create **{len(preview.resources)}"
-            " resources**. There is no change set, because creating one would leave an empty stack."
+            " resources**."
+            + (
+                ""
+                if preview.kept
+                else " There is no change set, because creating one would leave an empty stack."
+            )
         )
     if preview.state is State.BLOCKED:
         advice = get_state(preview.status).advice

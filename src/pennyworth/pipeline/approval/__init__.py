@@ -1,0 +1,1 @@
+"""Change sets that somebody approves: made and shown in one job, executed as they are in another."""
