@@ -1,11 +1,9 @@
 """What Python runs by itself at every start is found, whatever it is called, and nothing installed with it runs."""
 
-import base64
-import hashlib
-import zipfile
 from pathlib import Path
 
 import pytest
+from tests.wheels import make_wheel
 
 from pennyworth.host import environments
 from pennyworth.host.environments import EnvironmentUnavailable, environment
@@ -14,29 +12,6 @@ from pennyworth.host.startup_files import find_startup_files
 from pennyworth.pipeline.build import dependencies
 from pennyworth.pipeline.build.target import Target
 from pennyworth.pipeline.build.tools import BuildFailed
-
-
-def make_wheel(folder: Path, files: dict[str, str]) -> str:
-    """A wheel of a package `stolen`; returns the line that locks it."""
-    folder.mkdir(exist_ok=True)
-    info = "stolen-1.82.8.dist-info"
-    contents = {
-        "stolen/__init__.py": "",
-        **files,
-        f"{info}/METADATA": "Metadata-Version: 2.1\nName: stolen\nVersion: 1.82.8\n",
-        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-    }
-    record = [f"{name},{_digest(text.encode())},{len(text.encode())}" for name, text in contents.items()]
-    path = folder / "stolen-1.82.8-py3-none-any.whl"
-    with zipfile.ZipFile(path, "w") as wheel:
-        for name, text in contents.items():
-            wheel.writestr(name, text)
-        wheel.writestr(f"{info}/RECORD", "\n".join([*record, f"{info}/RECORD,,\n"]))
-    return f"stolen==1.82.8 --hash=sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}\n"
-
-
-def _digest(data: bytes) -> str:
-    return "sha256=" + base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
 
 
 @pytest.fixture
