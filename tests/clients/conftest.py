@@ -59,8 +59,10 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def _entry(lane: str, base_url: str, cut: bool) -> dict[str, object]:
+    # the upstream speaks chat completions alone: whatever else a client asks for is translated
+    provider = "openai" if lane == "litellm" else "openai_like"
     params = {
-        "model": f"openai/{CUT if cut else 'real-name'}",
+        "model": f"{provider}/{CUT if cut else 'real-name'}",
         "api_base": base_url,
         "api_key": _UPSTREAM_KEY,
     }

@@ -1,7 +1,7 @@
 """The clients, each with what it is run from, and what it can't do yet."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,9 +24,6 @@ CHECKS = {
     "completions": "uses `/v1/completions`",
 }
 """The checks, in the table's order, and what a client that passes does."""
-
-RESPONSES = "`/v1/responses` needs a provider that speaks it"
-MESSAGES = "`/v1/messages` needs a provider that speaks it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,35 +86,26 @@ class Client:
         return first.parent / self.package if self.node else first
 
 
-def _all(checks: Iterable[str], why: str) -> dict[str, str]:
-    return dict.fromkeys(checks, why)
-
-
 CLIENTS = (
-    Client(
-        "OpenAI SDK (Python)", "openai", "clients-openai", "openai_sdk.py", missing={"responses": RESPONSES}
-    ),
+    Client("OpenAI SDK (Python)", "openai", "clients-openai", "openai_sdk.py"),
     Client(
         "OpenAI SDK (TypeScript)",
         "openai",
         "openai-node",
         "openai_node.mjs",
-        missing={"responses": RESPONSES},
     ),
     Client(
         "Anthropic SDK (Python)",
         "anthropic",
         "clients-anthropic",
         "anthropic_sdk.py",
-        missing=_all(("chat", "stream", "tools", "cut"), MESSAGES),
     ),
-    Client("LiteLLM SDK", "litellm", "clients-litellm", "litellm_sdk.py", missing={"responses": RESPONSES}),
+    Client("LiteLLM SDK", "litellm", "clients-litellm", "litellm_sdk.py"),
     Client(
         "LangChain",
         "langchain-openai",
         "clients-langchain",
         "langchain_openai_sdk.py",
-        missing={"responses": RESPONSES},
     ),
     Client("LlamaIndex", "llama-index-llms-openai-like", "clients-llama-index", "llama_index_sdk.py"),
     Client(
@@ -125,23 +113,20 @@ CLIENTS = (
         "instructor",
         "clients-instructor",
         "instructor_sdk.py",
-        missing={"responses": RESPONSES},
     ),
     Client(
         "Pydantic AI",
         "pydantic-ai-slim",
         "clients-pydantic-ai",
         "pydantic_ai_sdk.py",
-        missing={"responses": RESPONSES},
     ),
     Client(
         "OpenAI Agents SDK",
         "openai-agents",
         "clients-openai-agents",
         "openai_agents_sdk.py",
-        missing={"responses": RESPONSES},
     ),
-    Client("AI SDK", "ai", "ai-sdk", "ai_sdk.mjs", missing={"responses": RESPONSES}),
+    Client("AI SDK", "ai", "ai-sdk", "ai_sdk.mjs"),
     Client(
         "llm",
         "llm",
@@ -236,7 +221,6 @@ stream_max_retries = 0
             env={"OPENAI_API_KEY": "{key}"},
             tool='CALL exec_command {"cmd":"cat {file}"}',
         ),
-        missing=_all(("chat", "tools", "cut"), RESPONSES),
     ),
     Client(
         "Claude Code",
@@ -255,6 +239,5 @@ stream_max_retries = 0
             },
             tool='CALL Read {"file_path":"{file}"}',
         ),
-        missing=_all(("chat", "tools", "cut"), MESSAGES),
     ),
 )

@@ -7,6 +7,7 @@ tool that must be used, gets the smallest value that fits it. A model called `cu
 import json
 import re
 from collections.abc import Mapping
+from itertools import takewhile
 from typing import Any
 
 from pennyworth.local.llm.scripted import Answer, Received, ScriptedUpstream
@@ -30,7 +31,9 @@ class ObedientUpstream(ScriptedUpstream):
         if messages and messages[-1].get("role") == "tool":
             return Answer(f"The tool said: {_text(messages[-1])}")
         tools = {tool["function"]["name"]: tool["function"] for tool in payload.get("tools") or ()}
-        wanted = _CALL.search(_text(messages[-1])) if messages else None
+        # some clients put reminders behind what they were asked
+        asked = takewhile(lambda message: message.get("role") != "assistant", reversed(messages))
+        wanted = next(filter(None, (_CALL.search(_text(message)) for message in asked)), None)
         if wanted and wanted[1] in tools:
             return Answer(tool=(wanted[1], wanted[2]))
         if (forced := _forced(payload, tools)) is not None:

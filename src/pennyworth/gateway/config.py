@@ -116,7 +116,11 @@ class Deployment:
         if not native:
             return self
         row = PROVIDERS.get(self.provider)
-        if row is None or not row.speaks(native, self.model, self.params):
+        if (
+            row is None
+            or self.info.get("lane") == "litellm"
+            or not row.speaks(native, self.model, self.params)
+        ):
             return None
         return self if self.lane == "direct" else replace(self, lane="direct")
 

@@ -418,7 +418,8 @@ def _connection(call: Call, attempt: Attempt) -> dict[str, Any]:
     params = {name: value for name, value in deployment.params.items() if name not in PRESETS}
     arguments = {
         **copy.deepcopy(params),
-        "model": f"{deployment.provider}/{deployment.model}",
+        # the gateway's name for a server of one's own, which the SDK does not know
+        "model": f"{deployment.provider.replace('openai_like', 'openai')}/{deployment.model}",
         "stream": call.stream,
         "drop_params": True,
         **_ALWAYS,
