@@ -11,11 +11,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from pennyworth.aws.names import Names
 from pennyworth.host.environments import environment
 from pennyworth.host.places import ROOT
 from pennyworth.iam.policy.documents import fill_placeholders
 
-from .account import ACCOUNT, Role, arn
+from .account import ACCOUNT, STACK, Role, arn
 from .evaluator import Decision, Document
 from .lifecycle import LOOKING, Recorded
 
@@ -34,6 +35,9 @@ _OF_THE_REGION = {
     "cloudwatch:GetMetricData": arn("cloudwatch", "dataset/default"),
 }
 """What is asked of a whole region, as the evaluator wants it told: others' things among it."""
+
+_OF_NO_ROLE = f":policy/{Names(f'-{STACK}').name_policy('stack-boundary')}"
+"""What whoever is none of the endpoint's roles asks for, to learn its names. The recording is an administrator's."""
 
 _NEEDS = """
 import dataclasses, json, sys
@@ -99,6 +103,8 @@ def recorded(calls: Recorded, role: str = "deploy") -> Iterator[Call]:
         if (what in LOOKING) is (role == "deploy"):
             continue
         for call in made:
+            if call["resource"].endswith(_OF_NO_ROLE):
+                continue
             # AWS asks about the stack's id, which the emulator leaves open
             resource = re.sub(r"(:stack/[^/]+)/\*$", r"\1/1", call["resource"])
             if resource == "*":
