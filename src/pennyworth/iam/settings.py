@@ -40,12 +40,13 @@ class Settings:
         Raises:
             WrongSetting: a setting is missing or invalid.
         """
-        values = {}
+        values, issuer = {}, given.get("Issuer", ISSUER)
         for name, declared in PARAMETERS.items():
             value = given.get(name, str(declared.get("Default", "")))
             items = value.split(",") if declared["Type"] == LIST else [value]
             if len(value) > declared.get("MaxLength", len(value)) or not all(
-                re.fullmatch(declared.get("AllowedPattern", ".*"), item) for item in items
+                re.fullmatch(declared.get("AllowedPattern", ".*").replace(ISSUER, issuer), item)
+                for item in items
             ):
                 raise WrongSetting(f"{name} {declared['ConstraintDescription']}, not {value or 'empty'}")
             values[name] = value

@@ -194,7 +194,8 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "Type": "String",
         "Default": "",
         "Description": "The account's identity provider for GitHub, if it has one. There can be only one.",
-        "AllowedPattern": r"^$|^arn:aws[a-z-]*:iam::[0-9]{12}:oidc-provider/{ISSUER}$",
+        # not escaped, so that read_template can replace the issuer
+        "AllowedPattern": rf"^$|^arn:aws[a-z-]*:iam::[0-9]{{12}}:oidc-provider/{ISSUER}$",
         "ConstraintDescription": f"must be empty or arn:aws:iam::ACCOUNT:oidc-provider/{ISSUER}",
     },
     "FirstDeployment": {
