@@ -295,7 +295,7 @@ def _keep_version(stack: Stack, version: str) -> str:
 def _run_change_set(stack: Stack, found: ChangeSet, progress: Progress) -> str | None:
     """Execute a change set and wait for its end; what went wrong, if it failed."""
     try:
-        stack.cloudformation.execute_change_set(ChangeSetName=found.id)
+        stack.cloudformation.execute_change_set(StackName=stack.name, ChangeSetName=found.id)
     except ClientError as failure:
         raise OperationFailed(
             "The change set can't be executed",
