@@ -81,7 +81,7 @@ def test_a_version_that_fails_is_taken_back_and_the_next_goes_forward(
     assert live(aws) == "2"
     back = repository.run(event="workflow_dispatch", inputs={"roll-back-to": "previous"})
     assert back.job.succeeded, back.job.output
-    assert {step.job for step in back.job.steps} == {"rollback"}
+    assert "deploy" not in {step.job for step in back.job.steps}
     assert "Version 1 serves again, in the place of 2." in back.summary
     assert live(aws) == "1"
     nothing_secret_in(back)
