@@ -27,8 +27,12 @@ BY_HAND = [
 ]
 """A deployment put together of single actions, and taken back. PassRole's example is two steps: one for before, one for
 after."""
-THEIR_OWN = {"preview": "test_preview.py", "health-check": "test_health_check.py"}
-"""What belongs to a pull request or a schedule, and is run by tests of its own."""
+THEIR_OWN = {
+    "preview": "test_preview.py",
+    "health-check": "test_health_check.py",
+    "change-set": "test_approval.py",
+}
+"""What belongs to a pull request, a schedule or an approval, and is run by tests of its own."""
 
 
 AFTERWARDS = """\
