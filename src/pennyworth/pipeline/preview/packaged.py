@@ -47,7 +47,10 @@ def pack(source: SourceTemplate, prefix: str, bucket: str | None, s3: Any = None
         """Returns the location of an upload, and uploads only if there is a client for it."""
 
         def __init__(self) -> None:
-            super().__init__(s3, bucket or _NO_BUCKET, prefix, no_progressbar=True)
+            if s3:
+                super().__init__(s3, bucket or _NO_BUCKET, prefix, no_progressbar=True)
+            else:  # a name is made of these alone, and sam's own class would not do without a client
+                self.bucket_name, self.prefix = bucket or _NO_BUCKET, prefix
             self.bytes = 0
 
         def upload(self, file_name: str, remote_path: str) -> str:
