@@ -226,9 +226,13 @@ def test_a_provider_that_is_there_is_taken_and_left(shell: Shell) -> None:
     assert shell.iam.list_open_id_connect_providers()["OpenIDConnectProviderList"] == [{"Arn": PROVIDER}]
 
 
-def test_alerts_are_made_where_iam_reports_too(shell: Shell) -> None:
-    shell.bootstrap("--alert-email", "me@example.com")
+def test_alerts_are_made_where_iam_reports_too_and_all_of_it_is_tagged(shell: Shell) -> None:
+    refused = shell.pennyworth("bootstrap", "--yes", "--tag", "aws:team=platform")
+    assert refused.returncode == 1 and "which only AWS itself may use" in refused.stderr
+    shell.bootstrap("--alert-email", "me@example.com", "--tag", "team=platform")
     assert shell.stacks(HOME) == {STACK}
+    for client in (shell.client("cloudformation"), shell.client("cloudformation", HOME)):
+        assert client.describe_stacks()["Stacks"][0]["Tags"] == [{"Key": "team", "Value": "platform"}]
     assert len(shell.client("events", HOME).list_rules()["Rules"]) == 3
     assert "+" not in shell.bootstrap()
     shell.bootstrap("--alert-email", "")

@@ -26,6 +26,8 @@ class Snapshot:
     """The outputs' values by name."""
     begun: datetime
     """The start of the current or the last operation."""
+    tags: Mapping[str, str]
+    """The stack's own tags by name."""
 
     @property
     def state(self) -> State:
@@ -63,6 +65,7 @@ def describe_stack(cloudformation: Any, name: str) -> Snapshot | None:
         },
         outputs={output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])},
         begun=found.get("LastUpdatedTime") or found["CreationTime"],
+        tags={tag["Key"]: tag["Value"] for tag in found.get("Tags", [])},
     )
 
 

@@ -128,6 +128,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help='send security alerts to this address; "" for none (default: none)',
     )
     add(
+        "--tag",
+        action="append",
+        metavar="NAME=VALUE",
+        help='tag everything that is created; repeat for several, "" for none (default: leave the tags as they are)',
+    )
+    add(
         "--new-api-key",
         action="store_true",
         help="generate an API key for callers and store it in LITELLM_API_KEYS",
@@ -159,13 +165,15 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _set_up(options: argparse.Namespace, account: "Account") -> int:
+    from pennyworth.aws.tags import read_tags
     from pennyworth.checks.name_check import check_names
     from pennyworth.setup.plan import Plan
     from pennyworth.setup.settle import settle
 
     asking = sys.stdin.isatty() and not options.yes
     settings = settle(account, read_options(options), _ask if asking and not options.dry_run else None)
-    plan = Plan(account, settings, new_key=options.new_api_key, wait_seconds=options.wait * 60)
+    tags = None if options.tag is None else read_tags(options.tag)
+    plan = Plan(account, settings, new_key=options.new_api_key, wait_seconds=options.wait * 60, tags=tags)
     print(f"Account {account.id} ({account.caller}), region {account.region}\n{plan.text()}", flush=True)
     for conflict in check_names(account, settings):
         print(f"! {conflict}. A deployment would fail. {conflict.remedy}", flush=True)

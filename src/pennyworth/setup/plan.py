@@ -45,7 +45,15 @@ class Step:
 class Plan:
     """The setup of one account and one repository."""
 
-    def __init__(self, account: Account, settings: Settings, *, new_key: bool, wait_seconds: float) -> None:
+    def __init__(
+        self,
+        account: Account,
+        settings: Settings,
+        *,
+        new_key: bool,
+        wait_seconds: float,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
         """Plan the setup by reading the account and the repository. Changes nothing.
 
         Args:
@@ -53,11 +61,13 @@ class Plan:
             settings: the settings of the setup.
             new_key: whether to create an API key for callers.
             wait_seconds: how many seconds to wait for the certificate.
+            tags: the tags of everything that is created. None: leave them as they are.
         """
         self._account = account
         self._settings = settings
         self._names = settings.names
         self._wait_seconds = wait_seconds
+        self._tags = tags
         self._certificate = ""
         """The certificate's ARN, once it is known."""
         self._unset: list[str] = []
@@ -167,6 +177,8 @@ class Plan:
                 for key, value in wanted.items()
                 if before.get(key, "") != value
             ]
+            if self._tags is not None and self._tags != there.tags:
+                changes.append(f"change its tags to {', '.join(self._tags) or 'none'}")
             if self._is_outdated(region):
                 changes.append("update it to this version of policies/bootstrap.yaml")
             if there.state.then is not Then.DEPLOY or not there.state.deployed:
@@ -186,7 +198,7 @@ class Plan:
             if exists and wanted["Part"] == "all"
             else []
         )
-        deploy_stack(self._account, self._names.bootstrap_stack, region, wanted)
+        deploy_stack(self._account, self._names.bootstrap_stack, region, wanted, self._tags)
         if narrow:
             # an update of the policy makes CloudFormation reset PassRole to all roles with the stack's prefix
             _, document = policy.fetch_current()
@@ -281,7 +293,9 @@ class Plan:
         yield Step(what, tuple(f"set {name}" for name in wanted), carry_out)
 
 
-def deploy_stack(account: Account, name: str, region: str, wanted: Mapping[str, str]) -> None:
+def deploy_stack(
+    account: Account, name: str, region: str, wanted: Mapping[str, str], tags: Mapping[str, str] | None = None
+) -> None:
     """Create or update a bootstrap stack, and print its events as they happen.
 
     Args:
@@ -289,6 +303,7 @@ def deploy_stack(account: Account, name: str, region: str, wanted: Mapping[str, 
         name: the stack's name.
         region: the stack's region.
         wanted: the stack's parameters.
+        tags: its tags. None: leave them as they are.
     Raises:
         Unprepared: the operation failed. The message says why.
     """
@@ -299,12 +314,14 @@ def deploy_stack(account: Account, name: str, region: str, wanted: Mapping[str, 
         delete_stack(account, name, region)
         there = None
     marker = stack.fetch_last_event()
+    tagged = {} if tags is None else {"Tags": [{"Key": key, "Value": text} for key, text in tags.items()]}
     try:
         (client.update_stack if there else client.create_stack)(
             StackName=name,
             TemplateBody=read_template(wanted.get("Issuer", ISSUER)),
             Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in wanted.items()],
             Capabilities=["CAPABILITY_NAMED_IAM"],
+            **tagged,
         )
     except ClientError as failure:
         if "No updates are to be performed" in str(failure):
