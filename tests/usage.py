@@ -90,6 +90,7 @@ jobs:
     name: Example
     runs-on: ubuntu-latest
     permissions:
+      attestations: write # store what is attested of a package
       contents: read # check the repository out
       id-token: write # GitHub's word for this run
       issues: write # tell of what is wrong

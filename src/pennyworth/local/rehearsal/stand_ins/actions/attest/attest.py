@@ -10,7 +10,9 @@ import os
 import re
 import sys
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 _SUBJECT = re.compile(r"(?P<digest>[0-9a-f]{64}) [ *](?P<name>[^/\s]+)")
 
@@ -22,20 +24,16 @@ def main() -> int:
         return failed("the job can't get an OIDC token to sign with. Give it the permission id-token: write")
     if not environ.get("GITHUB_TOKEN"):
         return failed("the job has no token to store the attestation with")
-    checksums = Path(environ["CHECKSUMS"])
-    if not checksums.is_file():
-        return failed(f"there is no {checksums}")
-    subjects = []
-    for line in checksums.read_text().splitlines():
-        subject = _SUBJECT.fullmatch(line)
-        if not subject:
-            return failed(f"{checksums} contains a line that is not from sha256sum: {line}")
-        content = (checksums.parent / subject["name"]).read_bytes()
-        if hashlib.sha256(content).hexdigest() != subject["digest"]:
-            return failed(f"{subject['name']} is another file than {checksums} says")
-        subjects.append({"name": subject["name"], "digest": {"sha256": subject["digest"]}})
+    try:
+        subjects = (
+            list(read_list(Path(environ["CHECKSUMS"])))
+            if environ["CHECKSUMS"]
+            else [describe(Path(environ["FILE"]))]
+        )
+    except (OSError, ValueError) as problem:
+        return failed(str(problem))
     if not subjects:
-        return failed(f"{checksums} names no files")
+        return failed(f"{environ['CHECKSUMS']} names no files")
     url = f"{environ['ACTIONS_ID_TOKEN_REQUEST_URL']}&audience=sigstore"
     bearer = f"bearer {environ['ACTIONS_ID_TOKEN_REQUEST_TOKEN']}"
     request = urllib.request.Request(url, headers={"Authorization": bearer})
@@ -54,6 +52,23 @@ def main() -> int:
         file.write(f"bundle-path={bundle}\nattestation-id=1\nattestation-url={page}\n")
     print(json.dumps(statement))
     return 0
+
+
+def read_list(checksums: Path) -> Iterator[dict[str, Any]]:
+    """The subjects that a list names. Raises ValueError where it is wrong."""
+    for line in checksums.read_text().splitlines():
+        listed = _SUBJECT.fullmatch(line)
+        if not listed:
+            raise ValueError(f"{checksums} contains a line that is not from sha256sum: {line}")
+        subject = describe(checksums.parent / listed["name"])
+        if subject["digest"]["sha256"] != listed["digest"]:
+            raise ValueError(f"{listed['name']} is another file than {checksums} says")
+        yield subject
+
+
+def describe(file: Path) -> dict[str, Any]:
+    """A file as a subject."""
+    return {"name": file.name, "digest": {"sha256": hashlib.sha256(file.read_bytes()).hexdigest()}}
 
 
 def failed(message: str) -> int:
