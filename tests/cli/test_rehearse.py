@@ -50,7 +50,7 @@ def test_a_deployment_is_a_line_a_step_and_a_page() -> None:
 def test_the_summary_is_printed_where_it_is_wanted() -> None:
     done = rehearse("--branch", "not-trusted", "--summary")
     assert done.returncode == 1
-    assert done.stdout.startswith("### ❌ AWS did not hand out credentials")
+    assert done.stdout.startswith("## ❌ AWS did not hand out credentials")
     assert "| step | time |" in done.stdout
     assert "✗ Assume the deploy role" in done.stderr
     assert read_page(done.stderr).exists()

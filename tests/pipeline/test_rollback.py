@@ -140,7 +140,7 @@ def environ(**settings: str) -> dict[str, str]:
 
 def run_deploy(template: Path, **parameters: str) -> str:
     named = {f"PARAMETER_{name}": value for name, value in parameters.items()}
-    return deploy.run(environ(TEMPLATE=str(template), **named))
+    return deploy.run(environ(TEMPLATE=str(template), **named)).text
 
 
 def function() -> AliasedFunction:
@@ -350,7 +350,7 @@ def test_two_deployments_at_once_end_well_one_after_the_other(tiny: Path, tmp_pa
             environ(
                 TEMPLATE=str(tiny), PARAMETER_Setting=setting, WAIT_MINUTES="3", RUNNER_TEMP=str(tmp_path)
             )
-        )
+        ).text
 
     threads = [threading.Thread(target=run, args=(setting,)) for setting in ("left", "right")]
     for thread in threads:

@@ -160,6 +160,10 @@ class Job:
         """Have a stack with these outputs."""
         given = {"Domain": domain, "Api": api, "CorsAllowOrigins": origins}
         cloudformation = boto3.client("cloudformation", region_name=REGION)
+        cloudformation.delete_stack(StackName=STACK)
+        cloudformation.get_waiter("stack_delete_complete").wait(
+            StackName=STACK, WaiterConfig={"Delay": 1, "MaxAttempts": 30}
+        )
         cloudformation.create_stack(
             StackName=STACK,
             TemplateBody=TEMPLATE,

@@ -14,6 +14,7 @@ from pennyworth.local.rehearsal.act import Job
 from pennyworth.local.rehearsal.repository import DOMAIN, STACK, Rehearsal, Repository
 
 CHECKOUT = "Check out the configuration"
+KEPT_PACKAGES = "Keep the packages"
 ALL_OF_IT = "Deploy the endpoint"
 CREDENTIALS = "Assume the deploy role"
 VALIDATION = "Validate template and configuration"
@@ -90,7 +91,7 @@ def test_a_push_deploys_and_shows_no_key_even_unmasked(
 ) -> None:
     aws, rehearsal, job = deployed_aws, first_deployment.rehearsal, first_deployment.rehearsal.job
     assert job.succeeded, job.output
-    assert [step.name for step in job.steps if step.succeeded] == [CHECKOUT, ALL_OF_IT]
+    assert [step.name for step in job.steps if step.succeeded] == [CHECKOUT, KEPT_PACKAGES, ALL_OF_IT]
     assert went(job) == DONE
     log = shown(rehearsal)
     assert f"api.{DOMAIN}" in log  # it is the unmasked one

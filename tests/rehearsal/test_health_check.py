@@ -16,6 +16,7 @@ WORKFLOW = "health-check.yml"
 STEPS = [
     "Check the settings",
     "Check out the repository",
+    "Keep the packages",
     "Assume the read-only role",
     "Restore the history",
     "Run health checks",

@@ -93,5 +93,5 @@ def test_three_steps_deploy_from_a_repository_that_holds_a_configuration_alone(
         )  # the stack's name is masked in theirs: it is a common word
         for name, value in repository.secrets.items():
             assert value not in rehearsal.shown, name
-        assert "| Base URL | `https://api.***/v1` |" in rehearsal.summary
+        assert "<https://api.***/v1>" in rehearsal.summary
         assert f"it streams its answer | `openai/{repository.upstream.name}`" in rehearsal.summary

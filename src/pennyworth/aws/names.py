@@ -2,11 +2,10 @@
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
-from pennyworth.aws.account import Account
-from pennyworth.aws.errors import get_or_none, is_denied
+if TYPE_CHECKING:
+    from pennyworth.aws.account import Account
 
 BOOTSTRAP = "pennyworth-bootstrap"
 """What the names of all bootstrap stacks begin with."""
@@ -53,13 +52,18 @@ class Names:
         return f"pennyworth-{document}{self.suffix}"
 
 
-def find_names(account: Account, stack: str) -> Names:
+def find_names(account: "Account", stack: str) -> Names:
     """Find the names of an endpoint's roles and policies, as far as the caller may see them.
 
     Args:
         account: the account. If one of the endpoint's roles is the caller, its name tells.
         stack: the name of the endpoint's stack.
     """
+    # imported here, because commands that call no AWS need the names, too, and may lack boto3
+    from botocore.exceptions import ClientError
+
+    from pennyworth.aws.errors import get_or_none, is_denied
+
     if own := Names.of_role(account.caller):
         return own
     names = Names(f"-{stack}")

@@ -21,6 +21,7 @@ CREATE_ONLY: dict[str, frozenset[str]] = {
         "AWS::ApiGateway::Stage": "RestApiId StageName",
         "AWS::CloudWatch::Alarm": "AlarmName",
         "AWS::CloudWatch::Dashboard": "DashboardName",
+        "AWS::Events::Rule": "Name",
         "AWS::Lambda::Alias": "Name FunctionName",
         "AWS::Lambda::Function": "FunctionName PackageType TenancyConfig",
         "AWS::Lambda::Permission": (
@@ -31,6 +32,7 @@ CREATE_ONLY: dict[str, frozenset[str]] = {
         "AWS::Logs::LogGroup": "LogGroupName",
         "AWS::Route53::RecordSet": "HostedZoneName HostedZoneId",
         "AWS::SNS::Topic": "TopicName FifoTopic",
+        "AWS::WAFv2::WebACLAssociation": "ResourceArn WebACLArn",
     }.items()
 }
 """The properties whose change replaces the resource, by type: createOnlyProperties in the resource schemas."""

@@ -32,7 +32,6 @@ from pennyworth.host.errors import OperationFailed
 from pennyworth.host.places import ROOT, made
 from pennyworth.host.scratch import scratch
 from pennyworth.host.source_tree import source_tree
-from pennyworth.iam.settings import list_claims
 from pennyworth.local.aws.server import ACCOUNT, LocalAws
 from pennyworth.local.github import FakeGitHub
 from pennyworth.local.llm.scripted import Answer, ScriptedUpstream
@@ -287,6 +286,10 @@ class Repository:
 
     def _prepare(self, aws: LocalAws) -> dict[str, str]:
         """Set up the account with the command in policies/README.md. Returns the repository's secrets."""
+        from pennyworth.iam.settings import (
+            list_claims,
+        )  # here, since the command line may lack what it imports
+
         trusted = Run(REPOSITORY, BRANCH, "push", WORKFLOW, "")
         zone = _call(
             aws,
