@@ -12,12 +12,12 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 @pytest.mark.parametrize(
     ("root", "repository", "expected"),
     [
-        (f"/home/runner/work/_actions/Octo/pennyworth/{COMMIT}", "me/mine", f"Octo/pennyworth@{COMMIT}"),
-        (f"/home/runner/work/_actions/Octo/pennyworth/{COMMIT}", "octo/pennyworth", ""),
-        (f"/home/runner/work/_actions/Octo/pennyworth/{COMMIT}", "", ""),
-        ("/home/runner/work/_actions/Octo/pennyworth/v1.0.0", "me/mine", ""),
-        ("/home/runner/work/_actions/Octo/pennyworth/main", "me/mine", ""),
-        (f"/home/runner/work/mine/mine/{COMMIT}", "me/mine", ""),
+        (f"/runner/_actions/Octo/pennyworth/{COMMIT}", "me/mine", f"Octo/pennyworth@{COMMIT}"),
+        (f"/runner/_actions/Octo/pennyworth/{COMMIT}", "octo/pennyworth", ""),
+        (f"/runner/_actions/Octo/pennyworth/{COMMIT}", "", ""),
+        ("/runner/_actions/Octo/pennyworth/v1.0.0", "me/mine", ""),
+        ("/runner/_actions/Octo/pennyworth/main", "me/mine", ""),
+        (f"/runner/mine/mine/{COMMIT}", "me/mine", ""),
         ("/", "me/mine", ""),
     ],
 )
