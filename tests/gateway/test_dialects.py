@@ -307,9 +307,19 @@ def bridged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningG
     """A gateway whose only provider speaks chat completions alone."""
     with ScriptedUpstream(key=UPSTREAM_KEY) as upstream:
         params = {"model": "mistral/real-name", "api_base": upstream.base_url, "api_key": UPSTREAM_KEY}
-        entry = {"model_name": "chat", "litellm_params": params}
+        entries = [
+            {"model_name": "chat", "litellm_params": params},
+            {"model_name": "mistral/*", "litellm_params": {**params, "model": "mistral/*"}},
+            {"model_name": "own", "litellm_params": {"model": "openai_like/real-name"}},
+        ]
+        env = {
+            "LITELLM_API_KEYS": KEY,
+            "OPENAI_LIKE_API_BASE": upstream.base_url,
+            "OPENAI_LIKE_API_KEY": UPSTREAM_KEY,
+            "OPENAI_API_KEY": "sk-openais-own-key",
+        }
         folder = tmp_path_factory.mktemp("gateway")
-        started = RunningGateway({"model_list": [entry]}, {"LITELLM_API_KEYS": KEY}, None, folder)
+        started = RunningGateway({"model_list": entries}, env, None, folder)
         try:
             yield started, upstream
         finally:
@@ -391,3 +401,43 @@ def test_what_fails_on_a_bridge_has_the_dialects_shape(
     seen = [event.type for event in gateway.client().responses.create(model="chat", input="hi", stream=True)]
     assert seen[-1] == "response.failed" and "response.completed" not in seen
     assert ask(gateway, "/messages", model="chat", messages="").status_code == 400
+
+
+def test_a_translated_request_goes_where_a_direct_one_would(
+    bridged: tuple[RunningGateway, ScriptedUpstream],
+) -> None:
+    gateway, upstream = bridged
+    upstream.answer = Answer()
+    assert ask(gateway, "/messages", model="own").status_code == 200
+    assert upstream.requests[-1].headers["authorization"] == f"Bearer {UPSTREAM_KEY}"
+    assert ask(gateway, "/messages", model="mistral/any-name").status_code == 200
+    for name in ("https://evil.example/v1", "../../evil", "x?y=z"):
+        asked = len(upstream.requests)
+        refused = ask(gateway, "/messages", model=f"mistral/{name}")
+        assert refused.status_code == 400, refused.text
+        assert len(upstream.requests) == asked
+
+
+@pytest.mark.parametrize(
+    ("model", "environ", "connection"),
+    [
+        ("ai21/m", {"AI21_API_KEY": "k"}, {"api_base": "https://api.ai21.com/studio/v1", "api_key": "k"}),
+        ("lm_studio/m", {}, {"api_base": "http://localhost:1234/v1", "api_key": "none"}),
+        ("gemini/m", {"GEMINI_API_KEY": "k"}, {}),
+    ],
+)
+def test_litellm_gets_the_address_and_the_key_of_the_direct_lane(
+    model: str, environ: dict[str, str], connection: dict[str, str]
+) -> None:
+    entry = {"model_name": "m", "litellm_params": {"model": model}}
+    settings = Settings.of({"model_list": [entry]}, {"OPENAI_API_KEY": "sk-openais-own", **environ})
+    translated = settings.config.deployments[0].bridge()
+    assert translated and translated.lane == "litellm"
+    assert settings.upstream(translated).connection == connection
+
+
+def test_without_its_key_nothing_is_translated() -> None:
+    entry = {"model_name": "m", "litellm_params": {"model": "ai21/m"}}
+    settings = Settings.of({"model_list": [entry]}, {"OPENAI_API_KEY": "sk-openais-own"})
+    translated = settings.config.deployments[0].bridge()
+    assert translated and "AI21_API_KEY" in settings.upstream(translated).problem

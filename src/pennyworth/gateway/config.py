@@ -102,6 +102,10 @@ class Deployment:
     """Of its entry in `model_list`."""
     info: Mapping[str, Any] = field(default_factory=dict)
     """`model_info` as it stands."""
+    captured: str = ""
+    """What the client wrote in a wildcard's place."""
+    bridged: bool = False
+    """Whether the LiteLLM lane only translates a protocol for it, which is direct otherwise."""
 
     def endpoint(self) -> Provider:
         """How a direct call reaches the provider."""
@@ -116,13 +120,21 @@ class Deployment:
         if not native:
             return self
         row = PROVIDERS.get(self.provider)
-        if (
-            row is None
-            or self.info.get("lane") == "litellm"
-            or not row.speaks(native, self.model, self.params)
-        ):
+        if row is None or self.info.get("lane") == "litellm":
+            return None
+        if row.service and self.captured:  # its address would follow from what the client wrote
+            return None
+        if not row.speaks(native, self.model, self.params):
             return None
         return self if self.lane == "direct" else replace(self, lane="direct")
+
+    def bridge(self) -> "Deployment | None":
+        """The same deployment on the LiteLLM lane; None where its name could lead elsewhere than to a model."""
+        if self.lane == "litellm":
+            return self
+        if self.captured and not _is_segment(self.provider, self.captured):
+            return None
+        return replace(self, lane="litellm", bridged=True)
 
     def secrets(self) -> list[str]:
         """The values in `params` that must never reach a client or a log."""
@@ -145,11 +157,15 @@ class Deployment:
                 return None
             direct = speaks_openai(provider, model, self.params, wildcard=True)
             lane = "direct" if direct else "litellm"
-        if (lane == "litellm" or provider == "azure") and not (
-            _SEGMENT if provider in _ONE_SEGMENT else _SEGMENTS
-        ).fullmatch(captured):
+        if (lane == "litellm" or provider == "azure") and not _is_segment(provider, captured):
             return None
-        return replace(self, provider=provider, model=model, lane=lane)
+        return replace(self, provider=provider, model=model, lane=lane, captured=captured)
+
+
+def _is_segment(provider: str, captured: str) -> bool:
+    """Check whether what a client wrote in a wildcard's place can be put into an upstream's path."""
+    pattern = _SEGMENT if provider in _ONE_SEGMENT else _SEGMENTS
+    return pattern.fullmatch(captured) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import replace
 
 from pennyworth.gateway import lanes
 from pennyworth.gateway.call import Attempt, Call, Deadline
@@ -83,9 +82,9 @@ class Router:
         if able:
             return able
         path, translated = f"/v1{call.endpoint.path}", bool(call.endpoint.litellm_function)
-        if translated and lanes.has_litellm():
+        if translated and lanes.has_litellm() and (able := [one for each in found if (one := each.bridge())]):
             lanes.choose("litellm").prepare(self._settings)
-            return [replace(each, lane="litellm") for each in found]
+            return able
         raise ApiError(
             400,
             f"The model '{model}' can't be asked at {path}: its provider '{found[0].provider}' does not speak this"

@@ -33,7 +33,7 @@ class Settings:
     config: Config
     keys: Keys
     _environ: Mapping[str, str] = field(default_factory=dict)
-    _upstreams: dict[tuple[int, str, str], Upstream] = field(default_factory=dict)
+    _upstreams: dict[tuple[int, str, str, bool], Upstream] = field(default_factory=dict)
     _resting: dict[tuple[int, str], float] = field(default_factory=dict)
     """Until when, on time.monotonic()'s clock, by the entry and the upstream's model."""
     _failed: dict[tuple[int, str], deque[float]] = field(default_factory=dict)
@@ -64,7 +64,7 @@ class Settings:
 
     def upstream(self, deployment: Deployment) -> Upstream:
         """How a deployment is reached; of a wildcard for any provider, resolved when that is first asked for."""
-        key = id(deployment.params), deployment.provider, deployment.lane
+        key = id(deployment.params), deployment.provider, deployment.lane, deployment.bridged
         known = self._upstreams.get(key)
         if known is None:
             known = self._upstreams[key] = resolve_upstream(

@@ -22,6 +22,26 @@ if TYPE_CHECKING:
 _SHORTEST_SECRET = 6
 _NO_CHOICES = Choices()
 
+_SPOKEN_OTHERWISE = frozenset(
+    [
+        "anthropic",
+        "azure",
+        "azure_ai",
+        "bedrock",
+        "bedrock_mantle",
+        "cohere",
+        "cohere_chat",
+        "gemini",
+        "huggingface",
+        "ollama",
+        "ollama_chat",
+    ]
+)
+"""LiteLLM speaks another API of theirs than the direct lane, at an address of its own."""
+
+_NO_KEY = "none"
+"""For a server without keys. Without any, LiteLLM would send it OpenAI's."""
+
 
 class Signing(NamedTuple):
     """How requests to AWS are signed."""
@@ -52,6 +72,8 @@ class Upstream:
     """How requests are signed; None where a key is enough."""
     other_headers: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
     """In place of `headers`, by what is asked for, as `Provider.also` has it."""
+    connection: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Address and key for LiteLLM where it only translates. Else it finds them itself."""
     problem: str = ""
     """Why it can't be called; empty where it can."""
 
@@ -141,7 +163,16 @@ def resolve_upstream(
     if deployment.lane == "litellm":
         # which of the variables LiteLLM takes is its own affair
         named = [value for name, value in environ.items() if names_secret(name)]
-        return Upstream(deployment, secrets=_longest_first([*deployment.secrets(), *named]))
+        secrets = _longest_first([*deployment.secrets(), *named])
+        if not deployment.bridged or deployment.provider in _SPOKEN_OTHERWISE:
+            return Upstream(deployment, secrets=secrets)
+        # the direct lane's: LiteLLM would send some providers' keys, and what has no address, to OpenAI
+        try:
+            address, key = _address(deployment, environ), _key(deployment, environ)
+        except ValueError as problem:
+            return Upstream(deployment, problem=str(problem))
+        connection = {"api_base": address.base_url, "api_key": key or _NO_KEY}
+        return Upstream(deployment, secrets=secrets, connection=connection)
     address, provider = Address(""), deployment.endpoint()
     try:
         address = _address(deployment, environ)

@@ -72,6 +72,8 @@ _SERVER_TOOLS = frozenset(["namespace", "web_search", "web_search_preview", "too
 
 def _ask_message(fields: Mapping[str, Any], arguments: dict[str, Any]) -> Any:
     given = {name: value for name, value in fields.items() if name in _MESSAGE_FIELDS}
+    if isinstance(metadata := given.pop("metadata", None), Mapping) and "user_id" in metadata:
+        given["metadata"] = {"user_id": metadata["user_id"]}  # LiteLLM takes further ones for itself
     module = import_module("litellm.llms.anthropic.pass_through.adapters.handler")
     handler = module.LiteLLMMessagesToCompletionTransformationHandler
     return handler.anthropic_messages_handler(**{**arguments, **given, "model": arguments["model"]})

@@ -418,6 +418,7 @@ def _connection(call: Call, attempt: Attempt) -> dict[str, Any]:
     params = {name: value for name, value in deployment.params.items() if name not in PRESETS}
     arguments = {
         **copy.deepcopy(params),
+        **attempt.upstream.connection,
         # the gateway's name for a server of one's own, which the SDK does not know
         "model": f"{deployment.provider.replace('openai_like', 'openai')}/{deployment.model}",
         "stream": call.stream,
