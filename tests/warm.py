@@ -234,7 +234,8 @@ class Forked:
     def send_signal(self, number: int) -> None:
         """Send it a signal, if it runs."""
         if self.poll() is None:
-            os.kill(self.pid, number)
+            with suppress(ProcessLookupError):  # it has just ended, as subprocess.Popen has it
+                os.kill(self.pid, number)
 
     def terminate(self) -> None:
         """Ask it to end."""
