@@ -1,5 +1,6 @@
 """The completion scripts, in the shells themselves."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -49,6 +50,7 @@ def complete(shell: str, scripts: Path, *words: str) -> list[str]:
         text=True,
         check=True,
         cwd=ROOT,
+        env={**os.environ, "HOME": str(scripts)},  # fish writes into it
     )
     return done.stdout.split()
 
